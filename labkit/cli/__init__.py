@@ -1,0 +1,50 @@
+"""The `labkit` command. Commands import their room when they run, so that ``labkit --help`` loads no torch."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from labkit import __version__
+from labkit.cli.app import app
+from labkit.cli.data import data
+from labkit.cli.models import models
+from labkit.cli.train import train
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="labkit")
+@click.option("--debug", is_flag=True, help="Show the Python traceback of an error.")
+def cli(debug: bool) -> None:
+    """Compress a network many ways and see at once what each way cost."""
+
+
+for command in (app, data, models, train):
+    cli.add_command(command)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; user errors are one sentence on stderr and exit code 2."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = cli.main(arguments, prog_name="labkit", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:  # no command given: the help is the answer
+        click.echo(error.format_message())
+        code = 0
+    except click.ClickException as error:
+        hint = f" (see: {error.ctx.command_path} --help)" if getattr(error, "ctx", None) else ""
+        code = _fail(f"{error.format_message()}{hint}")
+    except (ValueError, TypeError, OSError) as error:
+        if "--debug" in arguments:
+            raise
+        code = _fail(str(error))
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("labkit: interrupted", err=True)
+        code = 130
+    sys.exit(code or 0)
+
+
+def _fail(sentence: str) -> int:
+    click.echo(f"labkit: {' '.join(sentence.split())}", err=True)
+    return 2

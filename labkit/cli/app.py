@@ -1,0 +1,29 @@
+"""`labkit app`: the dashboard in the browser."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--port", type=int, default=8501, show_default=True)
+@click.option("--browser/--no-browser", default=True, help="Open a browser window.")
+def app(port: int, browser: bool) -> None:
+    """Open the dashboard on this machine (localhost only)."""
+    page = Path(__file__).resolve().parents[2] / "app" / "main.py"
+    if not page.is_file():
+        raise ValueError(
+            "the dashboard lives in the repository's app folder, which this installation lacks; clone it and run make app"
+        )
+    if importlib.util.find_spec("streamlit") is None:
+        raise ValueError("streamlit is not installed; run: pip install 'labkit[app]'")
+    if not 1 <= port <= 65535:
+        raise ValueError(f"port must lie between 1 and 65535, got {port}")
+    options = [f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
+    # cwd: streamlit reads .streamlit/config.toml (localhost only, no usage statistics) of the folder it starts in
+    sys.exit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *options], cwd=page.parents[1]))

@@ -1,0 +1,85 @@
+"""`labkit data list` and `labkit data show`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from labkit.cli.output import as_json, print_json, print_table
+
+if TYPE_CHECKING:
+    from labkit.data import Dataset
+
+
+@click.group()
+def data() -> None:
+    """List data sets and look into one."""
+
+
+@data.command("list")
+@as_json
+def list_(json_output: bool) -> None:
+    """List the data sets that have a name."""
+    import pandas as pd
+
+    from labkit.data import CATALOGUE
+
+    rows = [
+        {"name": name, "kind": entry.kind, "ships with labkit": "yes" if entry.bundled else "no: your files", "about": entry.about}
+        for name, entry in CATALOGUE.items()
+    ]
+    if json_output:
+        print_json(rows)
+    else:
+        print_table(pd.DataFrame(rows))
+
+
+@data.command()
+@click.argument("name")
+@click.option("--grid", type=click.Path(dir_okay=False), help="Write a picture grid to this .png or .jpg file.")
+@click.option("--target", help="Target column, when NAME is a CSV file.")
+@click.option("--groups", default="", help="Sensitive columns of a CSV file, separated by commas.")
+@click.option("--size", type=int, help="Resize the images of a folder to this many pixels.")
+@as_json
+def show(name: str, grid: str | None, target: str | None, groups: str, size: int | None, json_output: bool) -> None:
+    """Show counts by class and group of NAME: a data set, a folder of images by class, or a CSV file."""
+    from labkit.data import counts, group_counts, picture_grid
+
+    dataset = open_dataset(name, target, groups, size)
+    if grid:
+        picture_grid(dataset.test, grid)
+    by_class = counts(dataset)
+    by_group = None if dataset.test.groups is None else group_counts(dataset)
+    if json_output:
+        print_json(
+            {
+                "name": dataset.name,
+                "target": dataset.target,
+                "source": dataset.source,
+                "classes": by_class.to_dict("index"),
+                "groups": [] if by_group is None else by_group.reset_index().to_dict("records"),
+                "notes": list(dataset.train.notes + dataset.validation.notes + dataset.test.notes),
+                "grid": grid,
+            }
+        )
+        return
+    click.echo(f"{dataset!r}\ntarget: {dataset.target}\nsource: {dataset.source}")
+    print_table(by_class.rename_axis("class"), "examples by class")
+    if by_group is not None:
+        print_table(by_group, "examples by group, and the share of each class in it")
+    for note in dataset.train.notes + dataset.validation.notes + dataset.test.notes:
+        click.echo(f"note: {note}")
+    if grid:
+        click.echo(f"wrote {grid}")
+
+
+def open_dataset(name: str, target: str | None = None, groups: str = "", size: int | None = None) -> Dataset:
+    """Open a data set as the command line names it: catalogue name, image folder, or CSV file with its target."""
+    from labkit import data
+
+    if target is not None:
+        return data.from_csv(name, target=target, groups=[g.strip() for g in groups.split(",") if g.strip()])
+    if groups:
+        raise ValueError("--groups belongs to a CSV file; give its --target too")
+    return data.load(name) if size is None else data.load(name, size=size)

@@ -1,0 +1,51 @@
+"""`labkit models list` and `labkit models show`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from labkit.cli.output import as_json, print_json, print_table
+
+
+@click.group()
+def models() -> None:
+    """List the trained reference models and look into one."""
+
+
+@models.command("list")
+@as_json
+def list_(json_output: bool) -> None:
+    """List the reference models with their accuracies."""
+    from labkit.models import cards, table
+
+    if json_output:
+        print_json([asdict(card) for card in cards().values()])
+    else:
+        print_table(table())
+
+
+@models.command()
+@click.argument("name")
+@click.option("--weights", type=click.Path(dir_okay=False), help="Your own weights: .safetensors or a torch state dict.")
+@click.option("--classes", type=int, help="Number of classes, for timm:NAME.")
+@click.option("--shape", default="", help="Input shape without the batch, e.g. 3,224,224 (default: the model's own).")
+@as_json
+def show(name: str, weights: str | None, classes: int | None, shape: str, json_output: bool) -> None:
+    """Show what NAME (a reference model or timm:NAME) is and what it costs for one input."""
+    import torch
+
+    from labkit.cost import cost
+    from labkit.models import input_shape, load
+
+    model = load(name, weights=weights, **({} if classes is None else {"num_classes": classes}))
+    size = tuple(int(n) for n in shape.split(",")) if shape else input_shape(name)
+    c = cost(model, torch.zeros(1, *size))
+    if json_output:
+        print_json({"name": name, "loaded": model.loaded_from, "input": list(size), **c.to_dict()})
+        return
+    click.echo(f"loaded {model.loaded_from}; input [1, {', '.join(map(str, size))}]")
+    click.echo(f"parameters {c.parameters:,} ({c.nonzeros:,} not zero), {c.total_bytes:,} bytes, {c.macs:,} multiply-accumulates")
+    click.echo(f"latency {c.latency}")
+    print_table(c.layers)

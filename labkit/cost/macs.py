@@ -1,0 +1,67 @@
+"""Multiply-accumulates of one forward pass, counted by torch's own operator tracer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
+
+Example = torch.Tensor | tuple | dict
+
+
+def _cpu_attention(query: torch.Size, key: torch.Size, value: torch.Size, *_: Any, **__: Any) -> int:
+    return sdpa_flop_count(query, key, value)
+
+
+# torch knows the fused attention of GPUs but not the one of CPUs, which would count as nothing
+FORMULAS = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention}
+
+
+def call(module: nn.Module, example: Example) -> Any:
+    """Call `module` with a tensor, a tuple of arguments or a dict of keyword arguments."""
+    if isinstance(example, dict):
+        return module(**example)
+    return module(*example) if isinstance(example, tuple) else module(example)
+
+
+def macs_by_module(module: nn.Module, example: Example) -> dict[str, int]:
+    """Return MACs of each submodule (and ``""`` for the whole) for `example`, batch included.
+
+    Matrix products, convolutions (groups, strides and padding as executed) and attention are counted; elementwise work,
+    normalisation and biases are not. Kernels of labkit register their own formula.
+    """
+    counter = FlopCounterMode(display=False, custom_mapping=FORMULAS)
+    was_training = module.training
+    module.eval()
+    try:
+        with torch.no_grad(), _unfused(), counter:
+            call(module, example)
+    finally:
+        module.train(was_training)
+    counts = {name: sum(operators.values()) // 2 for name, operators in counter.get_flop_counts().items()}
+    root = type(module).__name__
+    named = {name.removeprefix(root).removeprefix("."): value for name, value in counts.items() if name != "Global"}
+    return {**named, "": counts.get("Global", 0)}
+
+
+def paper_macs(module: nn.Module, example: Example) -> int:
+    """MACs by the convention of Deep Roots: weights times output pixels of convolutions and linear layers, plus one per bias."""
+    layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, nn.modules.conv._ConvNd))}
+    executed = macs_by_module(module, example)
+    biases = sum(layer.bias.numel() for layer in layers.values() if layer.bias is not None)
+    return sum(executed.get(name, 0) for name in layers) + biases
+
+
+@contextmanager
+def _unfused() -> Iterator[None]:
+    """nn.MultiheadAttention's fast path is one opaque operator, which the tracer would count as nothing."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

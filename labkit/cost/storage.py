@@ -1,0 +1,95 @@
+"""What a module keeps: parameters, nonzeros, and bytes by kind, every shared tensor counted once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+KINDS = ("values", "indices", "masks", "other")
+
+
+def stored_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield (kind, tensor) for everything a state dict would hold; a tensor that two layers share comes once.
+
+    Kinds: ``values`` are parameters; of the buffers, bool ones are ``masks``, integer arrays ``indices``, the rest ``other``
+    (running statistics, counters). A layer with another layout says so in an attribute ``storage_kinds: dict[str, str]``.
+    Tensor subclasses (quantized weights) are taken apart: their integer codes are values, scales and zero points other.
+    """
+    seen: set[tuple] = set()
+    for layer in module.modules():
+        declared = getattr(layer, "storage_kinds", {})
+        derived = layer._non_persistent_buffers_set  # never stored
+        for name, tensor in {**layer._parameters, **layer._buffers}.items():
+            if tensor is None or name in derived or not _is_new(tensor, seen):
+                continue
+            kind = declared.get(name) or ("values" if name in layer._parameters else _buffer_kind(tensor))
+            yield from _parts(kind, tensor)
+
+
+def _is_new(tensor: Tensor, seen: set[tuple]) -> bool:
+    plain = _inner(tensor)[0][1] if _is_wrapper(tensor) else tensor
+    key = (plain.untyped_storage().data_ptr(), plain.storage_offset(), tuple(plain.shape))
+    if plain.numel() and key in seen:
+        return False
+    seen.add(key)
+    return True
+
+
+def _buffer_kind(tensor: Tensor) -> str:
+    if tensor.dtype == torch.bool:
+        return "masks"
+    is_index = tensor.ndim > 0 and not tensor.is_floating_point() and not tensor.is_complex()
+    return "indices" if is_index else "other"
+
+
+def _is_wrapper(tensor: Tensor) -> bool:
+    return hasattr(tensor, "__tensor_flatten__")
+
+
+def _inner(tensor: Tensor) -> list[tuple[str, Tensor]]:
+    """The plain tensors inside a wrapper subclass, largest first."""
+    names, _ = tensor.__tensor_flatten__()
+    found = [(name, getattr(tensor, name)) for name in names]
+    return sorted(found, key=lambda pair: -pair[1].nbytes)
+
+
+def _parts(kind: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    if not _is_wrapper(tensor):
+        yield kind, tensor
+        return
+    (_, codes), *rest = _inner(tensor)
+    yield kind, codes
+    yield from (("other", part) for _, part in rest)
+
+
+def bytes_by_kind(module: nn.Module) -> dict[str, int]:
+    """Return bytes of values, indices, masks and other; their sum is the size of a file of the state dict, less its header."""
+    total = dict.fromkeys(KINDS, 0)
+    for kind, tensor in stored_tensors(module):
+        total[kind] += tensor.nbytes
+    return total
+
+
+def count_parameters(module: nn.Module, convention: str = "standard") -> int:
+    """Count parameters, shared ones once.
+
+    ``convention="paper"`` counts weights and biases of convolutions and linear layers alone (Deep Roots: no normalisation).
+    """
+    return sum(p.numel() for p in _unique_parameters(module, convention))
+
+
+def count_nonzeros(module: nn.Module, convention: str = "standard") -> int:
+    """Count parameters that are not zero, shared ones once."""
+    return sum(int(torch.count_nonzero(_inner(p)[0][1] if _is_wrapper(p) else p)) for p in _unique_parameters(module, convention))
+
+
+def _unique_parameters(module: nn.Module, convention: str) -> Iterator[Tensor]:
+    seen: set[tuple] = set()
+    for layer in module.modules():
+        if convention == "paper" and not isinstance(layer, (nn.Linear, nn.modules.conv._ConvNd)):
+            continue
+        for parameter in layer._parameters.values():
+            if parameter is not None and _is_new(parameter, seen):
+                yield parameter

@@ -1,0 +1,21 @@
+"""Data sets: bundled ones by name, the user's own from folders, CSV files or arrays. Imports no other room, and no torch."""
+
+from labkit.data.arrays import from_arrays
+from labkit.data.catalogue import CATALOGUE, load
+from labkit.data.csv import from_csv
+from labkit.data.images import image_folder
+from labkit.data.split import Dataset, Split
+from labkit.data.summary import counts, group_counts, picture_grid
+
+__all__ = [
+    "CATALOGUE",
+    "Dataset",
+    "Split",
+    "counts",
+    "from_arrays",
+    "from_csv",
+    "group_counts",
+    "image_folder",
+    "load",
+    "picture_grid",
+]

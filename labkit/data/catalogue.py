@@ -1,0 +1,67 @@
+"""`load`: one door to every data set, bundled or the user's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from labkit.data import images, tables
+from labkit.data.split import Dataset
+from labkit.messages import unknown_name
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of ``labkit data list``."""
+
+    kind: str
+    about: str
+    bundled: bool
+    load: Callable[..., Dataset]
+
+
+CATALOGUE = {
+    "mnist": Entry("images", "handwritten digits, 1x28x28, 10 classes", True, partial(images.bundled, "mnist")),
+    "fashion_mnist": Entry(
+        "images", "photographs of garments, 1x28x28, 10 classes", True, partial(images.bundled, "fashion_mnist")
+    ),
+    "cifar10": Entry("images", "objects, 3x32x32, 10 classes", False, partial(images.cifar, "cifar10")),
+    "cifar100": Entry("images", "objects, 3x32x32, 100 classes", False, partial(images.cifar, "cifar100")),
+    **{
+        name: Entry("table", f"{table.meaning}; groups {', '.join(table.groups)}", True, partial(tables.bundled, name))
+        for name, table in tables.TABLES.items()
+    },
+}
+
+
+def load(name: str | os.PathLike, **options) -> Dataset:
+    """Load a data set by name, or the user's own folder of images by path.
+
+    Parameters
+    ----------
+    name : str or path
+        A name from ``labkit data list``, or a folder with one subfolder of images for each class.
+    **options
+        ``root`` for cifar10 and cifar100; ``size`` and ``seed`` for a folder (see `labkit.data.image_folder`).
+
+    Raises
+    ------
+    ValueError
+        For an unknown name (the nearest ones are suggested), or files that are absent or damaged.
+
+    Examples
+    --------
+    >>> load("fashion_mnist").test.images.shape
+    (10000, 1, 28, 28)
+    """
+    text = os.fspath(name)
+    if text in CATALOGUE:
+        return CATALOGUE[text].load(**options)
+    if Path(text).is_dir():
+        return images.image_folder(text, **options)
+    if text.lower().endswith((".csv", ".csv.gz", ".tsv")):
+        raise ValueError(f"{text}: a table needs its target named; use labkit.data.from_csv({text!r}, target=…, groups=[…])")
+    raise unknown_name("data set", text, CATALOGUE, "or the path of a folder with one subfolder of images for each class")

@@ -1,0 +1,98 @@
+"""Checks at the door: a `Split` that passed them has the shapes, dtypes and labels its docstring promises."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from labkit.data.split import Split
+
+
+def checked(split: Split, where: str) -> Split:
+    """Validate `split` and return it with a note for every class without examples.
+
+    Parameters
+    ----------
+    split : Split
+    where : str
+        File or part named in every error.
+
+    Raises
+    ------
+    ValueError
+        On an empty split, wrong shapes, labels outside the classes, NaN or infinite features, or groups of another length.
+    TypeError
+        On wrong dtypes.
+    """
+    _check_examples(split, where)
+    _check_labels(split, where)
+    _check_groups(split, where)
+    empty = [name for name, count in split.class_counts().items() if count == 0]
+    notes = tuple(f"class {name!r} has no example in {where}: its figures are NaN" for name in empty)
+    return replace(split, notes=split.notes + notes)
+
+
+def _check_examples(split: Split, where: str) -> None:
+    if len(split) == 0:
+        raise ValueError(f"{where} has no examples; at least one is needed")
+    if split.images is not None:
+        _check_array(split.images, np.dtype("uint8"), 4, "images must be uint8 [N, C, H, W]", where)
+        if 0 in split.images.shape:
+            raise ValueError(f"{where}: images have shape {list(split.images.shape)}; no side may be zero")
+    if split.x is not None:
+        _check_array(split.x, np.dtype("float32"), 2, "table rows must be float32 [N, D]", where)
+        _check_finite(split, where)
+
+
+def _check_array(array: np.ndarray, dtype: np.dtype, dimensions: int, rule: str, where: str) -> None:
+    if array.dtype != dtype:
+        raise TypeError(f"{where}: {rule}, got {array.dtype}")
+    if array.ndim != dimensions:
+        raise ValueError(f"{where}: {rule}, got shape {list(array.shape)}")
+
+
+def _check_finite(split: Split, where: str) -> None:
+    bad = np.argwhere(~np.isfinite(split.x))
+    if len(bad):
+        row, column = bad[0]
+        name = split.features[column] if split.features else f"column {column}"
+        raise ValueError(
+            f"{where}, row {row}: feature {name!r} is {split.x[row, column]}; "
+            f"fill or drop the {len(bad)} missing or infinite value(s) first"
+        )
+
+
+def _check_labels(split: Split, where: str) -> None:
+    if split.labels.dtype != np.int64:
+        raise TypeError(f"{where}: labels must be int64, got {split.labels.dtype}")
+    if split.multilabel:
+        _check_pairs(split, where)
+        return
+    if split.labels.ndim != 1 or len(split.labels) != len(split):
+        raise ValueError(f"{where}: {len(split):,} examples but labels of shape {list(split.labels.shape)}; one label each")
+    outside = np.flatnonzero((split.labels < 0) | (split.labels >= len(split.classes)))
+    if len(outside):
+        row = outside[0]
+        raise ValueError(
+            f"{where}, row {row}: label {split.labels[row]} is outside the {len(split.classes)} classes "
+            f"(0 to {len(split.classes) - 1})"
+        )
+
+
+def _check_pairs(split: Split, where: str) -> None:
+    limits = np.array([len(split), len(split.classes)])
+    if split.labels.shape[1] != 2 or (split.labels < 0).any() or (split.labels >= limits).any():
+        raise ValueError(f"{where}: multi-label labels must be pairs [P, 2] of (row < {limits[0]:,}, label < {limits[1]:,})")
+
+
+def _check_groups(split: Split, where: str) -> None:
+    if split.groups is None:
+        return
+    if len(split.groups) != len(split):
+        raise ValueError(f"{where}: {len(split):,} examples but {len(split.groups):,} rows of groups; one row each")
+    missing = np.argwhere(pd.isna(split.groups).to_numpy())
+    if len(missing):
+        row, column = missing[0]
+        raise ValueError(f"{where}, row {row}: group column {split.groups.columns[column]!r} is empty; give every row a group")

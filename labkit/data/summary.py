@@ -1,0 +1,85 @@
+"""What is in a data set: counts by class and group, and a picture grid in a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageDraw, ImageFont
+
+from labkit.data.split import Dataset, Split
+from labkit.files import atomic_path
+
+
+def counts(dataset: Dataset) -> pd.DataFrame:
+    """Return examples by class (rows) and part (columns train, validation, test)."""
+    return pd.DataFrame({part: split.class_counts() for part, split in dataset.splits.items()})
+
+
+def group_counts(dataset: Dataset) -> pd.DataFrame:
+    """Return examples by group and class over all parts, with each group's share of every class but the first.
+
+    Raises
+    ------
+    ValueError
+        When the data set has no groups.
+    """
+    if dataset.test.groups is None:
+        raise ValueError(f"{dataset.name} has no group columns; name some with from_csv(…, groups=[…])")
+    parts = dataset.splits.values()
+    groups = pd.concat([split.groups for split in parts], ignore_index=True)
+    labels = np.concatenate([split.labels for split in parts])
+    rows = []
+    for column in groups:
+        for value in sorted(groups[column].unique(), key=str):
+            inside = labels[(groups[column] == value).to_numpy()]
+            share = np.bincount(inside, minlength=len(dataset.classes)) / len(inside)
+            rows.append(
+                {"attribute": column, "group": value, "examples": len(inside), **dict(zip(dataset.classes, share, strict=True))}
+            )
+    return pd.DataFrame(rows).set_index(["attribute", "group"])
+
+
+def picture_grid(split: Split, path: str | os.PathLike, *, per_class: int = 10, zoom: int | None = None) -> Path:
+    """Write a PNG or JPEG with one row of examples for each class, its name at the left; return the path.
+
+    Parameters
+    ----------
+    split : Split
+        Of images.
+    path : path
+        Its suffix decides the format.
+    per_class : int
+        The first so many examples of each class.
+    zoom : int, optional
+        Enlargement; by default small images are brought to about 48 pixels.
+
+    Raises
+    ------
+    ValueError
+        When the split holds no images, `per_class` is not positive, or the suffix names no image format.
+    """
+    if split.images is None:
+        raise ValueError("a picture grid needs images; this split holds none")
+    if per_class < 1:
+        raise ValueError(f"per_class must be at least 1, got {per_class}")
+    path = Path(path)
+    if path.suffix.lower() not in Image.registered_extensions():
+        raise ValueError(f"{path} has no image suffix; end it in .png or .jpg")
+    _, channels, height, width = split.images.shape
+    zoom = zoom or max(1, round(48 / max(height, width)))
+    margin, tall, wide = 110, height * zoom + 4, width * zoom + 4
+    sheet = Image.new("RGB", (margin + per_class * wide, len(split.classes) * tall), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
+    for label, name in enumerate(split.classes):
+        draw.text((6, label * tall + tall // 2), name[:16], fill="black", font=font, anchor="lm")
+        for place, row in enumerate(np.flatnonzero(split.labels == label)[:per_class]):
+            pixels = split.images[row].transpose(1, 2, 0)
+            picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels[..., :3]).convert("RGB")
+            picture = picture.resize((width * zoom, height * zoom), Image.Resampling.NEAREST)
+            sheet.paste(picture, (margin + place * wide, label * tall + 2))
+    with atomic_path(path) as temporary:
+        sheet.save(temporary)
+    return path

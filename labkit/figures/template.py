@@ -1,0 +1,38 @@
+"""The one Plotly template: light and dark, colours that colour-blind readers can tell apart."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import plotly.graph_objects as go
+
+# Okabe & Ito (2008), yellow and black left out: they vanish on white and on dark paper
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
+Theme = Literal["light", "dark"]
+
+
+def template(theme: Theme = "light") -> go.layout.Template:
+    """Return the template for a light or dark page; the paper is transparent, so the page's own colour shows.
+
+    Raises
+    ------
+    ValueError
+        On another theme.
+    """
+    if theme not in ("light", "dark"):
+        raise ValueError(f"theme must be 'light' or 'dark', got {theme!r}")
+    ink, grid = ("#222222", "#DDDDDD") if theme == "light" else ("#EEEEEE", "#444444")
+    axis = {"gridcolor": grid, "zeroline": False, "linecolor": grid, "automargin": True, "title": {"standoff": 8}}
+    return go.layout.Template(
+        layout={
+            "colorway": COLOURS,
+            "font": {"family": "system-ui, sans-serif", "size": 14, "color": ink},
+            "paper_bgcolor": "rgba(0,0,0,0)",
+            "plot_bgcolor": "rgba(0,0,0,0)",
+            "xaxis": axis,
+            "yaxis": axis,
+            "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
+            "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0.0},
+            "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
+        }
+    )

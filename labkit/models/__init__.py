@@ -1,0 +1,24 @@
+"""Reference networks, one file each with its recipe; `load` also takes timm:NAME and the user's checkpoint."""
+
+from labkit.models.card import Card, load_weights, read_card, save_weights
+from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
+from labkit.models.normalize import Normalize
+from labkit.models.recipe import Recipe
+from labkit.models.table import table
+from labkit.models.trainer import train
+
+__all__ = [
+    "NAMES",
+    "Card",
+    "Normalize",
+    "Recipe",
+    "cards",
+    "get_recipe",
+    "input_shape",
+    "load",
+    "load_weights",
+    "read_card",
+    "save_weights",
+    "table",
+    "train",
+]

@@ -1,0 +1,135 @@
+"""Weights and the card that says where they come from: NAME.safetensors and NAME.json side by side."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from labkit.files import atomic_path, sha256, write_text
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+@dataclass(frozen=True)
+class Card:
+    """Facts about trained weights.
+
+    Attributes
+    ----------
+    name, title, data : str
+    seed, epochs, best_epoch : int
+        `best_epoch` is the one chosen on validation.
+    validation_accuracy, test_accuracy : float
+        Fractions; the test part was read once, after the choice.
+    test_correct, test_examples : int
+    minutes : float
+        Wall time of training.
+    parameters : int
+    torch : str
+        Version that trained it.
+    sha256 : str
+        Of the safetensors file.
+    """
+
+    name: str
+    title: str
+    data: str
+    seed: int
+    epochs: int
+    best_epoch: int
+    validation_accuracy: float
+    test_accuracy: float
+    test_correct: int
+    test_examples: int
+    minutes: float
+    parameters: int
+    torch: str
+    sha256: str
+
+
+def save_weights(model: nn.Module, path: Path) -> str:
+    """Write the state dict atomically and return the file's SHA-256."""
+    state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    with atomic_path(path) as temporary:
+        save_file(state, temporary)
+    return sha256(path)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Fill `model` from a safetensors file, or a checkpoint read with ``weights_only=True``.
+
+    Raises
+    ------
+    ValueError
+        When the file is missing, truncated, holds other names or shapes, or non-finite weights; `model` is then unchanged.
+    """
+    state = read_weights(path)
+    own = model.state_dict()
+    _check_names(state, own, path)
+    for name, tensor in state.items():
+        if tensor.shape != own[name].shape:
+            raise ValueError(
+                f"{path}: {name!r} has shape {list(tensor.shape)}, the model needs {list(own[name].shape)}; "
+                "give weights of this architecture"
+            )
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise ValueError(f"{path}: {name!r} holds NaN or infinite values; give weights of a finished training")
+    model.load_state_dict(state)
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Read a state dict from .safetensors, or from a torch file without unpickling code."""
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist; give the path of a .safetensors or torch checkpoint file")
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, struct.error, RuntimeError, EOFError, KeyError) as error:
+        raise ValueError(f"{path} is truncated or damaged ({str(error).splitlines()[0]}); get the file again") from error
+    except Exception as error:  # torch.load raises pickle.UnpicklingError for anything but plain tensors
+        raise ValueError(f"{path} holds more than tensors, which is not safe to load; save model.state_dict() instead") from error
+    for key in ("state_dict", "model"):
+        state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise ValueError(f"{path} holds no state dict; save model.state_dict() and give that file")
+    return state
+
+
+def _check_names(state: dict[str, torch.Tensor], own: dict[str, torch.Tensor], path: Path) -> None:
+    missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+    if missing or extra:
+        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)} that the model does not know"] * bool(extra)
+        raise ValueError(f"{path} {' and '.join(parts)}; give weights of this architecture")
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:2])) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+
+
+def write_card(card: Card, path: Path) -> None:
+    write_text(path, json.dumps(asdict(card), indent=2) + "\n")
+
+
+def read_card(path: Path) -> Card:
+    """Read a card.
+
+    Raises
+    ------
+    ValueError
+        When it is missing or not a card.
+    """
+    try:
+        return Card(**json.loads(Path(path).read_text()))
+    except FileNotFoundError:
+        raise ValueError(f"{path} is missing; train the model with: labkit train {Path(path).stem}") from None
+    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not a model card ({error}); train again with: labkit train {Path(path).stem}") from error

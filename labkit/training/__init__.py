@@ -1,0 +1,24 @@
+"""The training room: one loop, one checkpoint format, deterministic batches; methods hand in callbacks."""
+
+from labkit.training import checkpoint
+from labkit.training.batches import Augment, Batches, flip_and_shift
+from labkit.training.callbacks import Callback, KeepBest
+from labkit.training.loop import Loop, fit
+from labkit.training.nonfinite import NonFiniteLoss
+from labkit.training.predict import predict
+from labkit.training.schedules import decay_matrices_only, warmup_cosine
+
+__all__ = [
+    "Augment",
+    "Batches",
+    "Callback",
+    "KeepBest",
+    "Loop",
+    "NonFiniteLoss",
+    "checkpoint",
+    "decay_matrices_only",
+    "fit",
+    "flip_and_shift",
+    "predict",
+    "warmup_cosine",
+]

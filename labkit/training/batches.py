@@ -1,0 +1,90 @@
+"""A stream of batches that is a pure function of (seed, step): resuming needs the step number alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]
+
+
+class Batches:
+    """Shuffled batches of one split; epoch e has its own order, batch s its own augmentation noise.
+
+    Parameters
+    ----------
+    inputs : Tensor [N, ...]
+        uint8 images (scaled to [0, 1] batch by batch) or float32 rows.
+    labels : int64 Tensor [N]
+    batch_size : int
+        The last, smaller batch of an epoch is dropped, unless it is the only one.
+    seed : int
+    augment : callable (x, generator) -> x, optional
+        Applied to float images [B, C, H, W] in [0, 1].
+    plain_from : int, optional
+        First step without augmentation.
+
+    Raises
+    ------
+    ValueError
+        When there are no examples or the batch size is not positive.
+    """
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        labels: Tensor,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        augment: Augment | None = None,
+        plain_from: int | None = None,
+    ) -> None:
+        if len(inputs) == 0 or len(inputs) != len(labels):
+            raise ValueError(f"need as many inputs as labels and at least one, got {len(inputs)} and {len(labels)}")
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        self.inputs, self.labels = inputs, labels
+        self.batch_size = min(batch_size, len(inputs))
+        self.seed, self.augment, self.plain_from = seed, augment, plain_from
+        self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in one pass over the data."""
+        return len(self.inputs) // self.batch_size
+
+    def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
+        """Return batch number `step` (from 0, any epoch): inputs [B, ...] float32 and labels [B]."""
+        epoch, position = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, torch.randperm(len(self.inputs), generator=self._generator(0, epoch))
+        rows = self._order[position * self.batch_size : (position + 1) * self.batch_size]
+        x = self.inputs[rows]
+        x = x.float().div_(255) if x.dtype == torch.uint8 else x
+        if self.augment is not None and (self.plain_from is None or step < self.plain_from):
+            x = self.augment(x, self._generator(1, step))
+        return x, self.labels[rows]
+
+    def _generator(self, stream: int, number: int) -> torch.Generator:
+        """A generator of its own for each (seed, stream, number), so that no draw depends on the ones before it."""
+        mixed = (self.seed * 1_000_003 + stream) * 2_147_483_659 + number
+        return torch.Generator().manual_seed(mixed % 2**63)
+
+
+def flip_and_shift(pixels: int) -> Augment:
+    """Return an augmentation: mirror half the images, shift each by up to `pixels` in both directions (zeros move in)."""
+
+    def augment(x: Tensor, generator: torch.Generator) -> Tensor:
+        n, _, height, width = x.shape
+        mirrored = torch.rand(n, generator=generator) < 0.5
+        x = torch.where(mirrored[:, None, None, None], x.flip(3), x)
+        padded = torch.nn.functional.pad(x, (pixels,) * 4)
+        down, right = torch.randint(0, 2 * pixels + 1, (2, n), generator=generator)
+        rows = down[:, None] + torch.arange(height)
+        columns = right[:, None] + torch.arange(width)
+        return padded[torch.arange(n)[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2).contiguous()
+
+    return augment

@@ -1,0 +1,73 @@
+"""A checkpoint that resumes bit for bit: weights, optimizer, schedule, callbacks, every random state, the step."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from labkit.files import atomic_path
+
+FORMAT = 1
+
+
+def save(path: str | os.PathLike, state: dict[str, Any]) -> None:
+    """Write `state` (tensors, numbers, strings, lists, dicts) and all random states atomically.
+
+    A kill at any moment leaves the previous checkpoint whole.
+    """
+    with atomic_path(path) as temporary:
+        torch.save({"format": FORMAT, "random": random_state(), **state}, temporary)
+
+
+def load(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a checkpoint without unpickling code (``weights_only=True``).
+
+    Raises
+    ------
+    ValueError
+        When the file is truncated, is no checkpoint, or comes from a newer labkit.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, KeyError) as error:
+        raise ValueError(f"checkpoint {path} is damaged or not a checkpoint; delete it to start over") from error
+    if not isinstance(state, dict) or "format" not in state:
+        raise ValueError(f"{path} is not a labkit checkpoint; delete it to start over")
+    if state["format"] > FORMAT:
+        raise ValueError(f"checkpoint {path} has format {state['format']}, this labkit reads up to {FORMAT}; update labkit")
+    return state
+
+
+def random_state() -> dict[str, Any]:
+    """Capture the states of torch (CPU and CUDA), NumPy and Python's random, in types that load without pickle."""
+    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    version, internal, gauss_next = random.getstate()
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "numpy": [str(kind), torch.from_numpy(np.asarray(keys, dtype=np.int64)), int(position), int(has_gauss), float(gauss)],
+        "python": [version, list(internal), gauss_next],
+    }
+
+
+def restore_random_state(state: dict[str, Any]) -> None:
+    """Put back what `random_state` captured."""
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    kind, keys, position, has_gauss, gauss = state["numpy"]
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    version, internal, gauss_next = state["python"]
+    random.setstate((version, tuple(internal), gauss_next))
+
+
+def remove(path: str | os.PathLike) -> None:
+    """Delete a checkpoint that is no longer needed; fine if it is gone already."""
+    Path(path).unlink(missing_ok=True)
