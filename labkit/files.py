@@ -1,11 +1,14 @@
 """Files that are either whole or absent, whatever happens while they are written."""
 
 import contextlib
+import errno
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+PLACE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 @contextlib.contextmanager
@@ -18,7 +21,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     Raises
     ------
     OSError
-        When the folder cannot be created or written; the message says which file was being written.
+        When the disk is full or the folder cannot be created or written: one sentence that names `target`.
     """
     target = Path(target)
     temporary: Path | None = None
@@ -33,9 +36,8 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, target)
         _flush(target.parent)
     except OSError as error:
-        if error.filename is None:  # e.g. "No space left on device" out of a writer: say which file
-            raise OSError(error.errno, f"cannot write {target}: {error.strerror or error}") from error
-        raise
+        remedy = "choose another place" if error.errno in PLACE_ERRORS else "free some space or choose another place"
+        raise OSError(f"cannot write {target}: {error.strerror or error}; {remedy}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -18,9 +18,7 @@ chart = percent.rename(columns={"test": "value"})
 st.plotly_chart(
     figures.intervals(chart, label="test accuracy", theme=theme), theme=None, width="stretch", config={"displayModeBar": False}
 )
-st.caption(
-    "How to read this: the dot is the accuracy on the test data, the line its 95 % Wilson interval; overlapping lines may be chance."
-)
+st.caption("How to read this: the dot is accuracy on the test data, the line its 95 % Wilson interval.")
 
 st.dataframe(
     percent,

@@ -33,7 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(error.format_message())
         code = 0
     except click.ClickException as error:
-        hint = f" (see: {error.ctx.command_path} --help)" if getattr(error, "ctx", None) else ""
+        context = getattr(error, "ctx", None)
+        hint = f" (see: {context.command_path} --help)" if context else ""
         code = _fail(f"{error.format_message()}{hint}")
     except (ValueError, TypeError, OSError) as error:
         if "--debug" in arguments:

@@ -64,7 +64,8 @@ class Cost:
 
     def __repr__(self) -> str:
         timing = "" if self.latency is None else f", latency={self.latency}"
-        return f"Cost(parameters={self.parameters:,}, nonzeros={self.nonzeros:,}, bytes={self.total_bytes:,}, macs={self.macs:,}{timing})"
+        counts = f"parameters={self.parameters:,}, nonzeros={self.nonzeros:,}, bytes={self.total_bytes:,}, macs={self.macs:,}"
+        return f"Cost({counts}{timing})"
 
 
 def cost(

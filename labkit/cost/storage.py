@@ -50,7 +50,7 @@ def _is_wrapper(tensor: Tensor) -> bool:
 
 def _inner(tensor: Tensor) -> list[tuple[str, Tensor]]:
     """The plain tensors inside a wrapper subclass, largest first."""
-    names, _ = tensor.__tensor_flatten__()
+    names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]
     found = [(name, getattr(tensor, name)) for name in names]
     return sorted(found, key=lambda pair: -pair[1].nbytes)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from labkit.data import images, tables
 from labkit.data.split import Dataset
@@ -37,7 +38,7 @@ CATALOGUE = {
 }
 
 
-def load(name: str | os.PathLike, **options) -> Dataset:
+def load(name: str | os.PathLike, **options: Any) -> Dataset:
     """Load a data set by name, or the user's own folder of images by path.
 
     Parameters

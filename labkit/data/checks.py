@@ -43,7 +43,7 @@ def _check_examples(split: Split, where: str) -> None:
             raise ValueError(f"{where}: images have shape {list(split.images.shape)}; no side may be zero")
     if split.x is not None:
         _check_array(split.x, np.dtype("float32"), 2, "table rows must be float32 [N, D]", where)
-        _check_finite(split, where)
+        _check_finite(split.x, split.features, where)
 
 
 def _check_array(array: np.ndarray, dtype: np.dtype, dimensions: int, rule: str, where: str) -> None:
@@ -53,13 +53,13 @@ def _check_array(array: np.ndarray, dtype: np.dtype, dimensions: int, rule: str,
         raise ValueError(f"{where}: {rule}, got shape {list(array.shape)}")
 
 
-def _check_finite(split: Split, where: str) -> None:
-    bad = np.argwhere(~np.isfinite(split.x))
+def _check_finite(x: np.ndarray, features: tuple[str, ...], where: str) -> None:
+    bad = np.argwhere(~np.isfinite(x))
     if len(bad):
         row, column = bad[0]
-        name = split.features[column] if split.features else f"column {column}"
+        name = features[column] if features else f"column {column}"
         raise ValueError(
-            f"{where}, row {row}: feature {name!r} is {split.x[row, column]}; "
+            f"{where}, row {row}: feature {name!r} is {x[row, column]}; "
             f"fill or drop the {len(bad)} missing or infinite value(s) first"
         )
 

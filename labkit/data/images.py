@@ -148,8 +148,8 @@ def _read_folder(folder: Path, classes: tuple[str, ...], size: int | None) -> Sp
 
 def _read_image(path: Path, size: int | None) -> Image.Image:
     try:
-        with Image.open(path) as picture:
-            picture = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+        with Image.open(path) as opened:
+            picture = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
     except (UnidentifiedImageError, OSError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as an image ({error}); remove or replace it") from error
     return picture if size is None else ImageOps.fit(picture, (size, size), Image.Resampling.BILINEAR)

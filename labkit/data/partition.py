@@ -44,7 +44,8 @@ def partition(
     validation_share: float = 0.2,
     test_share: float = 0.2,
     seed: int = 0,
-    **described: str,
+    target: str = "class",
+    source: str = "the user's own files",
 ) -> Dataset:
     """Make a `Dataset` of `whole`, cutting off whichever of validation and test is not given.
 
@@ -68,6 +69,11 @@ def partition(
     if validation is None:
         rest, held = stratified_parts(train.labels, [1 - validation_share], seed + 1)
         train, validation = train.subset(rest), train.subset(held)
-    parts = {"train": train, "validation": validation, "test": test}
-    ready = {part: checked(split, f"{name}, {part}") for part, split in parts.items()}
-    return Dataset(name=name, **ready, **described)
+    return Dataset(
+        name=name,
+        train=checked(train, f"{name}, train"),
+        validation=checked(validation, f"{name}, validation"),
+        test=checked(test, f"{name}, test"),
+        target=target,
+        source=source,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -119,7 +119,6 @@ class Dataset:
     test: Split
     target: str = "class"
     source: str = "the user's own files"
-    about: str = field(default="", repr=False)
 
     @property
     def classes(self) -> tuple[str, ...]:

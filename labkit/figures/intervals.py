@@ -45,7 +45,7 @@ def intervals(frame: pd.DataFrame, *, label: str, unit: str = "%", theme: Theme 
                 "width": 6,
             },
             customdata=frame[["low", "high"]],
-            hovertemplate=f"%{{y}}: %{{x:.2f}} {unit}<br>95 % interval %{{customdata[0]:.2f}} to %{{customdata[1]:.2f}}<extra></extra>",
+            hovertemplate=f"%{{y}}: %{{x:.2f}} {unit}<br>interval %{{customdata[0]:.2f}} to %{{customdata[1]:.2f}}<extra></extra>",
         )
     )
     figure.update_layout(template=template(theme), height=80 + 44 * max(1, len(names)))

@@ -58,7 +58,10 @@ def save_weights(model: nn.Module, path: Path) -> str:
     """Write the state dict atomically and return the file's SHA-256."""
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_path(path) as temporary:
-        save_file(state, temporary)
+        try:
+            save_file(state, temporary)
+        except SafetensorError as error:  # its writer reports a full disk so
+            raise OSError(str(error)) from error
     return sha256(path)
 
 
@@ -116,6 +119,7 @@ def _some(names: list[str]) -> str:
 
 
 def write_card(card: Card, path: Path) -> None:
+    """Write `card` as JSON, atomically."""
     write_text(path, json.dumps(asdict(card), indent=2) + "\n")
 
 

@@ -6,7 +6,7 @@ import logging
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -49,7 +49,7 @@ def input_shape(name: str) -> tuple[int, ...]:
     return get_recipe(name).shape
 
 
-def load(name: str, *, weights: str | os.PathLike | None = None, **options) -> nn.Module:
+def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any) -> nn.Module:
     """Load a model in eval mode; what was loaded is logged (logger "labkit") and kept in ``model.loaded_from``.
 
     Parameters
@@ -98,6 +98,6 @@ def _check_shipped(name: str, path: Path) -> None:
 
 
 def _announced(model: nn.Module, what: str) -> nn.Module:
-    model.loaded_from = what
+    model.loaded_from = what  # type: ignore[assignment]
     log.info("loaded %s", what)
     return model

@@ -46,7 +46,8 @@ class KeepBest(Callback):
     def __init__(self, validation: Split, every: int) -> None:
         self.validation, self.every = validation, every
         self.history: list[tuple[int, float]] = []
-        self.best, self.weights = -1.0, None
+        self.best = -1.0
+        self.weights: dict[str, Any] | None = None
 
     def stepped(self, loop: Loop) -> None:
         if loop.step % self.every and loop.step != loop.steps:

@@ -21,9 +21,17 @@ def save(path: str | os.PathLike, state: dict[str, Any]) -> None:
     """Write `state` (tensors, numbers, strings, lists, dicts) and all random states atomically.
 
     A kill at any moment leaves the previous checkpoint whole.
+
+    Raises
+    ------
+    OSError
+        When the disk is full or the folder cannot be written.
     """
     with atomic_path(path) as temporary:
-        torch.save({"format": FORMAT, "random": random_state(), **state}, temporary)
+        try:
+            torch.save({"format": FORMAT, "random": random_state(), **state}, temporary)
+        except RuntimeError as error:  # torch's writer reports a full disk so
+            raise OSError(str(error).splitlines()[0]) from error
 
 
 def load(path: str | os.PathLike) -> dict[str, Any]:
@@ -47,7 +55,7 @@ def load(path: str | os.PathLike) -> dict[str, Any]:
 
 def random_state() -> dict[str, Any]:
     """Capture the states of torch (CPU and CUDA), NumPy and Python's random, in types that load without pickle."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()
+    kind, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 (users may call the old generator)
     version, internal, gauss_next = random.getstate()
     return {
         "torch": torch.get_rng_state(),
@@ -63,7 +71,7 @@ def restore_random_state(state: dict[str, Any]) -> None:
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])
     kind, keys, position, has_gauss, gauss = state["numpy"]
-    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))
+    np.random.set_state((kind, keys.numpy().astype(np.uint32), position, has_gauss, gauss))  # noqa: NPY002
     version, internal, gauss_next = state["python"]
     random.setstate((version, tuple(internal), gauss_next))
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
+
+Hook = Callable[[nn.Module, object, object], None]
 
 
 class NonFiniteLoss(ValueError):
@@ -27,7 +31,7 @@ def _first_bad_layer(model: nn.Module, x: Tensor) -> str | None:
     """Run once more with hooks on the leaf modules; the first to report is the first in the order of execution."""
     bad: list[str] = []
 
-    def hook_for(name: str):
+    def hook_for(name: str) -> Hook:
         def hook(_module: nn.Module, _inputs: object, output: object) -> None:
             tensors = output if isinstance(output, (tuple, list)) else (output,)
             if any(isinstance(t, Tensor) and not torch.isfinite(t).all() for t in tensors):

@@ -1,0 +1,46 @@
+"""A training run as a process of its own, to be killed: dropout, augmentation, momentum, schedule, NumPy and Python randomness."""
+
+import random
+import sys
+import time
+
+import numpy as np
+import torch
+from torch import nn
+
+from labkit.training import Batches, Callback, fit, flip_and_shift, warmup_cosine
+
+
+class Noise(Callback):
+    """Draws from every global generator and adds it to a weight, so that a lost random state changes the result."""
+
+    def stepped(self, loop):
+        with torch.no_grad():
+            loop.model[-1].bias += 1e-3 * (random.random() + float(np.random.rand()))  # noqa: NPY002
+        time.sleep(float(sys.argv[3]))
+
+
+def main() -> None:
+    folder, steps = sys.argv[1], int(sys.argv[2])
+    torch.manual_seed(7)
+    random.seed(7)
+    np.random.seed(7)  # noqa: NPY002
+    images, labels = torch.rand(40, 1, 8, 8), torch.arange(40) % 4
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 16), nn.BatchNorm1d(16), nn.Dropout(0.3), nn.ReLU(), nn.Linear(16, 4))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    loop = fit(
+        model,
+        Batches(images, labels, 8, seed=1, augment=flip_and_shift(1)),
+        steps=steps,
+        optimizer=optimizer,
+        scheduler=warmup_cosine(optimizer, steps, 0.2),
+        callbacks=[Noise()],
+        checkpoint=f"{folder}/run.pt",
+        save_every=0.0,
+        progress=False,
+    )
+    torch.save({"model": model.state_dict(), "loss": loop.loss}, f"{folder}/done.pt")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""Resuming is bit-exact, also after kill -9; files are whole or absent; foreign and damaged files are refused."""
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from labkit.training import Batches, checkpoint, fit
+
+SCRIPT = Path(__file__).parent / "run_training.py"
+
+
+def start(folder, steps, pause):
+    folder.mkdir(exist_ok=True)
+    return subprocess.Popen([sys.executable, SCRIPT, folder, str(steps), str(pause)], stderr=subprocess.PIPE)
+
+
+def test_resume_after_kill_9_is_bit_exact(tmp_path):
+    whole = start(tmp_path / "whole", 60, 0)
+    killed = tmp_path / "killed"
+    kills = []
+    for _ in range(2):  # kill twice, at different steps
+        process = start(killed, 60, 0.05)
+        before = step_in(killed / "run.pt")
+        deadline = time.monotonic() + 60
+        while step_in(killed / "run.pt") < before + 7:
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        kills.append(step_in(killed / "run.pt"))
+    assert 7 <= kills[0] < kills[1] < 60
+    (tmp_path / "tampered").mkdir()
+    state = torch.load(killed / "run.pt")
+    state["random"]["torch"] = torch.Generator().manual_seed(99).get_state()
+    torch.save(state, tmp_path / "tampered" / "run.pt")
+    last = [start(killed, 60, 0), start(tmp_path / "tampered", 60, 0)]
+    assert [process.wait() for process in [whole, *last]] == [0, 0, 0]
+    a, b, c = (torch.load(tmp_path / name / "done.pt") for name in ("whole", "killed", "tampered"))
+    assert a["loss"] == b["loss"]
+    for name, value in a["model"].items():
+        assert torch.equal(value, b["model"][name]), name
+    assert not torch.equal(a["model"]["1.weight"], c["model"]["1.weight"])  # a lost random state would be seen
+
+
+def step_in(path):
+    return checkpoint.load(path)["step"] if path.exists() else 0
+
+
+def tiny(steps=3, **options):
+    torch.manual_seed(0)
+    model = nn.Linear(4, 2)
+    batches = Batches(torch.rand(8, 4), torch.arange(8) % 2, options.pop("batch_size", 4))
+    return fit(model, batches, steps=steps, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), progress=False, **options)
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda p: p.write_bytes(p.read_bytes()[:300]), "damaged"),
+        (lambda p: p.write_bytes(b""), "damaged"),
+        (lambda p: torch.save({"x": 1}, p), "not a labkit checkpoint"),
+        (lambda p: torch.save({**torch.load(p), "format": 99}, p), "update labkit"),
+        (lambda p: torch.save({**torch.load(p), "model": nn.Linear(4, 3).state_dict()}, p), "another architecture"),
+    ],
+)
+def test_bad_checkpoints_are_one_sentence(tmp_path, damage, words):
+    path = tmp_path / "c.pt"
+    tiny(checkpoint=path)
+    damage(path)
+    with pytest.raises(ValueError, match=words) as caught:
+        tiny(checkpoint=path)
+    assert "c.pt" in str(caught.value)
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path):
+    tiny(checkpoint=tmp_path / "c.pt")
+    with pytest.raises(ValueError, match="batch_size=4, this run has 2"):
+        tiny(checkpoint=tmp_path / "c.pt", batch_size=2)
+    with pytest.raises(ValueError, match="steps=3, this run has 5"):
+        tiny(5, checkpoint=tmp_path / "c.pt")
+
+
+def test_pickled_code_is_not_run(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return (Path(tmp_path / "ran").touch, ())
+
+    torch.save({"format": 1, "model": Evil()}, tmp_path / "evil.pt")
+    with pytest.raises(ValueError, match="damaged or not a checkpoint"):
+        checkpoint.load(tmp_path / "evil.pt")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_full_disk_leaves_the_old_checkpoint(tmp_path):
+    path = tmp_path / "c.pt"
+    checkpoint.save(path, {"step": 1})
+    before = path.read_bytes()
+    code = f"""
+import resource, signal, torch
+from labkit.training import checkpoint
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # the kernel refuses to write more, as a full disk does
+try:
+    checkpoint.save({str(path)!r}, {{"step": 2, "x": torch.zeros(100_000)}})
+except OSError as error:
+    print("OSError:", error)
+"""
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert "OSError: cannot write" in output
+    assert "c.pt" in output
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["c.pt"]
+    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
