@@ -15,9 +15,14 @@ from labkit.messages import unknown_name
 def test_a_failure_leaves_the_old_file_and_no_litter(tmp_path):
     target = tmp_path / "a.txt"
     write_text(target, "old")
-    with pytest.raises(RuntimeError), atomic_path(target) as path:
-        path.write_text("half")
-        raise RuntimeError
+
+    def fail_half_way():
+        with atomic_path(target) as path:
+            path.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 

@@ -23,6 +23,7 @@ st.caption("How to read this: the dot is accuracy on the test data, the line its
 st.dataframe(
     percent,
     width="stretch",
+    column_order=["model", "test", "low", "high", "data", "parameters", "validation", "minutes", "architecture"],
     column_config={
         "model": st.column_config.TextColumn("model", pinned=True),
         "architecture": st.column_config.TextColumn("architecture"),

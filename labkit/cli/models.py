@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from labkit.cli.output import as_json, print_json, print_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @click.group()
@@ -23,7 +27,13 @@ def list_(json_output: bool) -> None:
     if json_output:
         print_json([asdict(card) for card in cards().values()])
     else:
-        print_table(table())
+        print_table(_readable(table()))
+
+
+def _readable(frame: pd.DataFrame) -> pd.DataFrame:
+    """Fractions as percentages with the interval beside them, in columns that fit 80 characters."""
+    test = [f"{100 * row.test:.2f} % ({100 * row.low:.2f} to {100 * row.high:.2f})" for row in frame.itertuples()]
+    return frame[["data", "parameters"]].assign(**{"test accuracy (95 % interval)": test})
 
 
 @models.command()

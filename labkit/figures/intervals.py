@@ -48,7 +48,7 @@ def intervals(frame: pd.DataFrame, *, label: str, unit: str = "%", theme: Theme 
             hovertemplate=f"%{{y}}: %{{x:.2f}} {unit}<br>interval %{{customdata[0]:.2f}} to %{{customdata[1]:.2f}}<extra></extra>",
         )
     )
-    figure.update_layout(template=template(theme), height=80 + 44 * max(1, len(names)))
+    figure.update_layout(template=template(theme), height=90 + 44 * max(1, len(names)))
     figure.update_xaxes(title_text=f"{label} ({unit})")
     figure.update_yaxes(autorange="reversed", type="category")
     return figure

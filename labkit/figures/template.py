@@ -8,6 +8,8 @@ import plotly.graph_objects as go
 
 # Okabe & Ito (2008), yellow and black left out: they vanish on white and on dark paper
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
+# on dark paper the light blue leads and the dark one, which would sink, comes last
+DARK_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2")
 Theme = Literal["light", "dark"]
 
 
@@ -22,10 +24,16 @@ def template(theme: Theme = "light") -> go.layout.Template:
     if theme not in ("light", "dark"):
         raise ValueError(f"theme must be 'light' or 'dark', got {theme!r}")
     ink, grid = ("#222222", "#DDDDDD") if theme == "light" else ("#EEEEEE", "#444444")
-    axis = {"gridcolor": grid, "zeroline": False, "linecolor": grid, "automargin": True, "title": {"standoff": 8}}
+    axis = {
+        "gridcolor": grid,
+        "zeroline": False,
+        "linecolor": grid,
+        "automargin": True,
+        "title": {"standoff": 18, "font": {"size": 14}},
+    }
     return go.layout.Template(
         layout={
-            "colorway": COLOURS,
+            "colorway": COLOURS if theme == "light" else DARK_COLOURS,
             "font": {"family": "system-ui, sans-serif", "size": 14, "color": ink},
             "paper_bgcolor": "rgba(0,0,0,0)",
             "plot_bgcolor": "rgba(0,0,0,0)",

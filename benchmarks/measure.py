@@ -1,0 +1,44 @@
+"""What every benchmark shares: machine facts, the --budget flag, results as JSON rows."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import time
+from pathlib import Path
+
+from labkit.files import write_text
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def machine() -> dict:
+    """Return what a reader needs to judge a timing."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    vectors = [name for name in ("avx2", "avx512f") if f" {name} " in f"{flags} "]
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "vectors": vectors,
+        "python": platform.python_version(),
+        "system": platform.system(),
+    }
+
+
+def budget(description: str, argv: list[str] | None = None) -> float:
+    """Parse ``--budget MINUTES`` and return the moment (time.monotonic) at which to stop."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--budget", type=float, default=120.0, metavar="MINUTES")
+    return time.monotonic() + 60 * parser.parse_args(argv).budget
+
+
+def write(name: str, rows: list[dict], left_out: list[str]) -> None:
+    """Write results/NAME.json: one row a measurement; print what the budget left out."""
+    write_text(RESULTS / f"{name}.json", json.dumps({"machine": machine(), "rows": rows, "left_out": left_out}, indent=1) + "\n")
+    for item in left_out:
+        print(f"left out for lack of time: {item}")
+    print(f"wrote benchmarks/results/{name}.json")

@@ -1,0 +1,71 @@
+"""How long a user waits: importing labkit, ``labkit --help``, loading data, a pass over the test images, the first page."""
+
+import statistics
+import subprocess
+import sys
+import time
+
+from measure import budget, write
+
+FRESH = {  # each in a process of its own; seconds of the whole process, an empty interpreter's time stands beside it
+    "python -c pass": ["-c", "pass"],
+    "import labkit": ["-c", "import labkit"],
+    "labkit --help": ["-m", "labkit", "--help"],
+    "labkit data list": ["-m", "labkit", "data", "list"],
+}
+INSIDE = {  # seconds inside a process, imports done
+    "data.load('fashion_mnist')": ("from labkit import data", "data.load('fashion_mnist')"),
+    "data.load('adult')": ("from labkit import data", "data.load('adult')"),
+    "models.load('vit_fashion')": ("from labkit import models; models.get_recipe('vit_fashion')", "models.load('vit_fashion')"),
+    **{
+        f"{name} on its test part": (
+            f"from labkit import data, models; from labkit.training import predict; m = models.load({name!r}); "
+            f"s = data.load(models.get_recipe({name!r}).data).test; predict(m, s.subset(slice(0, 250)))",
+            "predict(m, s)",
+        )
+        for name in ("mlp_mnist", "lenet_mnist", "resnet_fashion", "vit_fashion", "mlp_adult")
+    },
+}
+
+
+def fresh(arguments: list[str]) -> float:
+    """Seconds of a new process."""
+    began = time.perf_counter()
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def inside(setup: str, statement: str) -> float:
+    """Seconds of a statement in a new process, after its set-up."""
+    code = f"{setup}\nimport time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
+    return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+
+
+def main() -> None:
+    """Interleave all measurements, five rounds, and write medians with the range."""
+    until = budget(__doc__)
+    work = {name: (fresh, (arguments,)) for name, arguments in FRESH.items()}
+    work |= {name: (inside, pair) for name, pair in INSIDE.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in work}
+    for _ in range(5):
+        for name, (measure, arguments) in work.items():
+            if time.monotonic() < until:
+                seconds[name].append(measure(*arguments))
+    rows = [
+        {
+            "what": name,
+            "median_s": round(statistics.median(s), 4),
+            "min_s": round(min(s), 4),
+            "max_s": round(max(s), 4),
+            "repeats": len(s),
+        }
+        for name, s in seconds.items()
+        if s
+    ]
+    for row in rows:
+        print(f"{row['what']:32} {row['median_s']:8.3f} s ({row['min_s']:.3f} to {row['max_s']:.3f}, {row['repeats']} times)")
+    write("startup", rows, [f"{name}: {5 - len(s)} repeats" for name, s in seconds.items() if len(s) < 5])
+
+
+if __name__ == "__main__":
+    main()

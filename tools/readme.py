@@ -1,0 +1,56 @@
+"""Fill the tables of README.md from the models' cards and benchmarks/results; ``--check`` only compares.
+
+Each table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``.
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+from labkit import models
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def model_table() -> str:
+    """One row a reference model."""
+    lines = ["| model | what | data | parameters | test accuracy (95 % interval) | training |", "|---|---|---|---:|---|---:|"]
+    for row in models.table().itertuples():
+        interval = f"{row.test:.2%} ({100 * row.low:.2f} to {100 * row.high:.2f})".replace("%", " %")
+        lines.append(
+            f"| `{row.Index}` | {row.architecture} | {row.data} | {row.parameters:,} | {interval} | {row.minutes:.1f} min |"
+        )
+    return "\n".join(lines)
+
+
+def startup_table() -> str:
+    """Waiting times of benchmarks/startup.py."""
+    results = json.loads((ROOT / "benchmarks" / "results" / "startup.json").read_text())
+    lines = ["| what | median | range |", "|---|---:|---|"]
+    for row in results["rows"]:
+        lines.append(f"| `{row['what']}` | {row['median_s']:.2f} s | {row['min_s']:.2f} to {row['max_s']:.2f} s |")
+    return "\n".join(lines)
+
+
+def filled(text: str) -> str:
+    """Return `text` with every table made anew."""
+    for name, table in (("models", model_table()), ("startup", startup_table())):
+        text = re.sub(f"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}\n{t}\n{m[2]}", text, flags=re.S)
+    return text
+
+
+def main() -> None:
+    """Write README.md, or with --check fail when it is out of date."""
+    path = ROOT / "README.md"
+    before = path.read_text()
+    after = filled(before)
+    if "--check" in sys.argv:
+        if before != after:
+            sys.exit("README.md is out of date; run: .venv/bin/python tools/readme.py")
+        return
+    path.write_text(after)
+
+
+if __name__ == "__main__":
+    main()
