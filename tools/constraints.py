@@ -1,6 +1,7 @@
 """Write constraints.txt: exact versions of everything `.[all]` needs, and the size of the download; no addresses.
 
-Run it with the environment's own pip after changing a dependency: ``.venv/bin/python tools/constraints.py``.
+Run it with the environment's own pip after changing a dependency: ``.venv/bin/python tools/constraints.py``. Versions that are
+pinned already stay; ``--upgrade`` takes the newest of everything.
 """
 
 import json
@@ -36,7 +37,7 @@ def size(url: str) -> int:
 
 def main() -> None:
     """Resolve, measure and write."""
-    packages = [p for p in resolve("--keep" in sys.argv) if p["metadata"]["name"] != "labkit"]
+    packages = [p for p in resolve(keep="--upgrade" not in sys.argv) if p["metadata"]["name"] != "labkit"]
     total = sum(size(package["download_info"]["url"]) for package in packages)
     lines = sorted(f"{p['metadata']['name'].lower()}=={p['metadata']['version']}" for p in packages)
     where = f"{platform.system()} {platform.machine()}, Python {'.'.join(platform.python_version_tuple()[:2])}"

@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def model_table() -> str:
     """One row a reference model."""
-    lines = ["| model | what | data | parameters | test accuracy (95 % interval) | training |", "|---|---|---|---:|---|---:|"]
+    head = "| model | what | data | parameters | test accuracy (95 % interval) | training |"
+    lines = [head, "|---|---|---|---:|---|---:|"]
     for row in models.table().itertuples():
         interval = f"{row.test:.2%} ({100 * row.low:.2f} to {100 * row.high:.2f})".replace("%", " %")
         lines.append(

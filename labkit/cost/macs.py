@@ -17,8 +17,15 @@ def _cpu_attention(query: torch.Size, key: torch.Size, value: torch.Size, *_: An
     return sdpa_flop_count(query, key, value)
 
 
-# torch knows the fused attention of GPUs but not the one of CPUs, which would count as nothing
-FORMULAS = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention}
+def _int8_product(a: torch.Size, b: torch.Size, *_: Any, **__: Any) -> int:
+    return 2 * a[0] * a[1] * b[1]
+
+
+# torch knows the fused attention of GPUs but not that of CPUs, and no integer products: they would count as nothing
+FORMULAS = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
+    torch.ops.aten._int_mm: _int8_product,
+}
 
 
 def call(module: nn.Module, example: Example) -> Any:

@@ -62,6 +62,19 @@ class Cost:
             "convention": self.convention,
         }
 
+    @classmethod
+    def from_dict(cls, facts: dict) -> Cost:
+        """Make a Cost of what `to_dict` returned; the table of layers is empty."""
+        return cls(
+            parameters=facts["parameters"],
+            nonzeros=facts["nonzeros"],
+            bytes={kind: size for kind, size in facts["bytes"].items() if kind != "total"},
+            macs=facts["macs"],
+            latency=None if facts["latency_ms"] is None else Latency(**facts["latency_ms"]),
+            layers=pd.DataFrame(columns=["layer", "type", "parameters", "macs"]).set_index("layer"),
+            convention=facts["convention"],
+        )
+
     def __repr__(self) -> str:
         timing = "" if self.latency is None else f", latency={self.latency}"
         counts = f"parameters={self.parameters:,}, nonzeros={self.nonzeros:,}, bytes={self.total_bytes:,}, macs={self.macs:,}"

@@ -4,6 +4,7 @@ from labkit.models.card import Card, load_weights, read_card, save_weights
 from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
 from labkit.models.normalize import Normalize
 from labkit.models.recipe import Recipe
+from labkit.models.source import rebuild, source_of
 from labkit.models.table import table
 from labkit.models.trainer import train
 
@@ -18,7 +19,9 @@ __all__ = [
     "load",
     "load_weights",
     "read_card",
+    "rebuild",
     "save_weights",
+    "source_of",
     "table",
     "train",
 ]

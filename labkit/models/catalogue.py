@@ -76,7 +76,8 @@ def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any)
     if name.startswith("timm:"):
         from labkit.models.from_timm import create
 
-        return _announced(*create(name.removeprefix("timm:"), weights, options))
+        model, what = create(name.removeprefix("timm:"), weights, options)
+        return _announced(model, what, {"name": name, "options": options})
     if options:
         raise TypeError(f"{name} takes no options, got {sorted(options)}; they belong to timm:NAME")
     chosen = get_recipe(name)
@@ -86,7 +87,21 @@ def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any)
     if weights is None:
         _check_shipped(name, path)
     load_weights(model, path)
-    return _announced(model, f"{name} with weights of {path.name}")
+    return _announced(model, f"{name} with weights of {path.name}", {"name": name, "options": {}})
+
+
+def architecture(origin: dict[str, Any]) -> nn.Module:
+    """Build the network that ``origin`` (name and options, as `load` notes them on a model) names, without its weights."""
+    name, options = origin["name"], origin["options"]
+    with torch.random.fork_rng():
+        if name.startswith("timm:"):
+            from labkit.models.from_timm import create
+
+            model, _ = create(name.removeprefix("timm:"), None, options)
+        else:
+            model = get_recipe(name).build().eval()
+    model.labkit_origin = origin  # type: ignore[assignment]
+    return model
 
 
 def _check_shipped(name: str, path: Path) -> None:
@@ -97,7 +112,8 @@ def _check_shipped(name: str, path: Path) -> None:
         raise ValueError(f"{path} is not the file its card describes (sha256 differs); get it again or run: labkit train {name}")
 
 
-def _announced(model: nn.Module, what: str) -> nn.Module:
+def _announced(model: nn.Module, what: str, origin: dict[str, Any]) -> nn.Module:
     model.loaded_from = what  # type: ignore[assignment]
+    model.labkit_origin = origin  # type: ignore[assignment]
     log.info("loaded %s", what)
     return model

@@ -1,0 +1,82 @@
+"""Intervals and chance levels for the largest gap between groups.
+
+A largest difference is biased upwards: under perfect parity it is never negative, and it grows with the number of groups. A plain
+percentile bootstrap inherits that bias and never reaches zero. The intervals here bound all pairwise gaps at once instead: the
+largest gap cannot be further off than the widest spread of the errors of the group rates. Rates vary as
+Beta(hits + 1/2, misses + 1/2), so that a group with a rate of exactly 0 or 1 is not mistaken for one that is known exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from labkit.audit.wilson import wilson_interval
+
+DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One rate in every group where it is defined: int [groups] each, no trials zero."""
+
+    hits: np.ndarray
+    trials: np.ndarray
+
+    @property
+    def value(self) -> np.ndarray:
+        return self.hits / self.trials
+
+    @property
+    def smoothed(self) -> np.ndarray:
+        return (self.hits + 0.5) / (self.trials + 1)
+
+    def draws(self, rng: np.random.Generator) -> np.ndarray:
+        return rng.beta(self.hits + 0.5, self.trials - self.hits + 0.5, (DRAWS, len(self.hits)))
+
+    def chance_draws(self, rng: np.random.Generator) -> np.ndarray:
+        """Rates of groups of these sizes when all share the pooled rate."""
+        return rng.binomial(self.trials, self.hits.sum() / self.trials.sum(), (DRAWS, len(self.trials))) / self.trials
+
+
+def difference_interval(value: float, rates: list[Rate], level: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Bound the largest difference between two groups, over one rate or several."""
+    errors = [np.ptp(rate.draws(rng) - rate.value, axis=1) for rate in rates if _comparable(rate)]
+    if not errors:
+        return value, value
+    reach = float(np.quantile(np.max(errors, axis=0), level))
+    return max(0.0, value - reach), min(1.0, value + reach)
+
+
+def ratio_interval(value: float, rates: list[Rate], level: float, rng: np.random.Generator) -> tuple[float, float]:
+    """Bound the smallest ratio between two groups, on the log scale."""
+    kept = [rate for rate in rates if _comparable(rate)]
+    if not kept or np.isnan(value):
+        return value, value
+    errors = [np.ptp(np.log(rate.draws(rng)) - np.log(rate.smoothed), axis=1) for rate in kept]
+    reach = float(np.exp(np.quantile(np.max(errors, axis=0), level)))
+    middle = min(rate.smoothed.min() / rate.smoothed.max() for rate in kept)
+    return min(value, middle / reach), max(value, min(1.0, middle * reach))
+
+
+def minimum_interval(rate: Rate, level: float) -> tuple[float, float]:
+    """Bound the lowest group rate by Wilson limits that hold for all groups at once (Šidák)."""
+    low, high = wilson_interval(rate.hits, rate.trials, level ** (1 / len(rate.hits)))
+    return float(low.min()), float(high.min())
+
+
+def chance_level(value: float, rates: list[Rate], rng: np.random.Generator) -> tuple[float, float]:
+    """Return the expected largest difference if all groups shared the pooled rate, and the p-value of `value` under it."""
+    if np.isnan(value):
+        return value, value
+    gaps = [np.ptp(rate.chance_draws(rng), axis=1) for rate in rates if _comparable(rate)]
+    if not gaps:
+        return 0.0, 1.0
+    widest = np.max(gaps, axis=0)
+    as_wide = np.count_nonzero(widest >= value - 1e-12)  # a tie must count, whatever the rounding
+    return float(widest.mean()), (1 + as_wide) / (1 + DRAWS)
+
+
+def _comparable(rate: Rate) -> bool:
+    return len(rate.trials) > 1

@@ -1,0 +1,247 @@
+"""`fairness`: rates of sensitive groups side by side, with intervals; values by fairlearn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from labkit.audit import bands
+from labkit.audit.checks import binary, group_frame, same_length
+
+DIFFERENCES = {
+    "demographic_parity_difference": ("selection_rate",),
+    "equalized_odds_difference": ("true_positive_rate", "false_positive_rate"),
+    "equal_opportunity_difference": ("true_positive_rate",),
+    "false_positive_rate_difference": ("false_positive_rate",),
+    "accuracy_score_difference": ("accuracy_score",),
+}
+RATIOS = {
+    "demographic_parity_ratio": ("selection_rate",),
+    "equalized_odds_ratio": ("true_positive_rate", "false_positive_rate"),
+    "equal_opportunity_ratio": ("true_positive_rate",),
+}
+MINIMA = {"accuracy_score_group_min": ("accuracy_score",)}
+METRICS = {**DIFFERENCES, **RATIOS, **MINIMA}
+FEW = 10
+
+
+@dataclass(frozen=True, eq=False)
+class Fairness:
+    """Group fairness of one set of predictions.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Indexed (group column, metric), metric names as in ``fairlearn.metrics``; columns value, low, high.
+    by_group : DataFrame
+        Indexed (group column, group): n, n_pos, n_neg and the rates of the group; NaN where undefined.
+    parity : DataFrame
+        For every difference of `table`: ``expected``, its mean if all groups shared one rate (a largest difference is never
+        zero by chance), and ``p``, how often chance alone reaches the value.
+    undefined : list of (group column, group, rate)
+        Groups without positives have no true positive rate, groups without negatives no false positive rate.
+    notes : tuple of str
+    """
+
+    table: pd.DataFrame
+    by_group: pd.DataFrame
+    parity: pd.DataFrame
+    undefined: list[tuple[str, str, str]] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return "\n".join([f"Fairness\n{self.table.round(4)}", *self.notes])
+
+
+def fairness(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    groups: pd.DataFrame | pd.Series | np.ndarray,
+    *,
+    level: float = 0.95,
+    undefined: Literal["nan_skip", "fairlearn"] = "nan_skip",
+    pos_label: int | str | None = None,
+    seed: int = 0,
+) -> Fairness:
+    """Compare the groups of every sensitive column: demographic parity, equalized odds, equal opportunity, accuracy.
+
+    Parameters
+    ----------
+    y_true, y_pred : [N]
+        Labels and predictions in {0, 1}; any others need `pos_label`, and all other labels then count as negative.
+    groups : DataFrame [N, columns], Series [N] or array [N]
+        Sensitive features; every column is compared by itself.
+    level : float
+        Confidence of the intervals.
+    undefined : {"nan_skip", "fairlearn"}
+        A group without positives has no true positive rate. "nan_skip" leaves it out and lists it in `.undefined`;
+        "fairlearn" counts it as 0, which can lift the equalized odds difference to 1.
+    pos_label : label, optional
+        The favourable label; 1 for labels in {0, 1}.
+    seed : int
+        Of the draws behind the intervals.
+
+    Returns
+    -------
+    Fairness
+        Intervals hold for the largest of all gaps at once and always contain the value; see `labkit.audit.bands`.
+
+    Raises
+    ------
+    ValueError
+        On no rows, unequal lengths, NaN in a group column, labels outside {0, 1} without `pos_label`, a `pos_label` that does
+        not occur, or an unknown option.
+
+    Examples
+    --------
+    >>> f = fairness([1, 1, 0, 0], [1, 1, 1, 0], ["a", "a", "b", "b"])
+    >>> float(f.table.loc[("group", "demographic_parity_difference"), "value"])
+    0.5
+    >>> f.undefined
+    [('group', 'a', 'false_positive_rate'), ('group', 'b', 'true_positive_rate')]
+    """
+    if undefined not in ("nan_skip", "fairlearn"):
+        raise ValueError(f"undefined must be 'nan_skip' or 'fairlearn', got {undefined!r}")
+    frame = group_frame(groups)
+    true, predicted = same_length(y_true, y_pred, frame, level)
+    true, predicted = binary(true, predicted, pos_label)
+    skip = undefined == "nan_skip"
+    return _joined([_column(name, frame[name], true, predicted, tuple(METRICS), skip, level, seed) for name in frame.columns])
+
+
+def accuracy_fairness(
+    y_true: np.ndarray, y_pred: np.ndarray, groups: pd.DataFrame, *, level: float = 0.95, seed: int = 0
+) -> Fairness:
+    """Compare groups by accuracy alone, which needs no favourable class: for tasks with more than two."""
+    frame = group_frame(groups)
+    true, predicted = same_length(y_true, y_pred, frame, level)
+    right = true == predicted
+    metrics = tuple(name for name, rates in METRICS.items() if rates == ("accuracy_score",))
+    return _joined([_column(name, frame[name], np.ones_like(right), right, metrics, True, level, seed) for name in frame.columns])
+
+
+def _column(
+    column: str,
+    groups: pd.Series,
+    true: np.ndarray,
+    predicted: np.ndarray,
+    metrics: tuple[str, ...],
+    skip: bool,
+    level: float,
+    seed: int,
+) -> Fairness:
+    """One sensitive column; true and predicted are bool [N]."""
+    needed = {rate for name in metrics for rate in METRICS[name]}
+    binary_task = "selection_rate" in needed
+    codes, names = pd.factorize(groups, sort=True)
+    counts = np.bincount(codes * 4 + true * 2 + predicted, minlength=4 * len(names)).reshape(-1, 2, 2)
+    chosen = {name: pair for name, pair in _hits_and_trials(counts).items() if name in needed or binary_task}
+    values = _rates_by_fairlearn(counts, list(chosen))
+    lacking = pd.DataFrame({name: trials == 0 for name, (_, trials) in chosen.items()})
+    if skip:
+        values = values.mask(lacking)
+    rates = {name: bands.Rate(hits[trials > 0], trials[trials > 0]) for name, (hits, trials) in chosen.items()}
+    table, parity = _compare(values, rates, metrics, level, np.random.default_rng(seed))
+    undefined = [(str(column), str(names[g]), name) for name in sorted(needed) for g in np.flatnonzero(lacking[name])]
+    sizes = pd.DataFrame({"n": counts.sum((1, 2))})
+    if binary_task:
+        sizes = sizes.assign(n_pos=counts[:, 1].sum(1), n_neg=counts[:, 0].sum(1))
+    notes = _notes(str(column), names, sizes, sorted(undefined), skip)
+    by_group = pd.concat([sizes, values], axis=1)
+    by_group.index = pd.MultiIndex.from_product([[column], list(names)], names=["group column", "group"])
+    return Fairness(_under(column, table), by_group, _under(column, parity), sorted(undefined), notes)
+
+
+def _hits_and_trials(counts: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """From counts [groups, true, predicted]: numerator and denominator of every rate."""
+    hits = counts[:, 1, 1]
+    return {
+        "selection_rate": (counts[:, :, 1].sum(1), counts.sum((1, 2))),
+        "true_positive_rate": (hits, counts[:, 1].sum(1)),
+        "false_positive_rate": (counts[:, 0, 1], counts[:, 0].sum(1)),
+        "accuracy_score": (hits + counts[:, 0, 0], counts.sum((1, 2))),
+        "precision_score": (hits, counts[:, :, 1].sum(1)),
+    }
+
+
+def _rates_by_fairlearn(counts: np.ndarray, names: list[str]) -> pd.DataFrame:
+    """Rates [groups, names] by fairlearn, from at most four weighted rows a group: thousands of rows would take it a while."""
+    from fairlearn import metrics as fairlearn_metrics  # here: fairlearn takes seconds to load, and most audits have no groups
+    from sklearn.metrics import accuracy_score, precision_score
+
+    functions: dict[str, Callable] = {name: getattr(fairlearn_metrics, name) for name in names if name.endswith("rate")}
+    functions |= {f.__name__: _without_warning(f) for f in (accuracy_score, precision_score) if f.__name__ in names}
+    group, true, predicted = np.nonzero(counts)
+    weights = counts[group, true, predicted]
+    frame = fairlearn_metrics.MetricFrame(
+        metrics=functions,
+        y_true=true,
+        y_pred=predicted,
+        sensitive_features=group,
+        sample_params={name: {"sample_weight": weights} for name in functions},
+    )
+    return frame.by_group.reset_index(drop=True)[names]
+
+
+def _without_warning(function: Callable) -> Callable:
+    """scikit-learn warns about a precision without predictions; ours becomes NaN by the counts."""
+    if function.__name__ != "precision_score":
+        return function
+
+    def quiet(y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray) -> float:
+        return function(y_true, y_pred, sample_weight=sample_weight, zero_division=0)
+
+    return quiet
+
+
+def _compare(
+    values: pd.DataFrame, rates: dict[str, bands.Rate], metrics: tuple[str, ...], level: float, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table and the chance levels of one column; NaN values are left out, all NaN stays NaN."""
+    table, parity = {}, {}
+    for metric in metrics:
+        names = list(METRICS[metric])
+        lowest, highest = values[names].min(), values[names].max()
+        kept = [rates[name] for name in names]
+        if metric in DIFFERENCES:
+            value = float((highest - lowest).max())
+            limits = bands.difference_interval(value, kept, level, rng)
+            parity[metric] = bands.chance_level(value, kept, rng)
+        elif metric in RATIOS:
+            value = float((lowest / highest).min())
+            limits = bands.ratio_interval(value, kept, level, rng)
+        else:
+            value, limits = float(lowest.min()), bands.minimum_interval(kept[0], level)
+        table[metric] = (value, *limits)
+    return (
+        pd.DataFrame.from_dict(table, orient="index", columns=["value", "low", "high"]),
+        pd.DataFrame.from_dict(parity, orient="index", columns=["expected", "p"]),
+    )
+
+
+def _notes(column: str, names: pd.Index, sizes: pd.DataFrame, undefined: list[tuple[str, str, str]], skip: bool) -> tuple[str, ...]:
+    treatment = "left out" if skip else "counted as 0, as fairlearn does"
+    notes = [f"{column}: {rate} of group {group!r} is undefined and {treatment}" for _, group, rate in undefined]
+    few = [str(names[g]) for g in np.flatnonzero(sizes["n_pos"] < FEW)] if "n_pos" in sizes else []
+    if few:
+        notes.append(f"{column}: fewer than {FEW} positive examples in {', '.join(map(repr, few))}; read the rates with care")
+    return tuple(notes)
+
+
+def _under(column: str, table: pd.DataFrame) -> pd.DataFrame:
+    table.index = pd.MultiIndex.from_product([[column], table.index], names=["group column", "metric"])
+    return table
+
+
+def _joined(parts: list[Fairness]) -> Fairness:
+    return Fairness(
+        table=pd.concat([part.table for part in parts]),
+        by_group=pd.concat([part.by_group for part in parts]),
+        parity=pd.concat([part.parity for part in parts]),
+        undefined=[entry for part in parts for entry in part.undefined],
+        notes=tuple(note for part in parts for note in part.notes),
+    )

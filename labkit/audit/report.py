@@ -1,0 +1,102 @@
+"""`Audit`: everything one audit found, in tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from labkit.audit.plain import plain
+from labkit.audit.render import as_html, as_text
+from labkit.cost import Cost
+
+SCHEMA = "labkit.audit/1"
+
+
+@dataclass(frozen=True, eq=False)
+class Audit:
+    """What a model does on a split, beside a reference model if there is one. All rates are fractions.
+
+    Attributes
+    ----------
+    summary : Series of float
+        ``accuracy`` with its Wilson limits ``accuracy_low`` and ``accuracy_high``, ``examples``, ``ece``, ``brier``.
+        With a reference: ``reference_accuracy``, ``accuracy_change`` (with ``_low``, ``_high``), ``change_p`` (McNemar),
+        ``affected_classes``, ``worst_class_change``, ``agreement`` (share of equal predictions).
+        With groups: ``worst_group_accuracy[COLUMN]`` and, for two classes, ``dpd[COLUMN]`` and ``eod[COLUMN]``
+        (demographic parity and equalized odds difference).
+        With cost: ``parameters``, ``nonzeros``, ``bytes``, ``macs``, ``latency_ms``, and ``…_ratio`` of each:
+        this model over the reference, below 1 is cheaper.
+    per_class : DataFrame, a row a class
+        ``examples``, ``accuracy`` (= ``recall``) with Wilson limits, ``precision``. With a reference:
+        ``reference_accuracy``, ``change`` with limits, ``n01`` and ``n10`` (examples that only the reference, only this
+        model gets right), ``p``, ``q``, ``affected``. A class without examples is NaN.
+    predictions : DataFrame, a row an example
+        ``index``, ``label``, ``predicted``, ``reference_predicted`` (with a reference), ``probabilities`` (float32 [C]).
+    confusion : DataFrame of int [C, C]
+        Labels down, predictions across.
+    calibration : DataFrame
+        15 reliability bins of the top class.
+    fairness : DataFrame or None
+        Indexed (group column, metric), columns value, low, high.
+    by_group : DataFrame or None
+        Sizes and rates of every group.
+    cost, reference_cost : Cost or None
+        For one example. Latencies of both are measured alternately and stand in ``cost.latency``.
+    data_id, model_sha, reference_sha : str or None
+        Fingerprints by content; None for a model of which only logits were given.
+    level : float
+        Confidence of the intervals.
+    notes : tuple of str
+        What a reader should know.
+    """
+
+    summary: pd.Series
+    per_class: pd.DataFrame
+    predictions: pd.DataFrame
+    confusion: pd.DataFrame
+    calibration: pd.DataFrame
+    fairness: pd.DataFrame | None = None
+    by_group: pd.DataFrame | None = None
+    cost: Cost | None = None
+    reference_cost: Cost | None = None
+    data_id: str | None = None
+    model_sha: str | None = None
+    reference_sha: str | None = None
+    level: float = 0.95
+    notes: tuple[str, ...] = ()
+
+    @property
+    def has_reference(self) -> bool:
+        return "reference_accuracy" in self.summary.index
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: tables as lists of rows, NaN as None; without the predictions."""
+        return {
+            "schema": SCHEMA,
+            "data_id": self.data_id,
+            "model_sha": self.model_sha,
+            "reference_sha": self.reference_sha,
+            "level": self.level,
+            "notes": list(self.notes),
+            "summary": plain(self.summary),
+            "per_class": plain(self.per_class),
+            "confusion": plain(self.confusion.to_numpy()),
+            "calibration": plain(self.calibration),
+            "fairness": plain(self.fairness),
+            "by_group": plain(self.by_group),
+            "cost": None if self.cost is None else plain(self.cost.to_dict()),
+            "reference_cost": None if self.reference_cost is None else plain(self.reference_cost.to_dict()),
+        }
+
+    def to_json(self, indent: int | None = None) -> str:
+        """`to_dict` as strict JSON."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def _repr_html_(self) -> str:
+        return as_html(self)

@@ -1,0 +1,101 @@
+"""`labkit compress` and `labkit audit`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from labkit.cli.options import data_options, model_options, open_both, open_store, parse_settings
+from labkit.cli.output import as_json, print_json, print_table
+
+if TYPE_CHECKING:
+    from labkit.audit import Audit
+
+
+@click.command()
+@model_options
+@click.option("--method", required=True, help="How to compress; `labkit methods` lists the ways.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; may be given often.")
+@data_options
+@click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@as_json
+def compress(
+    model: str,
+    weights: str | None,
+    method: str,
+    settings: tuple[str, ...],
+    data: str | None,
+    target: str | None,
+    groups: str,
+    size: int | None,
+    store: str,
+    seed: int,
+    json_output: bool,
+) -> None:
+    """Compress a network, audit it on the test part beside the original, and store the run."""
+    from labkit import runs
+    from labkit.audit import audit
+    from labkit.compress import get_method
+
+    way = get_method(method)
+    chosen = way.settings(parse_settings(settings))
+    network, dataset = open_both(model, weights, data, target, groups, size)
+    small = way(network, data=dataset, seed=seed, **chosen)
+    found = audit(small, dataset.test, reference=network)
+    config = {"method": method, "version": way.version, "parameters": chosen, "model": model, "data": dataset.name, "seed": seed}
+    run = runs.Store(store).save(small, audit=found, config=config)
+    if json_output:
+        print_json({"run": run.id, "folder": str(run.folder), **found.to_dict()})
+    else:
+        show_audit(found)
+        click.echo(f"stored as run {run.id} in {store}")
+
+
+@click.command()
+@click.option("--run", "run", help="Audit a stored run again, instead of a model.")
+@click.option("--model", help="A reference model, or timm:NAME.")
+@click.option("--weights", type=click.Path(dir_okay=False), help="Your own weights: .safetensors or a state dict.")
+@data_options
+@click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs, for --run.")
+@as_json
+def audit(
+    run: str | None,
+    model: str | None,
+    weights: str | None,
+    data: str | None,
+    target: str | None,
+    groups: str,
+    size: int | None,
+    store: str,
+    json_output: bool,
+) -> None:
+    """Audit a model (or a stored run beside the model it came from) on the test part of its data."""
+    from labkit import audit as room
+
+    if (run is None) == (model is None):
+        raise ValueError("give either --model or --run")
+    if run is not None:
+        facts = open_store(store, False).run(run)
+        small, _ = open_store(store, False).load(run)
+        if small is None:
+            raise ValueError(f"run {facts.id} kept its figures alone, not its weights; make it again with labkit compress")
+        network, dataset = open_both(facts.model, weights, data or facts.data, target, groups, size)
+        found = room.audit(small, dataset.test, reference=network)
+    else:
+        network, dataset = open_both(str(model), weights, data, target, groups, size)
+        found = room.audit(network, dataset.test)
+    if json_output:
+        print_json(found.to_dict())
+    else:
+        show_audit(found)
+
+
+def show_audit(found: Audit) -> None:
+    """Print the summary, and the classes with their change."""
+    click.echo(repr(found))
+    columns = ["examples", "accuracy", "precision", "reference_accuracy", "change", "q", "affected"]
+    print_table(found.per_class[[name for name in columns if name in found.per_class]], "by class")
+    if found.fairness is not None:
+        print_table(found.fairness, "by group")

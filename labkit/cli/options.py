@@ -1,0 +1,77 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from labkit.data import Dataset
+    from labkit.runs import Store
+
+
+def model_options(command: Callable) -> Callable:
+    """--model, --weights."""
+    command = click.option("--weights", type=click.Path(dir_okay=False), help="Your own weights: .safetensors or a state dict.")(
+        command
+    )
+    return click.option("--model", "model", required=True, help="A reference model, or timm:NAME.")(command)
+
+
+def data_options(command: Callable) -> Callable:
+    """--data and what a CSV file or a folder needs."""
+    command = click.option("--size", type=int, help="Resize the images of a folder to this many pixels.")(command)
+    command = click.option("--groups", default="", help="Sensitive columns of a CSV file, separated by commas.")(command)
+    command = click.option("--target", help="Target column, when --data is a CSV file.")(command)
+    return click.option("--data", "data", help="Data set, image folder or CSV (default: what the model was trained on).")(command)
+
+
+def store_option(command: Callable) -> Callable:
+    """--store and --gallery: which folder of runs."""
+    command = click.option("--gallery", is_flag=True, help="The runs that ship with labkit, instead of --store.")(command)
+    return click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")(
+        command
+    )
+
+
+def open_store(store: str, gallery: bool) -> Store:
+    """The shipped gallery or the user's folder."""
+    from labkit import runs
+
+    return runs.gallery() if gallery else runs.Store(store)
+
+
+def open_both(
+    model: str, weights: str | None, data: str | None, target: str | None, groups: str, size: int | None
+) -> tuple[nn.Module, Dataset]:
+    """Open a model and its data; a timm model gets as many classes and channels as the data have."""
+    from labkit import models
+    from labkit.cli.data import open_dataset
+
+    timm = model.startswith("timm:")
+    if data is None and timm:
+        raise ValueError(f"{model} needs --data: a data set's name, a folder of images by class, or a CSV file with --target")
+    dataset = open_dataset(data or models.get_recipe(model).data, target, groups, size)
+    return models.load(model, weights=weights, **(timm_options(dataset) if timm else {})), dataset
+
+
+def timm_options(dataset: Dataset) -> dict[str, Any]:
+    """Classes and channels that a timm model must have for this data set."""
+    if dataset.train.images is None:
+        raise ValueError(f"timm models take images; {dataset.name} holds none")
+    return {"num_classes": len(dataset.classes), "in_chans": dataset.train.images.shape[1]}
+
+
+def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
+    """``("sparsity=0.9",)`` -> ``{"sparsity": "0.9"}``."""
+    settings = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise ValueError(f"--set takes NAME=VALUE, got {pair!r}; for example --set sparsity=0.9")
+        settings[name.strip()] = value.strip()
+    return settings

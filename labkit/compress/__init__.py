@@ -1,0 +1,25 @@
+"""A whole network in, a whole network out: one file a method, one registry."""
+
+from labkit.compress.condense import condense
+from labkit.compress.low_rank import low_rank
+from labkit.compress.method import METHODS, Choice, Method, Param, get_method, register
+from labkit.compress.plugins import load_entry_points, load_plugin
+from labkit.compress.quantize import quantize
+from labkit.compress.select import select_layers
+
+load_entry_points()
+
+__all__ = [
+    "METHODS",
+    "Choice",
+    "Method",
+    "Param",
+    "condense",
+    "get_method",
+    "load_entry_points",
+    "load_plugin",
+    "low_rank",
+    "quantize",
+    "register",
+    "select_layers",
+]

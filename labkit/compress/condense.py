@@ -1,0 +1,74 @@
+"""One-shot magnitude pruning to a constant fan-in: every output keeps the same number of its largest weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from labkit.compress.method import Choice, Method, Param, register
+from labkit.compress.select import Layers, replaced, select_layers
+from labkit.layers import FixedFanInConv2d, FixedFanInLinear
+
+
+def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | None = None, layers: Layers = "all") -> nn.Module:
+    """Condense linear layers and convolutions to a constant fan-in, without training.
+
+    Biases and output width are kept (the condensed form of SRigL, arXiv 2305.02299, made a drop-in layer).
+
+    Parameters
+    ----------
+    model : nn.Module
+        Stays untouched.
+    sparsity : float in [0, 1)
+        Share of the weights of each output to drop; 0.9 when neither this nor `fan_in` is given.
+    fan_in : int, optional
+        Links kept for each output, instead of `sparsity`; layers with fewer inputs keep them all.
+    layers : "all", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
+
+    Returns
+    -------
+    nn.Module
+        In eval mode, with `FixedFanInLinear` and `FixedFanInConv2d` layers.
+
+    Raises
+    ------
+    ValueError
+        On a sparsity outside [0, 1), a fan-in below 1, a filter that matches nothing, or weights that are not finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> small = condense(nn.Sequential(nn.Linear(10, 4), nn.ReLU(), nn.Linear(4, 2)), sparsity=0.5)
+    >>> small[0]
+    FixedFanInLinear(in_features=10, out_features=4, fan_in=5, bias=True)
+    """
+    if sparsity is None and fan_in is None:
+        sparsity = 0.9
+    chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d))
+    return replaced(model, {path: _condensed(layer, sparsity, fan_in) for path, layer in chosen.items()}).eval()
+
+
+def _condensed(layer: nn.Module, sparsity: float | None, fan_in: int | None) -> nn.Module:
+    kind: Any = FixedFanInLinear if isinstance(layer, nn.Linear) else FixedFanInConv2d
+    if fan_in is not None and fan_in >= 1:
+        fan_in = min(fan_in, layer.weight[0].numel())  # type: ignore[index]
+    return kind.from_dense(layer, sparsity=sparsity, fan_in=fan_in)
+
+
+def _apply(model: nn.Module, *, data: Any, seed: int, progress: Any, sparsity: float, layers: Layers) -> nn.Module:
+    return condense(model, sparsity=sparsity, layers=layers)
+
+
+register(
+    Method(
+        name="condense",
+        title="Constant fan-in (condensed)",
+        paper="Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024 (its condensed form, here one-shot)",
+        apply=_apply,
+        params={
+            "sparsity": Param(0.5, 0.99, default=0.9, help="share of each neuron's weights that is dropped"),
+            "layers": Choice(("all", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
+        },
+    )
+)

@@ -1,0 +1,102 @@
+"""Low-rank factors by truncated singular value decomposition, at a budget of parameters or bytes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+from torch import nn
+
+from labkit.compress.method import Choice, Method, Param, register
+from labkit.compress.select import Layers, replaced, select_layers
+from labkit.layers import LowRankConv2d, LowRankLinear
+
+
+def low_rank(
+    model: nn.Module, *, budget: float = 0.25, layers: Layers = "all", unit: Literal["parameters", "bytes"] = "parameters"
+) -> nn.Module:
+    """Factor linear layers and ungrouped convolutions; each keeps the same share of its weights.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Stays untouched.
+    budget : float in (0, 1]
+        Fraction of the weights of the touched layers that may remain; at 1 nothing changes.
+    layers : "all", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
+    unit : {"parameters", "bytes"}
+        What the budget counts; they differ when layers have different dtypes.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode, with `LowRankLinear` and `LowRankConv2d` layers.
+
+    Raises
+    ------
+    ValueError
+        On a budget outside (0, 1] or below what rank 1 needs, a filter that matches nothing, or weights that are not finite.
+    """
+    if not 0 < budget <= 1:
+        raise ValueError(f"budget must lie in (0, 1], got {budget}; 0.25 keeps a quarter of the weights")
+    if unit not in ("parameters", "bytes"):
+        raise ValueError(f"unit must be 'parameters' or 'bytes', got {unit!r}")
+    chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d))
+    chosen = {path: layer for path, layer in chosen.items() if getattr(layer, "groups", 1) == 1} or chosen
+    if budget == 1:
+        return replaced(model, {}).eval()
+    ranks = ranks_for(chosen, budget, unit)
+    return replaced(model, {path: _factored(layer, ranks[path]) for path, layer in chosen.items()}).eval()
+
+
+def ranks_for(layers: dict[str, nn.Module], budget: float, unit: str = "parameters") -> dict[str, int]:
+    """Return the largest ranks, proportional to each layer's size, that together stay within the budget (at least 1 each).
+
+    Raises
+    ------
+    ValueError
+        When rank 1 everywhere already exceeds it.
+    """
+    shapes = {path: layer.weight.flatten(1).shape for path, layer in layers.items()}  # type: ignore[operator]
+    sizes = {path: layer.weight.element_size() if unit == "bytes" else 1 for path, layer in layers.items()}  # type: ignore[operator]
+    allowed = budget * sum(sizes[path] * n * d for path, (n, d) in shapes.items()) + 1e-6  # a product such as 0.29 * 100 rounds down
+
+    def at(share: float) -> dict[str, int]:
+        return {path: min(n, d, max(1, int(share * n * d / (n + d)))) for path, (n, d) in shapes.items()}
+
+    def spent(ranks: dict[str, int]) -> int:
+        return sum(sizes[path] * ranks[path] * sum(shapes[path]) for path in ranks)
+
+    least = spent(at(0.0))
+    if least > allowed:
+        smallest = math.ceil(1e4 * budget * least / allowed) / 1e4
+        raise ValueError(f"budget {budget} is below what rank 1 in every layer needs; give at least {smallest:.4f} or fewer layers")
+    low, high = 0.0, 2.0  # at 2 every layer has its full rank
+    for _ in range(50):  # above the budget, because ranks are rounded down; below, when some layers cannot go below rank 1
+        middle = (low + high) / 2
+        low, high = (middle, high) if spent(at(middle)) <= allowed else (low, middle)
+    return at(low)
+
+
+def _factored(layer: nn.Module, rank: int) -> nn.Module:
+    kind: Any = LowRankLinear if isinstance(layer, nn.Linear) else LowRankConv2d
+    return kind.from_dense(layer, rank=rank)
+
+
+def _apply(model: nn.Module, *, data: Any, seed: int, progress: Any, budget: float, layers: Layers, unit: Any) -> nn.Module:
+    return low_rank(model, budget=budget, layers=layers, unit=unit)
+
+
+register(
+    Method(
+        name="low_rank",
+        title="Low rank (truncated SVD)",
+        paper="Eckart & Young 1936; the baseline of compression papers",
+        apply=_apply,
+        params={
+            "budget": Param(0.05, 1.0, default=0.25, step=0.05, help="share of the touched layers' weights that remains"),
+            "layers": Choice(("all", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
+            "unit": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
+        },
+    )
+)

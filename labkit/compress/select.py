@@ -1,0 +1,111 @@
+"""Which layers a method touches, and putting new ones in their place."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+
+import torch
+from torch import nn
+
+from labkit.layers import replace_layer
+
+Layers = str | Sequence[str] | Callable[[str, nn.Module], bool]
+MLP_NAMES = {"mlp", "ffn", "feed_forward", "feedforward", "intermediate"}
+
+
+def select_layers(
+    model: nn.Module, layers: Layers = "all", kinds: tuple[type[nn.Module], ...] = (nn.Linear,)
+) -> dict[str, nn.Module]:
+    """Return path -> layer of every layer of `kinds` that the filter takes, in module order.
+
+    Parameters
+    ----------
+    model : nn.Module
+    layers : "all", "mlp", a pattern such as ``"blocks.*.mlp.fc1"``, a list of patterns, or a callable (path, layer) -> bool
+        "mlp" takes the linear layers of transformer feed-forward blocks.
+    kinds : tuple of classes
+
+    Raises
+    ------
+    ValueError
+        When nothing matches, or a weight is not finite.
+    TypeError
+        When the filter is neither words nor a callable.
+    """
+    _check_filter(layers)
+    found = {path: layer for path, layer in _candidates(model, kinds) if _takes(layers, path, layer, model)}
+    if not found:
+        known = [path for path, _ in _candidates(model, kinds)]
+        some = ", ".join(known[:4]) + (", …" if len(known) > 4 else "")
+        raise ValueError(
+            f"no layer matches layers={layers!r}; the model has {some or 'no ' + ' or '.join(k.__name__ for k in kinds)}"
+        )
+    for path, layer in found.items():
+        if not torch.isfinite(layer.weight).all():  # type: ignore[arg-type]
+            raise ValueError(f"layer {path!r} has NaN or infinite weights; compress a network whose training has converged")
+    return found
+
+
+def _candidates(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> list[tuple[str, nn.Module]]:
+    """Layers of `kinds` that a drop-in can stand for: none that computes in its own way (weight standardisation, padding by need),
+    and none inside nn.MultiheadAttention, which reads the weights past their forward.
+    """
+    closed = tuple(f"{path}." for path, module in model.named_modules() if isinstance(module, nn.MultiheadAttention))
+    plain = [(path, module) for path, module in model.named_modules() if isinstance(module, kinds) and _is_plain(module)]
+    return [(path, module) for path, module in plain if not path.startswith(closed or "\0")]
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """Whether the layer computes as nn.Linear or nn.Conv2d does; subclasses with a forward of their own are not."""
+    inherited = all(
+        getattr(type(layer), name, None) is getattr(kind, name, None)
+        for kind in (nn.Linear, nn.Conv2d)
+        if isinstance(layer, kind)
+        for name in ("forward", "_conv_forward")
+    )
+    return inherited and not is_wrapped(layer)
+
+
+def is_wrapped(layer: nn.Module) -> bool:
+    """Whether the weight is a tensor subclass already, e.g. quantized."""
+    return hasattr(layer.weight, "__tensor_flatten__")
+
+
+def _check_filter(layers: Layers) -> None:
+    words = isinstance(layers, str) or (isinstance(layers, Sequence) and all(isinstance(word, str) for word in layers))
+    if not (words or callable(layers)):
+        raise TypeError(f"layers must be 'all', 'mlp', a pattern, a list of patterns or a callable, got {layers!r}")
+
+
+def _takes(layers: Layers, path: str, layer: nn.Module, model: nn.Module) -> bool:
+    if callable(layers):
+        return bool(layers(path, layer))
+    if layers == "all":
+        return True
+    if layers == "mlp":
+        return isinstance(layer, nn.Linear) and _in_mlp(path, model)
+    patterns = [layers] if isinstance(layers, str) else layers
+    return any(fnmatchcase(path, pattern) for pattern in patterns)
+
+
+def _in_mlp(path: str, model: nn.Module) -> bool:
+    """Inside a module named or classed as a feed-forward block, or one of the two linear layers of torch's own."""
+    parts = path.split(".")
+    parent = model.get_submodule(".".join(parts[:-1]))
+    if isinstance(parent, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+        return parts[-1] in ("linear1", "linear2")
+    return bool(MLP_NAMES & set(parts[:-1])) or "mlp" in type(parent).__name__.lower()
+
+
+def replaced(model: nn.Module, new_layers: dict[str, nn.Module]) -> nn.Module:
+    """Return a copy of `model` with `new_layers` in place; a layer used in several places is replaced in all of them."""
+    old = {id(model.get_submodule(path)): layer for path, layer in new_layers.items()}
+    if "" in new_layers:  # the model is itself one layer
+        return new_layers[""]
+    result = copy.deepcopy(model)
+    for path, module in list(model.named_modules(remove_duplicate=False)):
+        if id(module) in old:
+            replace_layer(result, path, old[id(module)])
+    return result

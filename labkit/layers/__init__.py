@@ -1,0 +1,24 @@
+"""Drop-in layers that compression puts in place of dense ones."""
+
+from labkit.layers.blueprint import blueprint, build
+from labkit.layers.condensed import CondensedWeight
+from labkit.layers.fixed_fan_in import FixedFanInConv2d, FixedFanInLinear
+from labkit.layers.int8 import Int8Linear
+from labkit.layers.low_rank import LowRankConv2d, LowRankLinear, truncated_svd
+from labkit.layers.manifest import describe_layers, rebuild_layers, register_layer, replace_layer
+
+__all__ = [
+    "CondensedWeight",
+    "FixedFanInConv2d",
+    "FixedFanInLinear",
+    "Int8Linear",
+    "LowRankConv2d",
+    "LowRankLinear",
+    "blueprint",
+    "build",
+    "describe_layers",
+    "rebuild_layers",
+    "register_layer",
+    "replace_layer",
+    "truncated_svd",
+]

@@ -1,0 +1,107 @@
+"""The condensed form of a weight: for each output, K values and where they sit; duplicate indices add up."""
+
+from __future__ import annotations
+
+from numbers import Integral
+
+import torch
+from torch import Tensor, nn
+
+
+def index_dtype(width: int) -> torch.dtype:
+    """The narrowest index type for `width` columns: uint16 up to 65,536, int32 beyond."""
+    return torch.uint16 if width <= 65_536 else torch.int32
+
+
+def fan_in_of(width: int, fan_in: int | None, sparsity: float | None) -> int:
+    """Resolve ``fan_in=`` or ``sparsity=`` to links an output, at least 1.
+
+    Raises
+    ------
+    ValueError
+        Unless exactly one is given, fan_in lies in 1 … width and sparsity in [0, 1).
+    TypeError
+        When fan_in is no integer.
+    """
+    if (fan_in is None) == (sparsity is None):
+        raise ValueError(f"give either fan_in or sparsity, got fan_in={fan_in} and sparsity={sparsity}")
+    if sparsity is not None:
+        if not 0 <= sparsity < 1:
+            raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.9 keeps a tenth of the weights")
+        return max(1, round(width * (1 - sparsity)))
+    if not isinstance(fan_in, Integral):
+        raise TypeError(f"fan_in must be an integer, got {fan_in!r}; a share of the inputs is given as sparsity=")
+    if not 1 <= fan_in <= width:
+        raise ValueError(f"fan_in must lie between 1 and {width}, the inputs of the layer, got {fan_in}")
+    return int(fan_in)
+
+
+def largest(weight: Tensor, fan_in: int) -> tuple[Tensor, Tensor]:
+    """Keep the `fan_in` entries of largest magnitude of each row of `weight` [N, D].
+
+    Returns
+    -------
+    values [N, K], index int64 [N, K]
+        Columns ascending in each row.
+    """
+    index = weight.detach().abs().topk(fan_in, dim=1, sorted=False).indices.sort(dim=1).values
+    return weight.detach().gather(1, index), index
+
+
+class CondensedWeight(nn.Module):
+    """Values [N, K] and indices [N, K] of a weight [N, D]; mixin of the fixed fan-in layers.
+
+    Parameters are trained through `dense`; in inference the dense weight is built once and kept until the values change. Torch does
+    not report writes through ``weight.data``; write under ``torch.no_grad()`` instead.
+    """
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    index: Tensor
+
+    def _hold(self, values: Tensor, index: Tensor, width: int, bias: Tensor | None) -> None:
+        self._check(values, index, width)
+        if bias is not None and bias.shape != values.shape[:1]:
+            raise ValueError(f"bias must have shape [{len(values)}], got {list(bias.shape)}")
+        self.width = width
+        self.weight = nn.Parameter(values)
+        self.bias = None if bias is None else nn.Parameter(bias)
+        self.register_buffer("index", index.to(index_dtype(width)))
+        self._built: tuple[tuple, Tensor] | None = None
+
+    @staticmethod
+    def _check(values: Tensor, index: Tensor, width: int) -> None:
+        if values.ndim != 2 or values.shape != index.shape:
+            raise ValueError(f"values and index must have one shape [N, K], got {list(values.shape)} and {list(index.shape)}")
+        if index.dtype == torch.bool or index.dtype.is_floating_point:
+            raise TypeError(f"index must be of an integer type, got {index.dtype}")
+        wide = index.to(torch.int64)
+        if wide.numel() and (int(wide.min()) < 0 or int(wide.max()) >= width):
+            raise ValueError(f"index must lie between 0 and {width - 1}, got {int(wide.min())} to {int(wide.max())}")
+
+    @property
+    def fan_in(self) -> int:
+        return self.weight.shape[1]
+
+    def dense(self) -> Tensor:
+        """Return the weight [N, D], differentiable with respect to the values."""
+        if torch.is_grad_enabled() and self.weight.requires_grad:
+            return self._scatter()
+        state = (*_state(self.weight), *_state(self.index))
+        if self._built is None or self._built[0] != state:
+            with torch.inference_mode(False), torch.no_grad():  # a tensor of inference mode could not be used in a gradient later
+                self._built = (state, self._scatter())
+        return self._built[1]
+
+    def _scatter(self) -> Tensor:
+        empty = self.weight.new_zeros(self.weight.shape[0], self.width)
+        return empty.scatter_add(1, self.index.to(torch.int64), self.weight)
+
+    def __getstate__(self) -> dict:
+        """Copies and files hold no derived dense weight."""
+        return {**self.__dict__, "_built": None}
+
+
+def _state(tensor: Tensor) -> tuple:
+    """Changes whenever the tensor is written to, moved or cast (inference tensors keep no version; they are not written to)."""
+    return (0 if tensor.is_inference() else tensor._version, tensor.data_ptr(), tensor.dtype)

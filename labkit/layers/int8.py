@@ -1,0 +1,86 @@
+"""A linear layer with 8-bit weights, quantized by torchao."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+Mode = Literal["dynamic", "weight_only"]
+QUANTIZED = (torch.float32, torch.bfloat16, torch.float16)
+
+
+class Int8Linear(nn.Linear):
+    """nn.Linear whose weight is a torchao int8 tensor with one scale an output row.
+
+    ``mode="dynamic"`` quantizes activations too, at run time; ``"weight_only"`` keeps them in floating point.
+    """
+
+    mode: Mode = "dynamic"
+
+    @classmethod
+    def from_dense(cls, linear: nn.Linear, *, mode: Mode = "dynamic") -> Int8Linear:
+        """Quantize a copy of `linear`.
+
+        Raises
+        ------
+        ValueError
+            On an unknown mode.
+        TypeError
+            On weights of a type that torchao does not quantize.
+        """
+        if linear.weight.dtype not in QUANTIZED:
+            allowed = ", ".join(str(kind).removeprefix("torch.") for kind in QUANTIZED)
+            raise TypeError(f"weights to quantize must be {allowed}, got {linear.weight.dtype}; convert the model with .float() first")
+        layer = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
+        layer.weight = nn.Parameter(linear.weight.detach().clone(), requires_grad=False)
+        layer.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().clone())
+        layer._quantize(mode)
+        return layer.train(linear.training)
+
+    def _quantize(self, mode: Mode) -> None:
+        from torchao.quantization import quantize_  # here, not above: importing torchao takes a second and few need it
+
+        quantize_(self, _config(mode))
+        self.mode = mode
+
+    def to_dense(self) -> nn.Linear:
+        """Return an nn.Linear with the dequantized weight."""
+        linear = nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
+        linear.weight = nn.Parameter(self.weight.dequantize().detach().clone())
+        if self.bias is not None:
+            linear.bias = nn.Parameter(self.bias.detach().clone())
+        return linear.train(self.training)
+
+    def spec(self) -> dict:
+        """What a manifest needs to build an empty layer of this shape."""
+        shape = {"in_features": self.in_features, "out_features": self.out_features}
+        return {**shape, "bias": self.bias is not None, "mode": self.mode}
+
+    @classmethod
+    def from_spec(cls, in_features: int, out_features: int, bias: bool, mode: Mode) -> Int8Linear:
+        """Build a layer of the shape that `spec` describes, with a weight of zeros."""
+        linear = nn.Linear(in_features, out_features, bias)
+        nn.init.zeros_(linear.weight)
+        return cls.from_dense(linear, mode=mode)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, mode={self.mode}, bias={self.bias is not None}"
+
+
+def _config(mode: Mode) -> Any:
+    from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig
+
+    configs = {"dynamic": Int8DynamicActivationInt8WeightConfig, "weight_only": Int8WeightOnlyConfig}
+    if mode not in configs:
+        raise ValueError(f"mode must be 'dynamic' or 'weight_only', got {mode!r}")
+    return configs[mode]()
+
+
+def wrapped_parts(tensor: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The plain tensors inside a tensor subclass, by name; empty for a plain tensor."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        return {}
+    names, _ = tensor.__tensor_flatten__()
+    return {name: getattr(tensor, name) for name in names if getattr(tensor, name) is not None}

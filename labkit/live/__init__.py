@@ -1,0 +1,18 @@
+"""What sliders call: progressive, cancellable audits, and exact answers on the audited grid."""
+
+from labkit.live.gallery import make_gallery
+from labkit.live.grid import Grid, Key, load_grid, slider_of
+from labkit.live.progressive import Progress, Session, forget, progressive_audit, session
+
+__all__ = [
+    "Grid",
+    "Key",
+    "Progress",
+    "Session",
+    "forget",
+    "load_grid",
+    "make_gallery",
+    "progressive_audit",
+    "session",
+    "slider_of",
+]

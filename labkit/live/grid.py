@@ -1,0 +1,174 @@
+"""The audited grid: for every slider step, the exact figures on the whole test part, shipped as Parquet."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from labkit.audit import Audit, audit_logits, data_id, model_sha
+from labkit.audit import audit as full_audit
+from labkit.compress import Param, get_method
+from labkit.cost import Cost
+from labkit.data import Split
+from labkit.files import atomic_path
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a grid belongs to: one method's one slider on one model and split, its other parameters at their defaults."""
+
+    method: str
+    version: int
+    model_sha: str
+    data_id: str
+
+    @property
+    def file(self) -> str:
+        return f"{self.method}-{self.version}-{self.model_sha}-{self.data_id}.parquet"
+
+
+def slider_of(method: str) -> str:
+    """Return the name of the first numeric parameter, the one the grid runs over.
+
+    Raises
+    ------
+    ValueError
+        When the method has none.
+    """
+    for name, param in get_method(method).params.items():
+        if isinstance(param, Param):
+            return name
+    raise ValueError(f"{method} has no numeric parameter, so it has no grid")
+
+
+class Grid:
+    """Audits of every step of one slider.
+
+    A row a step in the file: ``value`` of the slider, ``summary`` and ``cost`` as JSON, and a byte an example for the predicted
+    class and for its probability (see `pack`), from which tables are recomputed; figures and predicted classes are exact.
+    """
+
+    def __init__(self, key: Key, rows: pd.DataFrame) -> None:
+        self.key, self.rows = key, rows.set_index("value").sort_index()
+        self.slider = slider_of(key.method)
+
+    @property
+    def values(self) -> list[float]:
+        return [float(value) for value in self.rows.index]
+
+    def holds(self, parameters: dict[str, Any]) -> bool:
+        """Whether these parameters are a step of the grid, everything but the slider at its default."""
+        settings = get_method(self.key.method).settings(parameters)
+        others = get_method(self.key.method).settings({self.slider: settings[self.slider]})
+        return settings == others and self._nearest(settings[self.slider]) is not None
+
+    def summary(self, value: float) -> dict[str, float]:
+        """Return the stored figures of one step."""
+        return json.loads(self.rows.loc[self._nearest(value), "summary"])
+
+    def cost(self, value: float) -> Cost:
+        """Return the stored cost of one step."""
+        return Cost.from_dict(json.loads(self.rows.loc[self._nearest(value), "cost"]))
+
+    def audit(self, value: float, split: Split, reference_logits: np.ndarray | None) -> Audit:
+        """Return the audit of one step; its exact figures come from the file, tables are recomputed from the predictions."""
+        from dataclasses import replace
+
+        row = self.rows.loc[self._nearest(value)]
+        logits = unpack(row["predicted"], row["confidence"], len(split.classes))
+        found = audit_logits(logits, split, reference_logits)
+        stored = pd.Series(json.loads(row["summary"]), dtype=float)
+        return replace(found, summary=stored, cost=self.cost(value), reference_sha=self.key.model_sha)
+
+    def _nearest(self, value: float) -> float | None:
+        index = self.rows.index.to_numpy()
+        place = int(np.abs(index - value).argmin())
+        return float(index[place]) if abs(index[place] - value) < 1e-9 else None
+
+
+def pack(logits: np.ndarray) -> tuple[bytes, bytes]:
+    """Predicted classes and the probabilities of them in steps of 1/255, one byte each.
+
+    Raises
+    ------
+    ValueError
+        With more classes than a byte tells apart.
+    """
+    classes = logits.shape[1]
+    if classes > 256:
+        raise ValueError(f"a grid holds at most 256 classes, got {classes}")
+    predicted = logits.argmax(axis=1)
+    confidence = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))
+    lowest = 255 // classes + 1  # above 1 / classes, so that the predicted class stays the largest
+    codes = np.clip(np.round(255 * confidence), min(lowest, 255), 255)
+    return predicted.astype(np.uint8).tobytes(), codes.astype(np.uint8).tobytes()
+
+
+def unpack(predicted: bytes, confidence: bytes, classes: int) -> np.ndarray:
+    """Log-probabilities [N, classes] of what `pack` kept; what the predicted class leaves is spread evenly over the others."""
+    winner = np.frombuffer(predicted, np.uint8).astype(np.int64)
+    top = np.frombuffer(confidence, np.uint8).astype(np.float32) / 255
+    rest = np.log(np.maximum(1 - top, 1e-6) / max(1, classes - 1))
+    logits = np.repeat(rest[:, None], classes, axis=1)
+    logits[np.arange(len(winner)), winner] = np.log(top)
+    return logits
+
+
+def make_grid(
+    method: str,
+    model: Any,
+    split: Split,
+    reference_logits: np.ndarray,
+    *,
+    report: Callable[[int, int, str], None] | None = None,
+) -> Grid:
+    """Audit every step of the method's slider on the whole split, the reference beside it."""
+    way, slider = get_method(method), slider_of(method)
+    param = way.params[slider]
+    key = Key(method, way.version, model_sha(model), data_id(split))
+    steps = param.grid()  # type: ignore[union-attr]
+    rows = []
+    for number, value in enumerate(steps):
+        small = way(model, **{slider: value})
+        found, logits = _audited(small, model, split, reference_logits)
+        facts, (predicted, confidence) = found.to_dict(), pack(logits)
+        texts = {name: json.dumps(facts[name]) for name in ("summary", "cost")}
+        rows.append({"value": float(value), **texts, "predicted": predicted, "confidence": confidence})
+        if report:
+            report(number + 1, len(steps), f"{method} {slider}={value}")
+    return Grid(key, pd.DataFrame(rows))
+
+
+def _audited(small: Any, model: Any, split: Split, reference_logits: np.ndarray) -> tuple[Audit, np.ndarray]:
+    from labkit.training import predict
+
+    logits = predict(small, split)
+    return full_audit(small, split, reference=model, logits=logits, reference_logits=reference_logits, seconds=0.15), logits
+
+
+def save_grid(grid: Grid, folder: str | os.PathLike) -> Path:
+    """Write one Parquet file atomically and return its path."""
+    table = pa.Table.from_pandas(grid.rows.reset_index(), preserve_index=False)
+    path = Path(folder) / grid.key.file
+    with atomic_path(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", compression_level=19, use_dictionary=False)
+    return path
+
+
+@lru_cache(maxsize=16)
+def load_grid(key: Key, folder: Path = SHIPPED) -> Grid | None:
+    """Return the grid of this method, model and split if one ships, else None."""
+    path = folder / key.file
+    return Grid(key, pq.read_table(path).to_pandas()) if path.is_file() else None

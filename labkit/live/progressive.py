@@ -1,0 +1,280 @@
+"""`progressive_audit`: an answer within a moment, refined to the whole split, cancellable at any time."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+
+from labkit import models
+from labkit.audit import Audit, audit_logits, data_id, model_sha
+from labkit.compress import Method, get_method
+from labkit.cost import Cost, cost
+from labkit.data import Split
+from labkit.layers import describe_layers
+from labkit.live.grid import Key, load_grid
+from labkit.live.prefix import PrefixCache
+from labkit.training import predict
+
+BATCH = 256
+KEPT = 64
+
+
+class Cancel(Protocol):
+    """Anything with ``is_set()``, e.g. threading.Event."""
+
+    def is_set(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One answer of a progressive audit.
+
+    Attributes
+    ----------
+    audit : Audit
+        Of the first `examples` examples of the (fixed, shuffled) order; its intervals say how much that tells.
+    examples, total : int
+    exact : bool
+        Whether the whole split is in it.
+    source : {"grid", "memory", "computed"}
+    """
+
+    audit: Audit
+    examples: int
+    total: int
+    source: str
+
+    @property
+    def exact(self) -> bool:
+        return self.examples == self.total
+
+
+class Session:
+    """A model and a split to which many settings are applied; keeps what they share. Thread-safe.
+
+    Parameters
+    ----------
+    model : str or nn.Module
+        A name that `labkit.models.load` knows, or a network of the user's own.
+    split : Split
+    """
+
+    def __init__(self, model: str | nn.Module, split: Split) -> None:
+        self.model = models.load(model) if isinstance(model, str) else model
+        self.model.eval()
+        self.split = split
+        self.sha, self.data = model_sha(self.model), data_id(split)
+        # a fixed shuffle: the first examples must be a fair sample even of a file sorted by class
+        self.order = np.random.default_rng(0).permutation(len(split))
+        self._lock = threading.Lock()
+        self._prefix = PrefixCache(self.model)
+        self._reference: dict[int, np.ndarray] = {}
+        self._finished: OrderedDict[tuple, Audit] = OrderedDict()
+
+    def reference_logits(self, stop: int) -> np.ndarray:
+        """Outputs of the reference on the first `stop` examples of the order; each batch is run once."""
+        parts = []
+        for start in range(0, stop, BATCH):
+            with self._lock:
+                known = self._reference.get(start)
+            if known is None:
+                known = predict(self.model, self._rows(start, start + BATCH))
+                with self._lock:
+                    self._reference[start] = known
+            parts.append(known)
+        return np.concatenate(parts)[:stop]
+
+    def whole_reference(self) -> np.ndarray:
+        """Outputs of the reference on the whole split, in the split's own order."""
+        logits = self.reference_logits(len(self.split))
+        ordered = np.empty_like(logits)
+        ordered[self.order] = logits
+        return ordered
+
+    def remember(self, key: tuple, audit: Audit) -> None:
+        """Keep a finished audit; the oldest gives way."""
+        with self._lock:
+            self._finished[key] = audit
+            while len(self._finished) > KEPT:
+                self._finished.popitem(last=False)
+
+    def recall(self, key: tuple) -> Audit | None:
+        """Return a finished audit, if it is kept."""
+        with self._lock:
+            return self._finished.get(key)
+
+    def outputs(self, small: nn.Module, changed: set[str], start: int, stop: int) -> np.ndarray:
+        """Outputs of a compressed copy on examples start … stop of the order."""
+        x = self._rows(start, stop).inputs()
+        with torch.inference_mode():
+            return self._prefix.run(small, changed, x, (start, stop)).float().numpy()
+
+    def _rows(self, start: int, stop: int) -> Split:
+        return self.split.subset(self.order[start : min(stop, len(self.order))])
+
+
+_SESSIONS: OrderedDict[tuple, Session] = OrderedDict()
+_SESSIONS_LOCK = threading.Lock()
+
+
+def session(model: str | nn.Module, split: Split) -> Session:
+    """Return the session of this model and split, made on first use; the four used last are kept."""
+    key = (model if isinstance(model, str) else id(model), id(split))
+    with _SESSIONS_LOCK:
+        if key in _SESSIONS:
+            _SESSIONS.move_to_end(key)
+            return _SESSIONS[key]
+    made = Session(model, split)
+    with _SESSIONS_LOCK:
+        kept = _SESSIONS.setdefault(key, made)
+        while len(_SESSIONS) > 4:
+            _SESSIONS.popitem(last=False)
+    return kept
+
+
+def progressive_audit(
+    method: str | Method,
+    params: dict[str, Any],
+    split: Split,
+    first: int = 256,
+    cancel: Cancel | None = None,
+    *,
+    model: str | nn.Module | Session,
+    seconds: float = 0.05,
+    use_grid: bool = True,
+) -> Iterator[Progress]:
+    """Compress and audit, answering after `first` examples and then after each doubling, until the whole split is in.
+
+    A step of the shipped grid, or a setting that was finished before, is answered at once and exactly. A cancelled audit stops
+    between batches, keeps nothing and yields nothing more.
+
+    Parameters
+    ----------
+    method : str or Method
+    params : dict
+        Parameters of the method; defaults for the rest.
+    split : Split
+    first : int
+        Examples in the first answer.
+    cancel : object with ``is_set()``, optional
+        E.g. a threading.Event.
+    model : str, nn.Module or Session
+        What is compressed, and the reference of every audit.
+    seconds : float
+        Time spent on latency, in the first answer.
+    use_grid : bool
+        Whether stored answers may be given.
+
+    Yields
+    ------
+    Progress
+
+    Raises
+    ------
+    ValueError
+        On a method that needs data to learn from, bad parameters, or `first` below 1.
+    """
+    way = method if isinstance(method, Method) else get_method(method)
+    if first < 1:
+        raise ValueError(f"first must be at least 1, got {first}")
+    if way.needs == "training":
+        raise ValueError(f"{way.name} has to train, which no slider can wait for; use labkit compress or labkit sweep")
+    settings = way.settings(params)
+    place = model if isinstance(model, Session) else session(model, split)
+    return _answers(place, way, settings, first, cancel, seconds, use_grid)
+
+
+def _answers(
+    place: Session, way: Method, settings: dict[str, Any], first: int, cancel: Cancel | None, seconds: float, use_grid: bool
+) -> Iterator[Progress]:
+    total = len(place.split)
+    key = (way.name, way.version, tuple(sorted(settings.items())))
+    stored = _stored(place, way, settings, key) if use_grid else None
+    if stored is not None:
+        yield stored
+        return
+    if _cancelled(cancel):
+        return
+    small = way(place.model, data=place.split if way.needs == "calibration" else None, **settings)
+    changed = _changed(place.model, small)
+    logits: list[np.ndarray] = []
+    done, target, price = 0, min(first, total), None
+    while done < total:
+        while done < target:
+            if _cancelled(cancel):
+                return
+            stop = min(done + BATCH, target if not logits else total)
+            logits.append(place.outputs(small, changed, done, stop))
+            done = stop
+        if price is None:
+            price = _price(place, small, seconds)
+        found = _audit(place, np.concatenate(logits), done, price)
+        if _cancelled(cancel):
+            return
+        if done == total:
+            place.remember(key, found)
+        yield Progress(found, done, total, "computed")
+        target = min(total, 2 * done)
+
+
+def _stored(place: Session, way: Method, settings: dict[str, Any], key: tuple) -> Progress | None:
+    total = len(place.split)
+    finished = place.recall(key)
+    if finished is not None:
+        return Progress(finished, total, total, "memory")
+    grid = load_grid(Key(way.name, way.version, place.sha, place.data))
+    if grid is None or not grid.holds(settings):
+        return None
+    found = grid.audit(settings[grid.slider], place.split, place.whole_reference())
+    place.remember(key, found)
+    return Progress(found, total, total, "grid")
+
+
+def _cancelled(cancel: Cancel | None) -> bool:
+    return cancel is not None and cancel.is_set()
+
+
+def _changed(reference: nn.Module, small: nn.Module) -> set[str]:
+    """Paths of layers that a method put in, and of parameters it wrote to."""
+    paths = set(describe_layers(small))
+    own, other = dict(reference.named_parameters()), dict(small.named_parameters())
+    for name in own.keys() & other.keys():
+        if own[name].shape != other[name].shape or not torch.equal(own[name].detach(), other[name].detach()):
+            paths.add(name)
+    return paths | (own.keys() ^ other.keys())
+
+
+def _price(place: Session, small: nn.Module, seconds: float) -> tuple[Cost, Cost]:
+    example = place.split.inputs(slice(0, 1))
+    return cost(small, example, reference=place.model, seconds=seconds), cost(place.model, example, seconds=0)
+
+
+def _audit(place: Session, logits: np.ndarray, done: int, price: tuple[Cost, Cost]) -> Audit:
+    """Audit the first `done` examples; the whole split comes back in its own order."""
+    from dataclasses import replace
+
+    from labkit.audit.run import _cost_summary
+
+    total = len(place.split)
+    if done == total:
+        ordered = np.empty_like(logits)
+        ordered[place.order] = logits
+        found = audit_logits(ordered, place.split, place.whole_reference())
+    else:
+        found = audit_logits(logits, place.split.subset(place.order[:done]), place.reference_logits(done))
+    summary = pd.concat([found.summary, _cost_summary(*price)])
+    return replace(found, summary=summary, cost=price[0], reference_cost=price[1], reference_sha=place.sha)
+
+
+def forget() -> None:
+    """Drop every session, e.g. when a model on disk has changed."""
+    with _SESSIONS_LOCK:
+        _SESSIONS.clear()

@@ -1,0 +1,73 @@
+"""Paired tests between any two runs on the same examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from labkit.audit import class_bias
+
+if TYPE_CHECKING:
+    from labkit.audit import Audit
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """What changes from audit `a` to audit `b`.
+
+    Attributes
+    ----------
+    summary : DataFrame
+        A row a figure that both have: ``a``, ``b``, ``change`` (b - a).
+    accuracy : Series
+        ``change``, ``p`` (exact McNemar over all examples), ``only_a`` and ``only_b`` (examples that one alone gets right),
+        ``agreement`` (share of equal predictions).
+    per_class : DataFrame
+        As `labkit.audit.class_bias` gives it, a being the reference.
+    """
+
+    summary: pd.DataFrame
+    accuracy: pd.Series
+    per_class: pd.DataFrame
+
+    def to_dict(self) -> dict:
+        """Plain values, ready for JSON."""
+        return {
+            "summary": self.summary.astype(object).where(self.summary.notna(), None).to_dict("index"),
+            "accuracy": {key: float(value) for key, value in self.accuracy.items()},
+            "per_class": self.per_class.astype(object).where(self.per_class.notna(), None).reset_index().to_dict("records"),
+        }
+
+
+def compare(a: Audit, b: Audit) -> Comparison:
+    """Compare two audits example by example.
+
+    Raises
+    ------
+    ValueError
+        When they are of different data.
+    """
+    if a.data_id != b.data_id:
+        raise ValueError(f"the two runs are of different data ({a.data_id} and {b.data_id}); compare runs on the same split")
+    labels = a.predictions["label"].to_numpy()
+    first, second = (audit.predictions["predicted"].to_numpy() for audit in (a, b))
+    before, after = first == labels, second == labels
+    whole = class_bias(before, after, np.zeros(len(labels), np.int64)).iloc[0]
+    accuracy = {
+        "change": after.mean() - before.mean(),
+        "p": whole["p"],
+        "only_a": int((before & ~after).sum()),
+        "only_b": int((after & ~before).sum()),
+        "agreement": (first == second).mean(),
+    }
+    shared = [name for name in a.summary.index if name in b.summary.index and not name.startswith("reference")]
+    summary = pd.DataFrame({"a": a.summary[shared], "b": b.summary[shared]})
+    summary["change"] = summary["b"] - summary["a"]
+    return Comparison(
+        summary=summary,
+        accuracy=pd.Series(accuracy),
+        per_class=class_bias(before, after, labels, classes=list(a.per_class.index)),
+    )

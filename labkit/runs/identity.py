@@ -1,0 +1,23 @@
+"""A run's id: the same method, version, parameters, model, data and seed always give the same one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+
+def run_id(*, method: str, version: int, parameters: dict[str, Any], model_sha: str, data_id: str, seed: int) -> str:
+    """Return 16 hex digits of the SHA-256 of the canonical JSON of all six; no code version is among them.
+
+    Raises
+    ------
+    TypeError
+        When a parameter is not plain JSON.
+    """
+    facts = [method, version, parameters, model_sha, data_id, seed]
+    try:
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"parameters of a run must be numbers, words, lists or dicts, got {parameters!r} ({error})") from error
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

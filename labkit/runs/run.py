@@ -1,0 +1,105 @@
+"""One stored run: a folder with a JSON of facts, Parquet tables and perhaps weights."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labkit.files import sha256
+
+FORMAT = 1
+FACTS = "run.json"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What ``run.json`` says, or why it cannot be used.
+
+    Attributes
+    ----------
+    id : str
+    folder : Path
+    method : str
+    version : int
+        Of the method.
+    parameters : dict
+    model : str
+        Name of the network that was compressed.
+    model_sha, data, data_id : str
+    seed : int
+    created : str
+        UTC, ISO 8601.
+    summary : dict
+        The audit's figures.
+    has_weights : bool
+    damaged : str
+        Empty for a sound run, else the reason.
+    """
+
+    id: str
+    folder: Path
+    method: str = ""
+    version: int = 0
+    parameters: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
+    model_sha: str = ""
+    data: str = ""
+    data_id: str = ""
+    seed: int = 0
+    created: str = ""
+    summary: dict[str, Any] = field(default_factory=dict)
+    has_weights: bool = False
+    damaged: str = ""
+
+    def __repr__(self) -> str:
+        state = f"damaged: {self.damaged}" if self.damaged else f"{self.method} {self.parameters} of {self.model} on {self.data}"
+        return f"Run({self.id}, {state})"
+
+
+def read_run(folder: Path, *, thorough: bool = False) -> Run:
+    """Read a run's facts; never raises for what is in the folder: the reason goes into `Run.damaged`.
+
+    Parameters
+    ----------
+    folder : Path
+    thorough : bool
+        Also compare every file's checksum, not only its size.
+    """
+    try:
+        facts = json.loads((folder / FACTS).read_text())
+        if facts["format"] > FORMAT:
+            return Run(
+                folder.name, folder, damaged=f"written in format {facts['format']}, this labkit reads up to {FORMAT}; update labkit"
+            )
+        problem = _file_problem(folder, facts["files"], thorough)
+        known = {
+            key: facts[key]
+            for key in ("method", "version", "parameters", "model", "model_sha", "data", "data_id", "seed", "created")
+        }
+        run = Run(
+            folder.name,
+            folder,
+            **known,
+            summary=facts["summary"],
+            has_weights="model.safetensors" in facts["files"],
+            damaged=problem,
+        )
+    except FileNotFoundError:
+        return Run(folder.name, folder, damaged=f"{FACTS} is missing")
+    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+        return Run(folder.name, folder, damaged=f"{FACTS} cannot be read ({type(error).__name__}: {error})")
+    return run
+
+
+def _file_problem(folder: Path, files: dict[str, dict], thorough: bool) -> str:
+    for name, facts in files.items():
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if path.stat().st_size != facts["bytes"]:
+            return f"{name} has {path.stat().st_size:,} bytes instead of {facts['bytes']:,}"
+        if thorough and sha256(path) != facts["sha256"]:
+            return f"{name} does not match its checksum"
+    return ""

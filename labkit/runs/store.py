@@ -1,0 +1,225 @@
+"""`Store`: a folder of runs, one folder each, that DuckDB and Polars read as well as labkit does."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from torch import nn
+
+from labkit import __version__
+from labkit.audit import model_sha
+from labkit.files import sha256
+from labkit.messages import unknown_name
+from labkit.models import rebuild, source_of
+from labkit.runs.identity import run_id
+from labkit.runs.run import FACTS, FORMAT, Run, read_run
+from labkit.runs.stored_audit import read_audit, write_audit
+from labkit.runs.tables import metrics_row, write_table
+from labkit.runs.weights import load_state, save_state
+
+if TYPE_CHECKING:
+    from labkit.audit import Audit
+
+KEYS = ("method", "version", "parameters", "model", "data", "seed")
+
+
+class Store:
+    """A folder of runs.
+
+    Each run is a folder ``ID/`` with ``run.json`` (facts), ``metrics.parquet`` (one row), ``per_class.parquet``,
+    ``predictions.parquet`` and, with weights, ``model.safetensors``. A run appears whole or not at all. From other programs::
+
+        duckdb -c "select * from read_parquet('runs/*/metrics.parquet', union_by_name = true)"
+        polars.read_parquet("runs/*/predictions.parquet")
+
+    Parameters
+    ----------
+    folder : path
+        Made when the first run is saved.
+    """
+
+    def __init__(self, folder: str | os.PathLike = "runs") -> None:
+        self.folder = Path(folder)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.folder)!r}, {len(self.runs())} runs)"
+
+    def __contains__(self, run: object) -> bool:
+        return isinstance(run, str) and not read_run(self.folder / run).damaged
+
+    def runs(self) -> list[Run]:
+        """Return every run, damaged ones included, oldest first."""
+        if not self.folder.is_dir():
+            return []
+        folders = [entry for entry in self.folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
+        return sorted((read_run(folder) for folder in folders), key=lambda run: (run.created, run.id))
+
+    def run(self, name: str) -> Run:
+        """Return the run with this id, or the only one whose id starts with it; ValueError for none or several."""
+        ids = [entry.id for entry in self.runs()]
+        found = [entry for entry in ids if entry.startswith(name)] if name else []
+        if len(found) > 1 and name not in found:
+            raise ValueError(f"{name!r} is the beginning of {len(found)} runs ({', '.join(found[:3])}, …); give more digits")
+        if not found:
+            raise unknown_name(f"run in {self.folder}", name, ids, "labkit runs list shows all")
+        return read_run(self.folder / (name if name in found else found[0]))
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a run, indexed by id: identity, parameters, every figure; damaged runs carry the reason alone."""
+        rows = []
+        for run in self.runs():
+            facts = {"method": run.method, "model": run.model, "data": run.data, "seed": run.seed, "created": run.created}
+            parameters = {f"param.{name}": value for name, value in run.parameters.items()}
+            rows.append({"id": run.id, **(facts if not run.damaged else {}), **parameters, **run.summary, "damaged": run.damaged})
+        return pd.DataFrame(rows, columns=None if rows else ["id", "method", "model", "data", "damaged"]).set_index("id")
+
+    def save(
+        self,
+        model: nn.Module | None,
+        *,
+        audit: Audit,
+        config: dict[str, Any] | None = None,
+        weights: bool = True,
+        compact: bool = False,
+    ) -> Run:
+        """Store a compressed model and its audit; the same run again changes nothing.
+
+        Parameters
+        ----------
+        model : nn.Module or None
+            None keeps the figures alone.
+        audit : Audit
+        config : dict
+            ``method``, ``version``, ``parameters``, ``model`` (name), ``data`` (name), ``seed``; other keys count as parameters.
+        weights : bool
+            Whether to keep the weights.
+        compact : bool
+            Probabilities in half precision.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        OSError
+            When the folder cannot be written; nothing half-written stays.
+        TypeError
+            When a parameter is not plain JSON.
+        """
+        facts = self._facts(model, audit, dict(config or {}))
+        if facts["id"] in self:
+            return read_run(self.folder / facts["id"])
+        final = self.folder / facts["id"]
+        temporary = self._temporary(final)
+        try:
+            self._fill(temporary, facts, model if weights else None, audit, compact)
+            self._publish(temporary, final)
+        except OSError as error:
+            raise OSError(
+                f"cannot save run {facts['id']} in {self.folder}: {error.strerror or error}; free some space there"
+            ) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return read_run(final)
+
+    def load(self, name: str, *, base: nn.Module | None = None) -> tuple[nn.Module | None, Audit]:
+        """Return model and audit of a run; the model is rebuilt from its manifest without pickle, None when only figures were kept.
+
+        Parameters
+        ----------
+        name : str
+            The id or its beginning.
+        base : nn.Module, optional
+            For an architecture of your own: the model the run was compressed from.
+
+        Raises
+        ------
+        ValueError
+            For an unknown or damaged run, or an architecture that needs `base`.
+        """
+        run = read_run(self.run(name).folder, thorough=True)
+        if run.damaged:
+            raise ValueError(f"run {run.id} is damaged: {run.damaged}; delete {run.folder} and make it again")
+        audit = read_audit(run.folder)
+        if not run.has_weights:
+            return None, audit
+        facts = json.loads((run.folder / FACTS).read_text())
+        model = rebuild(facts["source"], base)
+        load_state(model, run.folder / "model.safetensors")
+        return model.eval(), audit
+
+    def delete(self, name: str) -> None:
+        """Remove a run's folder."""
+        shutil.rmtree(self.run(name).folder)
+
+    def _facts(self, model: nn.Module | None, audit: Audit, config: dict[str, Any]) -> dict[str, Any]:
+        """Everything the id is made of, and what else a reader wants to know."""
+        extra = {key: config.pop(key) for key in list(config) if key not in KEYS}
+        parameters = {**(config.get("parameters") or {}), **extra}
+        origin = getattr(model, "labkit_origin", None) or {}
+        facts = {
+            "method": config.get("method", "custom"),
+            "version": config.get("version", 1),
+            "parameters": parameters,
+            "model_sha": audit.reference_sha or audit.model_sha or (model_sha(model) if model is not None else ""),
+            "data_id": audit.data_id,
+            "seed": config.get("seed", 0),
+        }
+        if "method" not in config and audit.model_sha:  # nothing but its weights tells such a run from another
+            facts["parameters"] = {**parameters, "weights": audit.model_sha}
+        names = {"model": config.get("model") or origin.get("name", "custom"), "data": config.get("data", "")}
+        return {"format": FORMAT, "id": run_id(**facts), **facts, **names}
+
+    def _temporary(self, final: Path) -> Path:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return Path(tempfile.mkdtemp(prefix=f".{final.name}-", suffix=".tmp", dir=self.folder))
+        except OSError as error:
+            raise OSError(
+                f"cannot write to {self.folder}: {error.strerror or error}; choose another folder for the store"
+            ) from error
+
+    def _fill(self, folder: Path, facts: dict[str, Any], model: nn.Module | None, audit: Audit, compact: bool) -> None:
+        """Write every file and flush it; run.json comes last, with the sizes and checksums of the others."""
+        folder.chmod(0o755)  # mkdtemp makes it private
+        facts["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+        facts["made_with"] = {"labkit": __version__}
+        write_audit(audit, folder, compact=compact)
+        write_table(metrics_row(audit, facts), folder / "metrics.parquet")
+        if model is not None:
+            facts["source"] = source_of(model)
+            save_state(model, folder / "model.safetensors")
+        files = sorted(path for path in folder.iterdir())
+        facts["files"] = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
+        facts["summary"] = audit.to_dict()["summary"]
+        (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+        for path in (*files, folder / FACTS, folder):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _publish(self, temporary: Path, final: Path) -> None:
+        """Rename into place; if another process was first its run stands, if a damaged one is in the way it gives way."""
+        if final.exists() and read_run(final).damaged:
+            shutil.rmtree(final, ignore_errors=True)
+        with contextlib.suppress(FileExistsError):
+            try:
+                os.rename(temporary, final)
+            except OSError as error:
+                if not final.exists():
+                    raise
+                raise FileExistsError from error
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.close(descriptor)

@@ -1,0 +1,52 @@
+"""An audit in a run's folder: ``audit.json``, ``per_class.parquet``, ``predictions.parquet``; and back again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from labkit.audit import Audit
+from labkit.cost import Cost
+from labkit.runs.tables import read_predictions, write_predictions, write_table
+
+
+def write_audit(audit: Audit, folder: Path, *, compact: bool = False) -> None:
+    """Write `audit` into `folder`."""
+    (folder / "audit.json").write_text(audit.to_json() + "\n")
+    write_table(audit.per_class, folder / "per_class.parquet")
+    write_predictions(audit.predictions, folder / "predictions.parquet", compact=compact)
+
+
+def read_audit(folder: Path) -> Audit:
+    """Read what `write_audit` wrote."""
+    facts = json.loads((folder / "audit.json").read_text())
+    per_class = pd.read_parquet(folder / "per_class.parquet").set_index("class")
+    classes = list(per_class.index)
+    return Audit(
+        summary=pd.Series(facts["summary"], dtype=float),
+        per_class=per_class,
+        predictions=read_predictions(folder / "predictions.parquet"),
+        confusion=pd.DataFrame(
+            facts["confusion"], index=pd.Index(classes, name="label"), columns=pd.Index(classes, name="predicted")
+        ),
+        calibration=_frame(facts["calibration"], ["bin"]),
+        fairness=_frame(facts["fairness"], ["group column", "metric"]),
+        by_group=_frame(facts["by_group"], ["group column", "group"]),
+        cost=None if facts["cost"] is None else Cost.from_dict(facts["cost"]),
+        reference_cost=None if facts["reference_cost"] is None else Cost.from_dict(facts["reference_cost"]),
+        data_id=facts["data_id"],
+        model_sha=facts["model_sha"],
+        reference_sha=facts["reference_sha"],
+        level=facts["level"],
+        notes=tuple(facts["notes"]),
+    )
+
+
+def _frame(rows: list[dict] | None, index: list[str]) -> pd.DataFrame | None:
+    """A table from rows whose first columns were the index."""
+    if rows is None:
+        return None
+    frame = pd.DataFrame(rows)
+    return frame.set_index([name for name in index if name in frame.columns] or [frame.columns[0]])

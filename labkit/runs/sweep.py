@@ -1,0 +1,209 @@
+"""Many runs from one grid: serial or in processes, resumed where it stopped, the same twice changing nothing."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from labkit import data as datasets
+from labkit import models
+from labkit.audit import audit, data_id, model_sha
+from labkit.compress import get_method, load_plugin
+from labkit.data import Dataset, Split
+from labkit.messages import unknown_name
+from labkit.runs.identity import run_id
+from labkit.runs.run import Run
+from labkit.runs.store import Store
+from labkit.training import predict
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run to make: a method with its parameters on a model and a data set."""
+
+    model: str
+    method: str
+    parameters: dict[str, Any]
+    data: str
+    seed: int = 0
+    model_options: dict[str, Any] = field(default_factory=dict)
+    data_options: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        values = ", ".join(f"{name}={value}" for name, value in self.parameters.items())
+        return f"{self.model}: {self.method}({values})"
+
+
+def jobs(grid: dict[str, Any]) -> list[Job]:
+    """Expand a grid into jobs: every model with every method and every combination of the parameters listed.
+
+    Parameters
+    ----------
+    grid : dict
+        ``models``: names, or {name: options}; ``methods``: {name: {parameter: value or list}}; ``data``: a name (by default what
+        each reference model was trained on); ``data_options``, ``seed``: optional.
+
+    Raises
+    ------
+    ValueError
+        On unknown keys, methods or parameters, or nothing to do.
+    """
+    if not isinstance(grid, dict):
+        raise ValueError(f"a grid is a mapping with models and methods, got {type(grid).__name__}")
+    for key in grid:
+        if key not in ("models", "methods", "data", "data_options", "seed"):
+            raise unknown_name("key of a grid", key, ("models", "methods", "data", "data_options", "seed"))
+    names = grid.get("models") or []
+    options = dict(names) if isinstance(names, dict) else {name: {} for name in ([names] if isinstance(names, str) else names)}
+    methods = grid.get("methods") or {}
+    methods = methods if isinstance(methods, dict) else {name: {} for name in methods}
+    found = [
+        Job(
+            model,
+            method,
+            settings,
+            grid.get("data") or models.get_recipe(model).data,
+            int(grid.get("seed", 0)),
+            options[model] or {},
+            grid.get("data_options") or {},
+        )
+        for model in options
+        for method, values in methods.items()
+        for settings in _combinations(method, values or {})
+    ]
+    if not found:
+        raise ValueError(
+            "the grid has no model or no method; give models: [vit_fashion] and methods: {condense: {sparsity: [0.9]}}"
+        )
+    return found
+
+
+def _combinations(method: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    lists = [value if isinstance(value, list) else [value] for value in values.values()]
+    for combination in itertools.product(*lists):
+        yield get_method(method).settings(dict(zip(values, combination, strict=True)))
+
+
+def sweep(
+    grid: dict[str, Any] | list[Job],
+    store: Store,
+    *,
+    processes: int = 1,
+    weights: bool = True,
+    compact: bool = False,
+    plugins: tuple[str, ...] = (),
+    report: Callable[[int, int, str], None] | None = None,
+) -> list[Run]:
+    """Make every run of `grid` that `store` does not hold yet, and return all of them in the grid's order.
+
+    Parameters
+    ----------
+    grid : dict or list of Job
+        See `jobs`.
+    store : Store
+    processes : int
+        Each gets its share of the cores. Timings of latency disturb each other then.
+    weights, compact : bool
+        As in `Store.save`.
+    plugins : tuple of str
+        Files to load in every process.
+    report : callable (done, total, sentence), optional
+
+    Raises
+    ------
+    ValueError
+        On a bad grid. A job that fails raises with its name; runs that were made stay.
+    """
+    todo = grid if isinstance(grid, list) else jobs(grid)
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    keep = {"weights": weights, "compact": compact}
+    ids: dict[int, str] = {}
+
+    def done(index: int, run: str) -> None:
+        ids[index] = run
+        if report:
+            report(len(ids), len(todo), str(todo[index]))
+
+    if processes == 1:
+        for index, job in enumerate(todo):
+            done(index, run_job(job, store.folder, keep))
+    else:
+        _in_processes(todo, store.folder, keep, processes, plugins, done)
+    return [store.run(ids[index]) for index in range(len(todo))]
+
+
+def _in_processes(
+    todo: list[Job], folder: Path, keep: dict, processes: int, plugins: tuple[str, ...], done: Callable[[int, str], None]
+) -> None:
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    context = get_context("spawn")  # forking a process that has torch threads may hang
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_prepare, initargs=(threads, plugins)) as pool:
+        waiting = {pool.submit(run_job, job, folder, keep): index for index, job in enumerate(todo)}
+        try:
+            for future in as_completed(waiting):
+                done(waiting[future], future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _prepare(threads: int, plugins: tuple[str, ...]) -> None:
+    torch.set_num_threads(threads)
+    for plugin in plugins:
+        load_plugin(plugin)
+
+
+def run_job(job: Job, folder: Path, keep: dict[str, bool]) -> str:
+    """Make one run unless the store has it; return its id."""
+    store, method = Store(folder), get_method(job.method)
+    reference, split, logits, sha, fingerprint, dataset = _reference(_key(job))
+    wanted = run_id(
+        method=job.method,
+        version=method.version,
+        parameters=job.parameters,
+        model_sha=sha,
+        data_id=fingerprint,
+        seed=job.seed,
+    )
+    if wanted in store:
+        return wanted
+    try:
+        small = method(reference, data=dataset, seed=job.seed, **job.parameters)
+        found = audit(small, split, reference=reference, reference_logits=logits)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{job}: {error}") from error
+    config = {key: value for key, value in asdict(job).items() if key not in ("model_options", "data_options")}
+    return store.save(small, audit=found, config={**config, "version": method.version}, **keep).id
+
+
+def _key(job: Job) -> tuple:
+    return job.model, tuple(sorted(job.model_options.items())), job.data, tuple(sorted(job.data_options.items()))
+
+
+@lru_cache(maxsize=4)
+def _reference(key: tuple) -> tuple[nn.Module, Split, np.ndarray, str, str, Dataset]:
+    """Load a model and its data once a process, and run it once."""
+    model, model_options, data, data_options = key
+    network = models.load(model, **dict(model_options))
+    dataset = open_dataset(data, **dict(data_options))
+    split = dataset.test
+    return network, split, predict(network, split), model_sha(network), data_id(split), dataset
+
+
+def open_dataset(name: str, *, target: str | None = None, groups: tuple[str, ...] = (), **options: Any) -> Dataset:
+    """Open a data set by name or folder, or a CSV file with its target."""
+    if target is not None:
+        return datasets.from_csv(name, target=target, groups=list(groups), **options)
+    return datasets.load(name, **options)

@@ -1,0 +1,58 @@
+"""An audit as Parquet tables that any program can read, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+if TYPE_CHECKING:
+    from labkit.audit import Audit
+
+
+def write_table(frame: pd.DataFrame, path: Path) -> None:
+    """Write `frame` (its named index becomes columns) as Parquet with zstd compression."""
+    plain = frame.reset_index() if any(name is not None for name in frame.index.names) else frame
+    pq.write_table(pa.Table.from_pandas(plain, preserve_index=False), path, compression="zstd", compression_level=9)
+
+
+def write_predictions(predictions: pd.DataFrame, path: Path, *, compact: bool = False) -> None:
+    """Write predictions; `compact` halves the precision of the probabilities (their error stays below 0.0005)."""
+    columns: dict[str, Any] = {}
+    for name, column in predictions.items():
+        if name == "probabilities":
+            matrix = np.stack(column.to_numpy()).astype(np.float16 if compact else np.float32)
+            columns[str(name)] = pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), matrix.shape[1])
+        else:
+            columns[str(name)] = pa.array(pd.to_numeric(column, downcast="unsigned").to_numpy())
+    pq.write_table(pa.table(columns), path, compression="zstd", compression_level=9)
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Read what `write_predictions` wrote, int64 and float32 again."""
+    table = pq.read_table(path)
+    frame = {name: table[name].to_numpy().astype(np.int64) for name in table.column_names if name != "probabilities"}
+    result = pd.DataFrame(frame)
+    if "probabilities" in table.column_names:
+        chunk = table["probabilities"].combine_chunks()
+        flat = chunk.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+        result["probabilities"] = list(flat.reshape(len(table), -1))
+    return result
+
+
+def metrics_row(audit: Audit, facts: dict[str, Any]) -> pd.DataFrame:
+    """One wide row: identity, ``param.NAME`` columns, and every figure of the summary."""
+    identity = {key: facts[key] for key in ("id", "method", "version", "model", "data", "seed", "model_sha", "data_id", "created")}
+    parameters = {f"param.{name}": _scalar(value) for name, value in facts["parameters"].items()}
+    return pd.DataFrame([{**identity, **parameters, **{str(k): _scalar(v) for k, v in audit.summary.items()}}])
+
+
+def _scalar(value: Any) -> Any:
+    """Numbers and words stay; lists and dicts become text, so that every store has plain columns."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, (int, float, str, bool)) or value is None else str(value)
