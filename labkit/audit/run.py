@@ -92,7 +92,7 @@ def _run(model: nn.Module, split: Split, batch_size: int, whose: str) -> np.ndar
         return predict(model, split, batch_size=batch_size)
     except torch.OutOfMemoryError:
         raise
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:  # user models raise either for inputs of another shape
         shape = list(split.inputs(slice(0, 1)).shape)
         raise ValueError(
             f"the {whose} does not take this split's examples (float32 {shape}): {str(error).splitlines()[0]}"

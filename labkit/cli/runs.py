@@ -23,7 +23,14 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
     if json_output:
         print_json(
             [
-                {"run": r.id, "method": r.method, "parameters": r.parameters, "model": r.model, "damaged": r.damaged, **r.summary}
+                {
+                    "run": r.id,
+                    "method": r.method,
+                    "parameters": r.parameters,
+                    "model": r.model,
+                    "damaged": r.damaged,
+                    "summary": r.summary,
+                }
                 for r in found
             ]
         )

@@ -33,8 +33,10 @@ def sweep(
 
     if (grid is None) == (not gallery):
         raise ValueError("give either a GRID file or --gallery")
+    jobs = [] if gallery else runs.jobs(_read(str(grid)))
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None)
 
         def report(done: int, total: int, sentence: str) -> None:
@@ -46,10 +48,9 @@ def sweep(
             made = make_gallery(report=report)
         else:
             plugins = tuple((context.obj or {}).get("plugins", ()))
-            jobs = runs.jobs(_read(str(grid)))
             made = runs.sweep(jobs, runs.Store(store), processes=processes, weights=weights, plugins=plugins, report=report)
     if json_output:
-        print_json([{"run": run.id, "method": run.method, "parameters": run.parameters, **run.summary} for run in made])
+        print_json([{"run": run.id, "method": run.method, "parameters": run.parameters, "summary": run.summary} for run in made])
     else:
         click.echo(f"{len(made)} runs; see them with: labkit runs list {'--gallery' if gallery else f'--store {store}'}")
 

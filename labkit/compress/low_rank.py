@@ -59,7 +59,9 @@ def ranks_for(layers: dict[str, nn.Module], budget: float, unit: str = "paramete
     """
     shapes = {path: layer.weight.flatten(1).shape for path, layer in layers.items()}  # type: ignore[operator]
     sizes = {path: layer.weight.element_size() if unit == "bytes" else 1 for path, layer in layers.items()}  # type: ignore[operator]
-    allowed = budget * sum(sizes[path] * n * d for path, (n, d) in shapes.items()) + 1e-6  # a product such as 0.29 * 100 rounds down
+    allowed = (
+        budget * sum(sizes[path] * n * d for path, (n, d) in shapes.items()) + 1e-6
+    )  # a product such as 0.29 * 100 rounds down
 
     def at(share: float) -> dict[str, int]:
         return {path: min(n, d, max(1, int(share * n * d / (n + d)))) for path, (n, d) in shapes.items()}
@@ -70,7 +72,8 @@ def ranks_for(layers: dict[str, nn.Module], budget: float, unit: str = "paramete
     least = spent(at(0.0))
     if least > allowed:
         smallest = math.ceil(1e4 * budget * least / allowed) / 1e4
-        raise ValueError(f"budget {budget} is below what rank 1 in every layer needs; give at least {smallest:.4f} or fewer layers")
+        remedy = f"give at least {smallest:.4f} or fewer layers" if smallest <= 1 else "layers this thin are smaller as they are"
+        raise ValueError(f"budget {budget} is below what rank 1 in every layer needs; {remedy}")
     low, high = 0.0, 2.0  # at 2 every layer has its full rank
     for _ in range(50):  # above the budget, because ranks are rounded down; below, when some layers cannot go below rank 1
         middle = (low + high) / 2

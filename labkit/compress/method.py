@@ -138,7 +138,10 @@ class Method:
         if self.needs != "nothing" and data is None:
             what = "a few inputs (data=…)" if self.needs == "calibration" else "a data set to learn from (data=…)"
             raise ValueError(f"{self.name} needs {what}, got none")
-        return self.apply(model, data=data, seed=seed, progress=progress, **settings).eval()
+        small = self.apply(model, data=data, seed=seed, progress=progress, **settings)
+        if not isinstance(small, nn.Module):
+            raise TypeError(f"the apply function of {self.name} must return an nn.Module, got {type(small).__name__}")
+        return small.eval()
 
 
 METHODS: dict[str, Method] = {}

@@ -121,7 +121,7 @@ def cost(
     try:
         by_module = macs_by_module(model, example)
         macs = by_module[""] if convention == "standard" else paper_macs(model, example)
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:  # user models raise either for inputs of another shape
         raise ValueError(f"the model does not take this example ({_shape(example)}): {str(error).splitlines()[0]}") from error
     return Cost(
         parameters=count_parameters(model, convention),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import torch
@@ -32,7 +33,9 @@ class Int8Linear(nn.Linear):
         """
         if linear.weight.dtype not in QUANTIZED:
             allowed = ", ".join(str(kind).removeprefix("torch.") for kind in QUANTIZED)
-            raise TypeError(f"weights to quantize must be {allowed}, got {linear.weight.dtype}; convert the model with .float() first")
+            raise TypeError(
+                f"weights to quantize must be {allowed}, got {linear.weight.dtype}; convert the model with .float() first"
+            )
         layer = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
         layer.weight = nn.Parameter(linear.weight.detach().clone(), requires_grad=False)
         layer.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().clone())
@@ -40,10 +43,16 @@ class Int8Linear(nn.Linear):
         return layer.train(linear.training)
 
     def _quantize(self, mode: Mode) -> None:
+        _import_quietly()
         from torchao.quantization import quantize_  # here, not above: importing torchao takes a second and few need it
 
         quantize_(self, _config(mode))
         self.mode = mode
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if x.numel() == 0:  # torchao finds no range of an empty batch
+            return x.new_zeros(*x.shape[:-1], self.out_features)
+        return super().forward(x)
 
     def to_dense(self) -> nn.Linear:
         """Return an nn.Linear with the dequantized weight."""
@@ -56,17 +65,29 @@ class Int8Linear(nn.Linear):
     def spec(self) -> dict:
         """What a manifest needs to build an empty layer of this shape."""
         shape = {"in_features": self.in_features, "out_features": self.out_features}
-        return {**shape, "bias": self.bias is not None, "mode": self.mode}
+        dtype = str(self.weight.dtype).removeprefix("torch.")  # of the values it stands for; the scales have it too
+        return {**shape, "bias": self.bias is not None, "mode": self.mode, "dtype": dtype}
 
     @classmethod
-    def from_spec(cls, in_features: int, out_features: int, bias: bool, mode: Mode) -> Int8Linear:
+    def from_spec(cls, in_features: int, out_features: int, bias: bool, mode: Mode, dtype: str = "float32") -> Int8Linear:
         """Build a layer of the shape that `spec` describes, with a weight of zeros."""
-        linear = nn.Linear(in_features, out_features, bias)
+        linear = nn.Linear(in_features, out_features, bias, dtype=getattr(torch, dtype))
         nn.init.zeros_(linear.weight)
         return cls.from_dense(linear, mode=mode)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, mode={self.mode}, bias={self.bias is not None}"
+
+
+def _import_quietly() -> None:
+    """Import torchao without the note that torch logs about torchao's own way of registering enums; no user can act on it."""
+    logger = logging.getLogger("torch.utils._pytree")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        import torchao.quantization  # noqa: F401
+    finally:
+        logger.setLevel(before)
 
 
 def _config(mode: Mode) -> Any:

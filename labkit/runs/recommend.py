@@ -79,7 +79,7 @@ def recommend(
     }
     stated = {name: limit for name, limit in limits.items() if limit is not None}
     for name, limit in stated.items():
-        if limit < 0:
+        if not limit >= 0:  # NaN would let everything pass
             raise ValueError(f"the limit {name} must not be negative, got {limit}")
     table = _candidates(runs if isinstance(runs, pd.DataFrame) else runs.table(), model, data)
     figures = pd.DataFrame({name: _figure(table, name) for name in stated}, index=table.index)
@@ -111,6 +111,8 @@ def _candidates(table: pd.DataFrame, model: str | None, data: str | None) -> pd.
         raise ValueError("no run has both a reference and its cost; audit with reference= and cost=True")
     if runs["model"].nunique() > 1:
         raise ValueError(f"the runs are of several networks ({', '.join(sorted(runs['model'].unique()))}); say which with model=")
+    if "data" in runs and runs["data"].nunique() > 1:
+        raise ValueError(f"the runs are on several data sets ({', '.join(sorted(runs['data'].unique()))}); say which with data=")
     return runs
 
 
@@ -138,7 +140,7 @@ def _broken(figures: pd.Series, limits: dict[str, float]) -> str:
 
 def _say(name: str, limit: float) -> str:
     return {
-        "accuracy_drop": f"an accuracy loss of at most {100 * limit:g} points",
+        "accuracy_drop": f"an accuracy loss of at most {100 * limit:g} pp",
         "affected_classes": f"at most {limit:g} affected classes" if limit else "no affected class",
     }.get(name, f"{name} at most {limit:g}")
 
@@ -147,5 +149,5 @@ def _praise(best: pd.Series) -> str:
     interval = ""
     if best.get("accuracy_change_low") == best.get("accuracy_change_low"):
         interval = f" (95 % interval {100 * best['accuracy_change_low']:+.2f} to {100 * best['accuracy_change_high']:+.2f})"
-    change = f"{100 * best['accuracy_change']:+.2f} points of accuracy{interval}"
+    change = f"{100 * best['accuracy_change']:+.2f} pp of accuracy{interval}"
     return f"{best['method']} is the smallest: {best['bytes_ratio']:.0%} of the bytes, {change}".replace("%", " %", 1)

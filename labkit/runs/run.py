@@ -11,6 +11,18 @@ from labkit.files import sha256
 
 FORMAT = 1
 FACTS = "run.json"
+KINDS: dict[str, type] = {
+    "method": str,
+    "version": int,
+    "parameters": dict,
+    "model": str,
+    "model_sha": str,
+    "data": str,
+    "data_id": str,
+    "seed": int,
+    "created": str,
+    "summary": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -68,29 +80,35 @@ def read_run(folder: Path, *, thorough: bool = False) -> Run:
         Also compare every file's checksum, not only its size.
     """
     try:
-        facts = json.loads((folder / FACTS).read_text())
+        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         if facts["format"] > FORMAT:
             return Run(
                 folder.name, folder, damaged=f"written in format {facts['format']}, this labkit reads up to {FORMAT}; update labkit"
             )
+        known = {key: _of_kind(facts, key, kind) for key, kind in KINDS.items()}
         problem = _file_problem(folder, facts["files"], thorough)
-        known = {
-            key: facts[key]
-            for key in ("method", "version", "parameters", "model", "model_sha", "data", "data_id", "seed", "created")
-        }
         run = Run(
             folder.name,
             folder,
             **known,
-            summary=facts["summary"],
             has_weights="model.safetensors" in facts["files"],
             damaged=problem,
         )
     except FileNotFoundError:
         return Run(folder.name, folder, damaged=f"{FACTS} is missing")
-    except (OSError, json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return Run(folder.name, folder, damaged=f"{FACTS} cannot be read ({type(error).__name__}: {error})")
     return run
+
+
+def _of_kind(facts: dict[str, Any], key: str, kind: type) -> Any:
+    """A fact, if it is what a table of runs can hold."""
+    value = facts[key]
+    if not isinstance(value, kind):
+        raise TypeError(f"{key} is no {kind.__name__}")
+    if key == "summary" and not all(figure is None or isinstance(figure, (int, float)) for figure in value.values()):
+        raise TypeError("summary holds more than numbers")
+    return value
 
 
 def _file_problem(folder: Path, files: dict[str, dict], thorough: bool) -> str:

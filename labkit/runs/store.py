@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from labkit.files import sha256
 from labkit.messages import unknown_name
 from labkit.models import rebuild, source_of
 from labkit.runs.identity import run_id
-from labkit.runs.run import FACTS, FORMAT, Run, read_run
+from labkit.runs.run import FACTS, FORMAT, KINDS, Run, read_run
 from labkit.runs.stored_audit import read_audit, write_audit
 from labkit.runs.tables import metrics_row, write_table
 from labkit.runs.weights import load_state, save_state
@@ -76,9 +77,12 @@ class Store:
         """Return one row a run, indexed by id: identity, parameters, every figure; damaged runs carry the reason alone."""
         rows = []
         for run in self.runs():
+            if run.damaged:
+                rows.append({"id": run.id, "damaged": run.damaged})
+                continue
             facts = {"method": run.method, "model": run.model, "data": run.data, "seed": run.seed, "created": run.created}
             parameters = {f"param.{name}": value for name, value in run.parameters.items()}
-            rows.append({"id": run.id, **(facts if not run.damaged else {}), **parameters, **run.summary, "damaged": run.damaged})
+            rows.append({"id": run.id, **facts, **parameters, **run.summary, "damaged": ""})
         return pd.DataFrame(rows, columns=None if rows else ["id", "method", "model", "data", "damaged"]).set_index("id")
 
     def save(
@@ -113,7 +117,7 @@ class Store:
         OSError
             When the folder cannot be written; nothing half-written stays.
         TypeError
-            When a parameter is not plain JSON.
+            When a parameter is not plain JSON, or a name or number of `config` is of another type.
         """
         facts = self._facts(model, audit, dict(config or {}))
         if facts["id"] in self:
@@ -171,22 +175,33 @@ class Store:
             "version": config.get("version", 1),
             "parameters": parameters,
             "model_sha": audit.reference_sha or audit.model_sha or (model_sha(model) if model is not None else ""),
-            "data_id": audit.data_id,
+            "data_id": audit.data_id or "",
             "seed": config.get("seed", 0),
         }
         if "method" not in config and audit.model_sha:  # nothing but its weights tells such a run from another
             facts["parameters"] = {**parameters, "weights": audit.model_sha}
         names = {"model": config.get("model") or origin.get("name", "custom"), "data": config.get("data", "")}
+        for key, value in {**facts, **names}.items():
+            if not isinstance(value, KINDS[key]):
+                raise TypeError(f"{key} of a run must be of type {KINDS[key].__name__}, got {value!r}")
         return {"format": FORMAT, "id": run_id(**facts), **facts, **names}
 
     def _temporary(self, final: Path) -> Path:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
+            self._clear_leftovers()
             return Path(tempfile.mkdtemp(prefix=f".{final.name}-", suffix=".tmp", dir=self.folder))
         except OSError as error:
             raise OSError(
                 f"cannot write to {self.folder}: {error.strerror or error}; choose another folder for the store"
             ) from error
+
+    def _clear_leftovers(self) -> None:
+        """Remove what killed processes began; a day is longer than any save takes."""
+        for left in self.folder.glob(".*.tmp"):
+            with contextlib.suppress(OSError):  # another process may be clearing it
+                if time.time() - left.stat().st_mtime > 86_400:
+                    shutil.rmtree(left, ignore_errors=True)
 
     def _fill(self, folder: Path, facts: dict[str, Any], model: nn.Module | None, audit: Audit, compact: bool) -> None:
         """Write every file and flush it; run.json comes last, with the sizes and checksums of the others."""
@@ -217,7 +232,7 @@ class Store:
             try:
                 os.rename(temporary, final)
             except OSError as error:
-                if not final.exists():
+                if read_run(final).damaged:  # what is in the way is no run of another process
                     raise
                 raise FileExistsError from error
         descriptor = os.open(self.folder, os.O_RDONLY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -57,36 +58,48 @@ def jobs(grid: dict[str, Any]) -> list[Job]:
     Raises
     ------
     ValueError
-        On unknown keys, methods or parameters, or nothing to do.
+        On unknown keys, methods or parameters, values of another kind, or nothing to do.
     """
     if not isinstance(grid, dict):
         raise ValueError(f"a grid is a mapping with models and methods, got {type(grid).__name__}")
     for key in grid:
         if key not in ("models", "methods", "data", "data_options", "seed"):
             raise unknown_name("key of a grid", key, ("models", "methods", "data", "data_options", "seed"))
-    names = grid.get("models") or []
-    options = dict(names) if isinstance(names, dict) else {name: {} for name in ([names] if isinstance(names, str) else names)}
-    methods = grid.get("methods") or {}
-    methods = methods if isinstance(methods, dict) else {name: {} for name in methods}
+    options, methods = _named(grid, "models"), _named(grid, "methods")
+    seed, data_options = grid.get("seed", 0), grid.get("data_options") or {}
+    if not isinstance(seed, int):
+        raise ValueError(f"the seed of a grid is one whole number, got {seed!r}; sweep once for each seed")
+    if not isinstance(data_options, dict):
+        raise ValueError(f"data_options of a grid maps names to values, got {data_options!r}")
     found = [
-        Job(
-            model,
-            method,
-            settings,
-            grid.get("data") or models.get_recipe(model).data,
-            int(grid.get("seed", 0)),
-            options[model] or {},
-            grid.get("data_options") or {},
-        )
+        Job(model, method, settings, grid.get("data") or _own_data(model), seed, options[model], data_options)
         for model in options
         for method, values in methods.items()
-        for settings in _combinations(method, values or {})
+        for settings in _combinations(method, values)
     ]
     if not found:
         raise ValueError(
             "the grid has no model or no method; give models: [vit_fashion] and methods: {condense: {sparsity: [0.9]}}"
         )
     return found
+
+
+def _named(grid: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
+    """Models or methods of a grid, given as one name, a list of names, or names with their options."""
+    given = grid.get(key) or {}
+    given = [given] if isinstance(given, str) else given
+    if isinstance(given, list) and all(isinstance(name, str) for name in given):
+        return {name: {} for name in given}
+    if isinstance(given, dict) and all(isinstance(values, (dict, type(None))) for values in given.values()):
+        return {name: values or {} for name, values in given.items()}
+    raise ValueError(f"{key} of a grid are a list of names, or map each name to its options, got {given!r}")
+
+
+def _own_data(model: str) -> str:
+    """What a reference model was trained on."""
+    if model.startswith("timm:"):
+        raise ValueError(f"say what data {model} is for: data: NAME in the grid; only reference models know theirs")
+    return models.get_recipe(model).data
 
 
 def _combinations(method: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -168,7 +181,7 @@ def _prepare(threads: int, plugins: tuple[str, ...]) -> None:
 def run_job(job: Job, folder: Path, keep: dict[str, bool]) -> str:
     """Make one run unless the store has it; return its id."""
     store, method = Store(folder), get_method(job.method)
-    reference, split, logits, sha, fingerprint, dataset = _reference(_key(job))
+    reference, split, logits, sha, fingerprint, dataset = _reference(_source(job))
     wanted = run_id(
         method=job.method,
         version=method.version,
@@ -188,16 +201,17 @@ def run_job(job: Job, folder: Path, keep: dict[str, bool]) -> str:
     return store.save(small, audit=found, config={**config, "version": method.version}, **keep).id
 
 
-def _key(job: Job) -> tuple:
-    return job.model, tuple(sorted(job.model_options.items())), job.data, tuple(sorted(job.data_options.items()))
+def _source(job: Job) -> str:
+    """A job's model and data as one word, because options may be lists."""
+    return json.dumps([job.model, job.model_options, job.data, job.data_options], sort_keys=True, default=str)
 
 
 @lru_cache(maxsize=4)
-def _reference(key: tuple) -> tuple[nn.Module, Split, np.ndarray, str, str, Dataset]:
+def _reference(source: str) -> tuple[nn.Module, Split, np.ndarray, str, str, Dataset]:
     """Load a model and its data once a process, and run it once."""
-    model, model_options, data, data_options = key
-    network = models.load(model, **dict(model_options))
-    dataset = open_dataset(data, **dict(data_options))
+    model, model_options, data, data_options = json.loads(source)
+    network = models.load(model, **model_options)
+    dataset = open_dataset(data, **data_options)
     split = dataset.test
     return network, split, predict(network, split), model_sha(network), data_id(split), dataset
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import nn
 
 from labkit.layers.int8 import wrapped_parts
@@ -23,13 +23,17 @@ def save_state(model: nn.Module, path: Path) -> None:
     tensors: dict[str, torch.Tensor] = {}
     aliases: dict[str, str] = {}
     seen: dict[tuple, str] = {}
+    memory: set[int] = set()
     for name, tensor in _flat(model).items():
-        key = (tensor.data_ptr(), tensor.shape, tensor.dtype)
+        key = _place(tensor)
         if tensor.numel() and key in seen:
             aliases[name] = seen[key]
-        else:
-            seen[key] = name
-            tensors[name] = tensor.contiguous()
+            continue
+        seen[key] = name
+        plain = tensor.contiguous()
+        storage = plain.untyped_storage().data_ptr()
+        tensors[name] = plain.clone() if storage in memory else plain  # safetensors takes no two views of one memory
+        memory.add(storage)
     try:
         save_file(tensors, path, metadata=aliases or None)
     except SafetensorError as error:  # its writer reports a full disk so
@@ -37,27 +41,65 @@ def save_state(model: nn.Module, path: Path) -> None:
 
 
 def load_state(model: nn.Module, path: Path) -> None:
-    """Fill `model` with the tensors of `path`; aliases are recreated by the architecture itself.
+    """Fill `model` with the tensors of `path`, in their dtypes; names that shared one tensor share it again.
 
     Raises
     ------
     ValueError
         When the file is damaged, or names or shapes differ from the model's.
     """
+    tensors, aliases = _read(path)
+    own = _flat(model)
+    foreign = sorted((tensors.keys() | aliases.keys()) ^ own.keys())
+    wrong = foreign or [name for name in tensors if tensors[name].shape != own[name].shape]
+    if wrong:
+        raise ValueError(
+            f"{path} does not fit the architecture: {wrong[0]!r} is missing on one side or of another shape; "
+            "give base=, the model the run was compressed from"
+        )
+    for name, stored in tensors.items():
+        _put(model, name, own[name], stored)
+    for name, source in aliases.items():
+        _tie(model, name, source, tensors[source])
+
+
+def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Tensors by name, and which names share the tensor of which other."""
     try:
-        tensors = load_file(path)
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118, no mapping
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is damaged ({str(error).splitlines()[0]})") from error
-    own = _flat(model)
-    first = {(t.data_ptr(), t.shape, t.dtype): name for name, t in reversed(own.items())}
-    for name, tensor in own.items():
-        stored = tensors.get(name)
-        if stored is None and first[(tensor.data_ptr(), tensor.shape, tensor.dtype)] in tensors:
-            continue  # shares its tensor with a name that is there
-        if stored is None or stored.shape != tensor.shape:
-            raise ValueError(f"{path} does not fit the architecture: {name!r} is missing or of another shape")
+
+
+def _put(model: nn.Module, name: str, tensor: torch.Tensor, stored: torch.Tensor) -> None:
+    if tensor.dtype == stored.dtype or ":" in name:
         with torch.no_grad():
             tensor.copy_(stored)
+    else:  # an architecture is built in float32, the run may be in another type
+        owner, leaf = _owner(model, name)
+        getattr(owner, leaf).data = stored
+
+
+def _tie(model: nn.Module, name: str, source: str, stored: torch.Tensor) -> None:
+    own = _flat(model)
+    if _place(own[name]) == _place(own[source]):
+        return  # the architecture shares it already
+    if ":" in name:
+        _put(model, name, own[name], stored)
+        return
+    owner, leaf = _owner(model, name)
+    setattr(owner, leaf, getattr(*_owner(model, source)))
+
+
+def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+    path, _, leaf = name.rpartition(".")
+    return model.get_submodule(path), leaf
+
+
+def _place(tensor: torch.Tensor) -> tuple:
+    """Equal for two tensors that are one; the strides tell a matrix from its transpose."""
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def _flat(model: nn.Module) -> dict[str, torch.Tensor]:
