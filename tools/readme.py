@@ -8,7 +8,7 @@ import re
 import sys
 from pathlib import Path
 
-from labkit import models
+from labkit import models, runs
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -25,6 +25,21 @@ def model_table() -> str:
     return "\n".join(lines)
 
 
+def gallery_table() -> str:
+    """One row a shipped run."""
+    lines = ["| model | method | accuracy | change | affected classes | bytes |", "|---|---|---:|---:|---:|---:|"]
+    shipped = [run for run in runs.gallery().runs() if not run.damaged]
+    for run in sorted(shipped, key=lambda run: (run.model, run.method, str(run.parameters))):
+        figures = run.summary
+        settings = " ".join(f"{name}={value}" for name, value in run.parameters.items() if value not in ("all", "parameters"))
+        size = f"{figures['bytes'] / 1e3:,.0f} kB ({figures['bytes_ratio']:.0%})".replace("%", " %")
+        accuracy, change = f"{100 * figures['accuracy']:.2f} %", f"{100 * figures['accuracy_change']:+.2f}"
+        lines.append(
+            f"| {run.model} | {run.method} {settings} | {accuracy} | {change} | {figures['affected_classes']:.0f} | {size} |"
+        )
+    return "\n".join(lines)
+
+
 def startup_table() -> str:
     """Waiting times of benchmarks/startup.py."""
     results = json.loads((ROOT / "benchmarks" / "results" / "startup.json").read_text())
@@ -36,7 +51,7 @@ def startup_table() -> str:
 
 def filled(text: str) -> str:
     """Return `text` with every table made anew."""
-    for name, table in (("models", model_table()), ("startup", startup_table())):
+    for name, table in (("models", model_table()), ("gallery", gallery_table()), ("startup", startup_table())):
         text = re.sub(f"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}\n{t}\n{m[2]}", text, flags=re.S)
     return text
 

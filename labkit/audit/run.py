@@ -83,7 +83,7 @@ def audit(
     if not cost:
         return found
     own, other = _costs(model, reference, split, seconds)
-    summary = pd.concat([found.summary, _cost_summary(own, other)])
+    summary = pd.concat([found.summary, cost_summary(own, other)])
     return replace(found, summary=summary, cost=own, reference_cost=other)
 
 
@@ -106,7 +106,8 @@ def _costs(model: nn.Module, reference: nn.Module | None, split: Split, seconds:
     return own, None if reference is None else measure_cost(reference, example, seconds=0)
 
 
-def _cost_summary(own: Cost, other: Cost | None) -> pd.Series:
+def cost_summary(own: Cost, other: Cost | None) -> pd.Series:
+    """Return the figures of a summary that follow from the cost of a model and of its reference."""
     figures = _counts(own)
     ratios = {}
     if other is not None:

@@ -24,7 +24,7 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
         Share of the weights of each output to drop; 0.9 when neither this nor `fan_in` is given.
     fan_in : int, optional
         Links kept for each output, instead of `sparsity`; layers with fewer inputs keep them all.
-    layers : "all", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
+    layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
 
     Returns
     -------
@@ -56,8 +56,8 @@ def _condensed(layer: nn.Module, sparsity: float | None, fan_in: int | None) -> 
     return kind.from_dense(layer, sparsity=sparsity, fan_in=fan_in)
 
 
-def _apply(model: nn.Module, *, data: Any, seed: int, progress: Any, sparsity: float, layers: Layers) -> nn.Module:
-    return condense(model, sparsity=sparsity, layers=layers)
+def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:
+    return condense(model, **settings)
 
 
 register(
@@ -68,7 +68,7 @@ register(
         apply=_apply,
         params={
             "sparsity": Param(0.5, 0.99, default=0.9, help="share of each neuron's weights that is dropped"),
-            "layers": Choice(("all", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
+            "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
         },
     )
 )

@@ -23,7 +23,7 @@ def low_rank(
         Stays untouched.
     budget : float in (0, 1]
         Fraction of the weights of the touched layers that may remain; at 1 nothing changes.
-    layers : "all", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
+    layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
     unit : {"parameters", "bytes"}
         What the budget counts; they differ when layers have different dtypes.
 
@@ -86,8 +86,8 @@ def _factored(layer: nn.Module, rank: int) -> nn.Module:
     return kind.from_dense(layer, rank=rank)
 
 
-def _apply(model: nn.Module, *, data: Any, seed: int, progress: Any, budget: float, layers: Layers, unit: Any) -> nn.Module:
-    return low_rank(model, budget=budget, layers=layers, unit=unit)
+def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:
+    return low_rank(model, **settings)
 
 
 register(
@@ -98,7 +98,7 @@ register(
         apply=_apply,
         params={
             "budget": Param(0.05, 1.0, default=0.25, step=0.05, help="share of the touched layers' weights that remains"),
-            "layers": Choice(("all", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
+            "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
             "unit": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
         },
     )

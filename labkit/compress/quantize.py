@@ -21,7 +21,7 @@ def quantize(model: nn.Module, *, mode: Mode = "dynamic", layers: Layers = "all"
         Stays untouched.
     mode : {"dynamic", "weight_only"}
         "dynamic" quantizes activations too, row by row at run time.
-    layers : "all", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
+    layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
 
     Raises
     ------
@@ -32,8 +32,8 @@ def quantize(model: nn.Module, *, mode: Mode = "dynamic", layers: Layers = "all"
     return replaced(model, {path: Int8Linear.from_dense(layer, mode=mode) for path, layer in chosen.items()}).eval()  # type: ignore[arg-type]
 
 
-def _apply(model: nn.Module, *, data: Any, seed: int, progress: Any, mode: Mode, layers: Layers) -> nn.Module:
-    return quantize(model, mode=mode, layers=layers)
+def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:
+    return quantize(model, **settings)
 
 
 register(
@@ -44,7 +44,7 @@ register(
         apply=_apply,
         params={
             "mode": Choice(("dynamic", "weight_only"), "dynamic", help="whether activations are quantized too"),
-            "layers": Choice(("all", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
+            "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
         },
         live=False,
     )

@@ -22,8 +22,9 @@ def select_layers(
 
     Parameters
     ----------
-    model : nn.Module
-    layers : "all", "mlp", a pattern such as ``"blocks.*.mlp.fc1"``, a list of patterns, or a callable (path, layer) -> bool
+    layers : "all", "inner", "mlp", a pattern such as ``"blocks.*.mlp.fc1"``, a list of patterns, or callable (path, layer) -> bool
+        "inner" leaves out the first layer and the last, which see the raw input and decide the class; most works keep them dense.
+        "inner" leaves out the first layer and the last, which see raw input and decide the class: most methods keep them dense.
         "mlp" takes the linear layers of transformer feed-forward blocks.
     kinds : tuple of classes
 
@@ -35,7 +36,8 @@ def select_layers(
         When the filter is neither words nor a callable.
     """
     _check_filter(layers)
-    found = {path: layer for path, layer in _candidates(model, kinds) if _takes(layers, path, layer, model)}
+    ends = _ends(model) if layers == "inner" else set()
+    found = {path: layer for path, layer in _candidates(model, kinds) if path not in ends and _takes(layers, path, layer, model)}
     if not found:
         known = [path for path, _ in _candidates(model, kinds)]
         some = ", ".join(known[:4]) + (", …" if len(known) > 4 else "")
@@ -68,6 +70,12 @@ def _is_plain(layer: nn.Module) -> bool:
     return inherited and not is_wrapped(layer)
 
 
+def _ends(model: nn.Module) -> set[str]:
+    """The first and the last layer with a weight matrix or kernel, in module order."""
+    paths = [path for path, _ in _candidates(model, (nn.Linear, nn.modules.conv._ConvNd))]
+    return {paths[0], paths[-1]} if paths else set()
+
+
 def is_wrapped(layer: nn.Module) -> bool:
     """Whether the weight is a tensor subclass already, e.g. quantized."""
     return hasattr(layer.weight, "__tensor_flatten__")
@@ -82,7 +90,7 @@ def _check_filter(layers: Layers) -> None:
 def _takes(layers: Layers, path: str, layer: nn.Module, model: nn.Module) -> bool:
     if callable(layers):
         return bool(layers(path, layer))
-    if layers == "all":
+    if layers in ("all", "inner"):
         return True
     if layers == "mlp":
         return isinstance(layer, nn.Linear) and _in_mlp(path, model)

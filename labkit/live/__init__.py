@@ -1,7 +1,7 @@
 """What sliders call: progressive, cancellable audits, and exact answers on the audited grid."""
 
 from labkit.live.gallery import make_gallery
-from labkit.live.grid import Grid, Key, load_grid, slider_of
+from labkit.live.grid import Grid, Key, key_of, load_grid, slider_of
 from labkit.live.progressive import Progress, Session, forget, progressive_audit, session
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Progress",
     "Session",
     "forget",
+    "key_of",
     "load_grid",
     "make_gallery",
     "progressive_audit",

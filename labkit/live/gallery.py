@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from labkit import data, models
 from labkit.audit import data_id, model_sha
-from labkit.compress import get_method
-from labkit.live.grid import SHIPPED, Key, load_grid, make_grid, save_grid
+from labkit.live.grid import SHIPPED, key_of, load_grid, make_grid, save_grid
 from labkit.runs import Run, gallery, jobs, sweep
 from labkit.runs.gallery import GRIDS
 from labkit.training import predict
 
 LIVE_MODELS = ("resnet_fashion", "vit_fashion")
 LIVE_METHODS = ("condense", "low_rank")
+LIVE_LAYERS = ("inner", "all")
 
 
 def make_gallery(report: Callable[[int, int, str], None] | None = None) -> list[Run]:
@@ -24,10 +24,11 @@ def make_gallery(report: Callable[[int, int, str], None] | None = None) -> list[
         model, split = models.load(name), data.load(models.get_recipe(name).data).test
         sha, fingerprint, logits = model_sha(model), data_id(split), None
         for method in LIVE_METHODS:
-            key = Key(method, get_method(method).version, sha, fingerprint)
-            if load_grid(key) is not None:
-                continue
-            logits = predict(model, split) if logits is None else logits
-            save_grid(make_grid(method, model, split, logits, report=report), SHIPPED)
-            load_grid.cache_clear()
+            for layers in LIVE_LAYERS:
+                fixed = {"layers": layers}
+                if load_grid(key_of(method, fixed, sha, fingerprint)) is not None:
+                    continue
+                logits = predict(model, split) if logits is None else logits
+                save_grid(make_grid(method, model, split, logits, fixed, report=report), SHIPPED)
+                load_grid.cache_clear()
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -27,16 +28,28 @@ SHIPPED = Path(__file__).parent / "shipped"
 
 @dataclass(frozen=True)
 class Key:
-    """What a grid belongs to: one method's one slider on one model and split, its other parameters at their defaults."""
+    """What a grid belongs to: one method's one slider on one model and split, its other parameters fixed.
+
+    `fixed` is the canonical JSON of those other parameters; make keys with `key_of`.
+    """
 
     method: str
     version: int
+    fixed: str
     model_sha: str
     data_id: str
 
     @property
     def file(self) -> str:
-        return f"{self.method}-{self.version}-{self.model_sha}-{self.data_id}.parquet"
+        digest = hashlib.sha256(self.fixed.encode()).hexdigest()[:8]
+        return f"{self.method}-{self.version}-{digest}-{self.model_sha}-{self.data_id}.parquet"
+
+
+def key_of(method: str, settings: dict[str, Any], model_sha: str, data_id: str) -> Key:
+    """Return the key of the grid that would hold `settings` (all parameters of the method, or some with defaults for the rest)."""
+    way, slider = get_method(method), slider_of(method)
+    others = {name: value for name, value in way.settings(settings).items() if name != slider}
+    return Key(method, way.version, json.dumps(others, sort_keys=True, default=str), model_sha, data_id)
 
 
 def slider_of(method: str) -> str:
@@ -68,11 +81,9 @@ class Grid:
     def values(self) -> list[float]:
         return [float(value) for value in self.rows.index]
 
-    def holds(self, parameters: dict[str, Any]) -> bool:
-        """Whether these parameters are a step of the grid, everything but the slider at its default."""
-        settings = get_method(self.key.method).settings(parameters)
-        others = get_method(self.key.method).settings({self.slider: settings[self.slider]})
-        return settings == others and self._nearest(settings[self.slider]) is not None
+    def holds(self, value: float) -> bool:
+        """Whether this value of the slider is a step of the grid."""
+        return self._nearest(value) is not None
 
     def summary(self, value: float) -> dict[str, float]:
         """Return the stored figures of one step."""
@@ -131,17 +142,18 @@ def make_grid(
     model: Any,
     split: Split,
     reference_logits: np.ndarray,
+    fixed: dict[str, Any],
     *,
     report: Callable[[int, int, str], None] | None = None,
 ) -> Grid:
-    """Audit every step of the method's slider on the whole split, the reference beside it."""
+    """Audit every step of the method's slider on the whole split, the reference beside it, other parameters as in `fixed`."""
     way, slider = get_method(method), slider_of(method)
     param = way.params[slider]
-    key = Key(method, way.version, model_sha(model), data_id(split))
+    key = key_of(method, fixed, model_sha(model), data_id(split))
     steps = param.grid()  # type: ignore[union-attr]
     rows = []
     for number, value in enumerate(steps):
-        small = way(model, **{slider: value})
+        small = way(model, **fixed, **{slider: value})
         found, logits = _audited(small, model, split, reference_logits)
         facts, (predicted, confidence) = found.to_dict(), pack(logits)
         texts = {name: json.dumps(facts[name]) for name in ("summary", "cost")}

@@ -15,11 +15,11 @@ from torch import nn
 
 from labkit import models
 from labkit.audit import Audit, audit_logits, data_id, model_sha
-from labkit.compress import Method, get_method
+from labkit.compress import METHODS, Method, Param, get_method
 from labkit.cost import Cost, cost
 from labkit.data import Split
 from labkit.layers import describe_layers
-from labkit.live.grid import Key, load_grid
+from labkit.live.grid import Grid, key_of, load_grid
 from labkit.live.prefix import PrefixCache
 from labkit.training import predict
 
@@ -230,12 +230,18 @@ def _stored(place: Session, way: Method, settings: dict[str, Any], key: tuple) -
     finished = place.recall(key)
     if finished is not None:
         return Progress(finished, total, total, "memory")
-    grid = load_grid(Key(way.name, way.version, place.sha, place.data))
-    if grid is None or not grid.holds(settings):
+    grid = _grid_of(place, way, settings)
+    if grid is None or not grid.holds(settings[grid.slider]):
         return None
     found = grid.audit(settings[grid.slider], place.split, place.whole_reference())
     place.remember(key, found)
     return Progress(found, total, total, "grid")
+
+
+def _grid_of(place: Session, way: Method, settings: dict[str, Any]) -> Grid | None:
+    if way is not METHODS.get(way.name) or not any(isinstance(param, Param) for param in way.params.values()):
+        return None  # not a registered method, or one without a slider
+    return load_grid(key_of(way.name, settings, place.sha, place.data))
 
 
 def _cancelled(cancel: Cancel | None) -> bool:
@@ -261,7 +267,7 @@ def _audit(place: Session, logits: np.ndarray, done: int, price: tuple[Cost, Cos
     """Audit the first `done` examples; the whole split comes back in its own order."""
     from dataclasses import replace
 
-    from labkit.audit.run import _cost_summary
+    from labkit.audit.run import cost_summary
 
     total = len(place.split)
     if done == total:
@@ -270,7 +276,7 @@ def _audit(place: Session, logits: np.ndarray, done: int, price: tuple[Cost, Cos
         found = audit_logits(ordered, place.split, place.whole_reference())
     else:
         found = audit_logits(logits, place.split.subset(place.order[:done]), place.reference_logits(done))
-    summary = pd.concat([found.summary, _cost_summary(*price)])
+    summary = pd.concat([found.summary, cost_summary(*price)])
     return replace(found, summary=summary, cost=price[0], reference_cost=price[1], reference_sha=place.sha)
 
 

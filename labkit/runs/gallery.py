@@ -10,11 +10,12 @@ GRIDS = (
     {
         "models": ["vit_fashion", "resnet_fashion"],
         "methods": {
-            "condense": {"sparsity": [0.5, 0.7, 0.9]},
-            "low_rank": {"budget": [0.25, 0.5, 0.75]},
+            "condense": {"sparsity": [0.5, 0.7, 0.9], "layers": ["inner", "all"]},
+            "low_rank": {"budget": [0.25, 0.5, 0.75], "layers": ["inner", "all"]},
             "quantize": {"mode": ["dynamic", "weight_only"]},
         },
     },
+    {"models": ["vit_fashion"], "methods": {"condense": {"sparsity": [0.5, 0.7, 0.8, 0.9], "layers": "mlp"}}},
     {
         "models": ["mlp_adult"],
         "methods": {

@@ -106,7 +106,7 @@ def _of_kind(facts: dict[str, Any], key: str, kind: type) -> Any:
     value = facts[key]
     if not isinstance(value, kind):
         raise TypeError(f"{key} is no {kind.__name__}")
-    if key == "summary" and not all(figure is None or isinstance(figure, (int, float)) for figure in value.values()):
+    if isinstance(value, dict) and key == "summary" and not all(isinstance(v, (int, float, type(None))) for v in value.values()):
         raise TypeError("summary holds more than numbers")
     return value
 

@@ -75,7 +75,7 @@ class Store:
 
     def table(self) -> pd.DataFrame:
         """Return one row a run, indexed by id: identity, parameters, every figure; damaged runs carry the reason alone."""
-        rows = []
+        rows: list[dict[str, Any]] = []
         for run in self.runs():
             if run.damaged:
                 rows.append({"id": run.id, "damaged": run.damaged})

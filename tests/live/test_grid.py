@@ -8,25 +8,30 @@ from labkit.audit import data_id, model_sha
 from labkit.live.grid import SHIPPED, pack, unpack
 from labkit.training import predict
 
-LIVE = [(model, method) for model in ("resnet_fashion", "vit_fashion") for method in ("condense", "low_rank")]
+LIVE = [
+    (model, method, layers)
+    for model in ("resnet_fashion", "vit_fashion")
+    for method in ("condense", "low_rank")
+    for layers in ("inner", "all")
+]
 
 
-def grid_of(model, method):
+def grid_of(model, method, layers):
     network, split = models.load(model), data.load("fashion_mnist").test
-    return live.load_grid(live.Key(method, compress.METHODS[method].version, model_sha(network), data_id(split))), network, split
+    return live.load_grid(live.key_of(method, {"layers": layers}, model_sha(network), data_id(split))), network, split
 
 
-@pytest.mark.parametrize(("model", "method"), LIVE)
-def test_every_step_of_the_slider_is_audited(model, method):
-    grid, _, _ = grid_of(model, method)
+@pytest.mark.parametrize(("model", "method", "layers"), LIVE)
+def test_every_step_of_the_slider_is_audited(model, method, layers):
+    grid, _, _ = grid_of(model, method, layers)
     assert grid is not None, "run: labkit sweep --gallery"
     np.testing.assert_allclose(grid.values, compress.METHODS[method].params[live.slider_of(method)].grid())
 
 
 @pytest.mark.parametrize(("model", "method", "value"), [("resnet_fashion", "condense", 0.6), ("resnet_fashion", "low_rank", 0.8)])
 def test_a_step_is_what_an_audit_finds(model, method, value):
-    grid, network, split = grid_of(model, method)
-    small = compress.METHODS[method](network, **{grid.slider: value})
+    grid, network, split = grid_of(model, method, "inner")
+    small = compress.METHODS[method](network, layers="inner", **{grid.slider: value})
     logits = predict(network, split)
     fresh = audit.audit(small, split, reference=network, reference_logits=logits, seconds=0)
     stored = grid.audit(value, split, logits)

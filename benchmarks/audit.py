@@ -1,0 +1,89 @@
+"""How long verdicts take: a full audit of each reference model, saving and loading a run, the first answers of a live slider."""
+
+import statistics
+import tempfile
+import time
+
+from measure import budget, write
+
+from labkit import audit, compress, data, live, models, runs
+
+ROUNDS = 3
+
+
+def seconds(action) -> float:
+    """Wall time of one call."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+def verdicts(name: str) -> dict[str, float]:
+    """Audit, save and load one compressed model."""
+    model, split = models.load(name), data.load(models.get_recipe(name).data).test
+    small = compress.quantize(model) if name == "mlp_adult" else compress.condense(model, sparsity=0.7, layers="inner")
+    found = []
+    times = {f"{name}: full audit with reference": seconds(lambda: found.append(audit.audit(small, split, reference=model)))}
+    with tempfile.TemporaryDirectory() as folder:
+        store, kept = runs.Store(folder), []
+        config = {"method": "condense", "parameters": {"round": 0}}
+        times[f"{name}: save a run"] = seconds(lambda: kept.append(store.save(small, audit=found[0], config=config)))
+        times[f"{name}: load a run"] = seconds(lambda: store.load(kept[0].id))
+    return times
+
+
+def answers(name: str, method: str, value: float) -> dict[str, float]:
+    """First and last answer off the grid, and an answer on it, as a slider asks for them."""
+    split, slider = data.load("fashion_mnist").test, live.slider_of(method)
+    place = live.session(name, split)
+    place.whole_reference()  # what a page has done before the first move
+    times = {}
+
+    def ask(parameters: dict, label: str, **options) -> None:
+        began, first = time.perf_counter(), None
+        for step in live.progressive_audit(method, parameters, split, model=place, **options):
+            first = first or time.perf_counter() - began
+            times[f"{name} {method}: first answer {label} ({step.source})"] = first
+        times[f"{name} {method}: exact answer {label}"] = time.perf_counter() - began
+
+    ask({slider: value, "layers": "inner"}, "off the grid", use_grid=False)
+    ask({slider: round(value, 2), "layers": "inner"}, "on the grid")
+    live.forget()
+    return times
+
+
+def main() -> None:
+    """Run every measurement a few times in turn; write medians with the range."""
+    until = budget(__doc__)
+    tasks = [lambda n=name: verdicts(n) for name in ("mlp_adult", "resnet_fashion", "vit_fashion")]
+    tasks += [
+        lambda n=name, m=method, v=value: answers(n, m, v)
+        for name in ("resnet_fashion", "vit_fashion")
+        for method, value in (("condense", 0.7), ("low_rank", 0.5))
+    ]
+    found: dict[str, list[float]] = {}
+    left_out = []
+    for turn in range(ROUNDS):
+        for number, task in enumerate(tasks):
+            if time.monotonic() > until:
+                left_out.append(f"round {turn + 1} of task {number + 1}")
+                continue
+            for what, value in task().items():
+                found.setdefault(what, []).append(value)
+    rows = [
+        {
+            "what": w,
+            "median_s": round(statistics.median(s), 4),
+            "min_s": round(min(s), 4),
+            "max_s": round(max(s), 4),
+            "repeats": len(s),
+        }
+        for w, s in found.items()
+    ]
+    for row in rows:
+        print(f"{row['what']:60} {row['median_s']:8.3f} s ({row['min_s']:.3f} to {row['max_s']:.3f})")
+    write("audit", rows, left_out)
+
+
+if __name__ == "__main__":
+    main()
