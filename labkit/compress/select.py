@@ -22,9 +22,9 @@ def select_layers(
 
     Parameters
     ----------
+    model : nn.Module
     layers : "all", "inner", "mlp", a pattern such as ``"blocks.*.mlp.fc1"``, a list of patterns, or callable (path, layer) -> bool
         "inner" leaves out the first layer and the last, which see the raw input and decide the class; most works keep them dense.
-        "inner" leaves out the first layer and the last, which see raw input and decide the class: most methods keep them dense.
         "mlp" takes the linear layers of transformer feed-forward blocks.
     kinds : tuple of classes
 

@@ -23,7 +23,9 @@ def truncated_svd(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
         raise ValueError(f"rank must lie between 1 and {min(weight.shape)} for a weight {list(weight.shape)}, got {rank}")
     u, s, v = torch.linalg.svd(weight.detach().double(), full_matrices=False)
     root = s[:rank].sqrt()
-    return (u[:, :rank] * root).to(weight.dtype), (root[:, None] * v[:rank]).to(weight.dtype)
+    # contiguous: LAPACK gives columns, and the same numbers in another layout may be summed in another order
+    up, down = u[:, :rank] * root, root[:, None] * v[:rank]
+    return up.to(weight.dtype).contiguous(), down.to(weight.dtype).contiguous()
 
 
 class LowRankLinear(nn.Module):

@@ -147,7 +147,7 @@ def _say(name: str, limit: float) -> str:
 
 def _praise(best: pd.Series) -> str:
     interval = ""
-    if best.get("accuracy_change_low") == best.get("accuracy_change_low"):
+    if best.get("accuracy_change_low", np.nan) == best.get("accuracy_change_low", np.nan):  # neither absent nor NaN
         interval = f" (95 % interval {100 * best['accuracy_change_low']:+.2f} to {100 * best['accuracy_change_high']:+.2f})"
     change = f"{100 * best['accuracy_change']:+.2f} pp of accuracy{interval}"
     return f"{best['method']} is the smallest: {best['bytes_ratio']:.0%} of the bytes, {change}".replace("%", " %", 1)
