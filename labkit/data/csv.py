@@ -54,7 +54,11 @@ def from_csv(
 
     Examples
     --------
-    >>> ds = from_csv("patients.csv", target="died", groups=["sex"])  # doctest: +SKIP
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp(), "patients.csv")
+    >>> _ = path.write_text("age,sex,died\\n" + "30,f,no\\n41,m,yes\\n" * 10)
+    >>> from_csv(path, target="died", groups=["sex"])
+    Dataset('patients': train 12, validation 4, test 4; 2 classes, groups ['sex'])
     """
     path = Path(path)
     frame = _read(path, encoding)
