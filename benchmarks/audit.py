@@ -1,10 +1,9 @@
 """How long verdicts take: a full audit of each reference model, saving and loading a run, the first answers of a live slider."""
 
-import statistics
 import tempfile
 import time
 
-from measure import budget, write
+from measure import budget, timing_rows, write
 
 from labkit import audit, compress, data, live, models, runs
 
@@ -70,19 +69,7 @@ def main() -> None:
                 continue
             for what, value in task().items():
                 found.setdefault(what, []).append(value)
-    rows = [
-        {
-            "what": w,
-            "median_s": round(statistics.median(s), 4),
-            "min_s": round(min(s), 4),
-            "max_s": round(max(s), 4),
-            "repeats": len(s),
-        }
-        for w, s in found.items()
-    ]
-    for row in rows:
-        print(f"{row['what']:60} {row['median_s']:8.3f} s ({row['min_s']:.3f} to {row['max_s']:.3f})")
-    write("audit", rows, left_out)
+    write("audit", timing_rows(found), left_out)
 
 
 if __name__ == "__main__":

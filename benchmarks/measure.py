@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import platform
+import statistics
 import time
 from pathlib import Path
 
@@ -34,6 +35,17 @@ def budget(description: str, argv: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--budget", type=float, default=120.0, metavar="MINUTES")
     return time.monotonic() + 60 * parser.parse_args(argv).budget
+
+
+def timing_rows(seconds: dict[str, list[float]]) -> list[dict]:
+    """Return (and print) a row a measurement: median and range of its repeats."""
+    rows = []
+    for what, took in seconds.items():
+        if took:
+            figures = {"median_s": statistics.median(took), "min_s": min(took), "max_s": max(took)}
+            rows.append({"what": what, **{name: round(value, 4) for name, value in figures.items()}, "repeats": len(took)})
+            print("{what:60} {median_s:8.3f} s ({min_s:.3f} to {max_s:.3f}, {repeats} times)".format(**rows[-1]))
+    return rows
 
 
 def write(name: str, rows: list[dict], left_out: list[str]) -> None:

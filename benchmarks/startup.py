@@ -1,12 +1,12 @@
 """How long a user waits: importing labkit, ``labkit --help``, loading data, a pass over the test images, the first page."""
 
-import statistics
 import subprocess
 import sys
 import time
 
-from measure import budget, write
+from measure import budget, timing_rows, write
 
+ROUNDS = 3
 FRESH = {  # each in a process of its own; seconds of the whole process, an empty interpreter's time stands beside it
     "python -c pass": ["-c", "pass"],
     "import labkit": ["-c", "import labkit"],
@@ -42,29 +42,17 @@ def inside(setup: str, statement: str) -> float:
 
 
 def main() -> None:
-    """Interleave all measurements, five rounds, and write medians with the range."""
+    """Interleave all measurements and write medians with the range."""
     until = budget(__doc__)
     work = {name: (fresh, (arguments,)) for name, arguments in FRESH.items()}
     work |= {name: (inside, pair) for name, pair in INSIDE.items()}
     seconds: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(5):
+    for _ in range(ROUNDS):
         for name, (measure, arguments) in work.items():
             if time.monotonic() < until:
                 seconds[name].append(measure(*arguments))
-    rows = [
-        {
-            "what": name,
-            "median_s": round(statistics.median(s), 4),
-            "min_s": round(min(s), 4),
-            "max_s": round(max(s), 4),
-            "repeats": len(s),
-        }
-        for name, s in seconds.items()
-        if s
-    ]
-    for row in rows:
-        print(f"{row['what']:32} {row['median_s']:8.3f} s ({row['min_s']:.3f} to {row['max_s']:.3f}, {row['repeats']} times)")
-    write("startup", rows, [f"{name}: {5 - len(s)} repeats" for name, s in seconds.items() if len(s) < 5])
+    rows = timing_rows(seconds)
+    write("startup", rows, [f"{name}: {ROUNDS - len(s)} repeats" for name, s in seconds.items() if len(s) < ROUNDS])
 
 
 if __name__ == "__main__":
