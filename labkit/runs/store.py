@@ -106,7 +106,7 @@ class Store:
         weights : bool
             Whether to keep the weights.
         compact : bool
-            Probabilities in half precision.
+            Probabilities in steps of 1/256.
 
         Returns
         -------
