@@ -36,7 +36,7 @@ def test_a_step_is_what_an_audit_finds(model, method, value):
     fresh = audit.audit(small, split, reference=network, reference_logits=logits, seconds=0)
     stored = grid.audit(value, split, logits)
     for name in ("accuracy", "accuracy_change", "ece", "brier", "agreement", "worst_class_change"):
-        assert stored.summary[name] == pytest.approx(fresh.summary[name], abs=5e-4), name  # another CPU rounds a few ties otherwise
+        assert stored.summary[name] == pytest.approx(fresh.summary[name], abs=2e-3), name  # another CPU rounds a few ties otherwise
     for name in ("parameters", "bytes", "macs"):
         assert stored.summary[name] == fresh.summary[name], name
     assert (stored.predictions["predicted"] != fresh.predictions["predicted"]).sum() <= 5
