@@ -31,6 +31,11 @@ def verdicts(name: str) -> dict[str, float]:
     return times
 
 
+def slider_steps(method: str) -> list[float]:
+    """The steps of a method's slider."""
+    return compress.METHODS[method].params[live.slider_of(method)].grid()
+
+
 def answers(name: str, method: str, value: float) -> dict[str, float]:
     """First and last answer off the grid, and an answer on it, as a slider asks for them."""
     split, slider = data.load("fashion_mnist").test, live.slider_of(method)
@@ -46,7 +51,8 @@ def answers(name: str, method: str, value: float) -> dict[str, float]:
         times[f"{name} {method}: exact answer {label}"] = time.perf_counter() - began
 
     ask({slider: value, "layers": "inner"}, "off the grid", use_grid=False)
-    ask({slider: round(value, 2), "layers": "inner"}, "on the grid")
+    step = slider_steps(method)[3]  # a setting that was not asked for before: it must come from the grid, not from memory
+    ask({slider: step, "layers": "inner"}, "on the grid")
     live.forget()
     return times
 
