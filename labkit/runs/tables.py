@@ -29,7 +29,7 @@ def write_predictions(predictions: pd.DataFrame, path: Path, *, compact: bool = 
     for name, column in predictions.items():
         if name == "probabilities":
             matrix = np.stack(column.to_numpy()).astype(np.float32)
-            matrix = np.round(256 * matrix) / 256 if compact else matrix
+            matrix = (np.round(256 * matrix) / 256).astype(np.float32) if compact else matrix
             ends = np.arange(len(matrix) + 1, dtype=np.int32) * matrix.shape[1]
             columns[str(name)] = pa.ListArray.from_arrays(pa.array(ends), pa.array(matrix.ravel()))
         else:
