@@ -1,0 +1,50 @@
+"""Methods from outside: an installed package's entry point, and plugin files that go wrong."""
+
+import subprocess
+import sys
+
+import pytest
+
+from labkit import compress
+
+TOY = """
+from copy import deepcopy
+from labkit.compress import Method, Param, register
+
+register(Method("toy_entry", "Toy", "none", lambda model, **_: deepcopy(model), {"strength": Param(0.0, 1.0, default=0.5)}))
+"""
+
+
+def test_an_installed_package_is_found_by_its_entry_point(tmp_path):
+    (tmp_path / "toy_package.py").write_text(TOY)
+    facts = tmp_path / "toy_package-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-package\nVersion: 1.0\n")
+    (facts / "entry_points.txt").write_text("[labkit.methods]\ntoy = toy_package\nbroken = no_such_module\n")
+    code = "from labkit.compress import METHODS; print(METHODS['toy_entry'].settings({}))"
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}
+    )
+    assert answer.stdout.strip() == "{'strength': 0.5}"
+    assert "broken" in answer.stderr  # said, and no obstacle
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("x = 1", "registers no method"), ("1 / 0", "ZeroDivisionError"), ("def", "SyntaxError"), (None, "does not exist")],
+)
+def test_a_plugin_that_goes_wrong_is_one_sentence(tmp_path, text, words):
+    if text is not None:
+        (tmp_path / "p.py").write_text(text)
+    with pytest.raises(ValueError, match=words) as caught:
+        compress.load_plugin(tmp_path / "p.py")
+    assert "p.py" in str(caught.value)
+
+
+def test_only_methods_can_be_registered():
+    with pytest.raises(TypeError, match=r"labkit\.compress\.Method, got str"):
+        compress.register("condense")
+    with pytest.raises(ValueError, match="identifier"):
+        compress.register(compress.Method("no good", "t", "p", lambda m, **_: m))
+    with pytest.raises(ValueError, match="needs a data set to learn from"):
+        compress.Method("m", "t", "p", lambda m, **_: m, needs="training")(None)
