@@ -29,3 +29,35 @@ def test_the_dashboard_listens_on_this_machine_alone(app_url):
         with socket.socket() as probe:
             probe.settimeout(2)
             assert probe.connect_ex((address, port)) != 0, address
+
+
+def test_a_first_start_asks_nothing(tmp_path):
+    """A newcomer has no ~/.streamlit; Streamlit would ask for an e-mail address there and stop without a terminal."""
+    import os
+    import signal
+    import socket
+    import subprocess
+    import sys
+    import time
+    import urllib.request
+
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "labkit", "app", "--port", str(port)]
+    own = {**os.environ, "HOME": str(tmp_path), "BROWSER": "true"}
+    process = subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        for _ in range(300):
+            assert process.poll() is None, "the dashboard stopped at its first start"
+            try:
+                assert urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2).status == 200
+                break
+            except OSError:
+                time.sleep(0.2)
+        else:
+            pytest.fail("the dashboard did not answer within a minute")
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=20)

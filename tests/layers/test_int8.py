@@ -65,5 +65,5 @@ def test_the_dense_layer_is_left_alone(dense):
 def test_bad_input_is_one_sentence(dense):
     with pytest.raises(ValueError, match="'dynamic' or 'weight_only', got 'int4'"):
         Int8Linear.from_dense(dense, mode="int4")
-    with pytest.raises(TypeError, match="float32, bfloat16, float16, got torch[.]float64"):
+    with pytest.raises(TypeError, match=r"float32, bfloat16, float16, got torch[.]float64"):
         Int8Linear.from_dense(dense.double())
