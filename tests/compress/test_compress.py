@@ -84,7 +84,7 @@ def test_condense_at_no_sparsity_is_the_model():
 
 @pytest.mark.parametrize("options", [{"sparsity": 1}, {"sparsity": -1}, {"fan_in": 0}, {"fan_in": 2, "sparsity": 0.5}])
 def test_impossible_amounts_are_refused(options):
-    with pytest.raises(ValueError, match="sparsity|fan_in"):
+    with pytest.raises(ValueError, match=r"sparsity|fan_in"):
         compress.condense(convolutional(), **options)
 
 

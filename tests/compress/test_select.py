@@ -36,7 +36,10 @@ def test_all_takes_every_linear_layer_and_convolution(vit):
         ("blocks.*.mlp.fc1", [f"blocks.{i}.mlp.fc1" for i in range(3)]),
         ("head", ["head"]),
         (["blocks.1.*", "head"], [f"blocks.1.{name}" for name in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")] + ["head"]),
-        (lambda path, layer: isinstance(layer, nn.Conv2d) or layer.out_features == 3 * 192, ["patch_embed.proj"] + [f"blocks.{i}.attn.qkv" for i in range(3)]),
+        (
+            lambda path, layer: isinstance(layer, nn.Conv2d) or layer.out_features == 3 * 192,
+            ["patch_embed.proj"] + [f"blocks.{i}.attn.qkv" for i in range(3)],
+        ),
         ("inner", [f"blocks.{i}.{name}" for i in range(3) for name in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")]),
     ],
     ids=["mlp", "pattern", "one name", "list", "callable", "inner"],
