@@ -38,6 +38,7 @@ notebook-tests: setup
 	@if ls notebooks/*.ipynb >/dev/null 2>&1; then $(PYTEST) -n 0 --nbmake --nbmake-timeout=120 notebooks; else echo "no notebooks yet"; fi
 
 notebooks: setup ## open JupyterLab
+	@mkdir -p notebooks
 	.venv/bin/jupyter lab notebooks
 
 bench: setup     ## run every benchmark and write benchmarks/results/*.json (BUDGET=minutes each)

@@ -119,11 +119,11 @@ def _candidates(table: pd.DataFrame, model: str | None, data: str | None) -> pd.
 def _figure(runs: pd.DataFrame, name: str) -> pd.Series:
     """The figure a limit is about; group gaps are the worst over all group columns."""
     if name == "accuracy_drop":
-        return -runs["accuracy_change"]
+        return -runs["accuracy_change"].astype(float)
     if name in ("dpd", "eod"):
         columns = [column for column in runs if column.startswith(f"{name}[")]
-        return runs[columns].max(axis=1) if columns else pd.Series(np.nan, runs.index)
-    return runs[name] if name in runs else pd.Series(np.nan, runs.index)
+        return runs[columns].astype(float).max(axis=1) if columns else pd.Series(np.nan, runs.index)
+    return runs[name].astype(float) if name in runs else pd.Series(np.nan, runs.index)  # None, where nothing was measured, too
 
 
 def _broken(figures: pd.Series, limits: dict[str, float]) -> str:

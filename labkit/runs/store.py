@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -82,7 +83,8 @@ class Store:
                 continue
             facts = {"method": run.method, "model": run.model, "data": run.data, "seed": run.seed, "created": run.created}
             parameters = {f"param.{name}": value for name, value in run.parameters.items()}
-            rows.append({"id": run.id, **facts, **parameters, **run.summary, "damaged": ""})
+            figures = {name: math.nan if value is None else value for name, value in run.summary.items()}
+            rows.append({"id": run.id, **facts, **parameters, **figures, "damaged": ""})
         return pd.DataFrame(rows, columns=None if rows else ["id", "method", "model", "data", "damaged"]).set_index("id")
 
     def save(

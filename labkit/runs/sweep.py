@@ -213,7 +213,13 @@ def _reference(source: str) -> tuple[nn.Module, Split, np.ndarray, str, str, Dat
     network = models.load(model, **model_options)
     dataset = open_dataset(data, **data_options)
     split = dataset.test
-    return network, split, predict(network, split), model_sha(network), data_id(split), dataset
+    try:
+        logits = predict(network, split)
+    except (RuntimeError, IndexError) as error:
+        shape = list(split.inputs(slice(0, 1)).shape)
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"{model} does not take the examples of {data} (float32 {shape}): {reason}") from error
+    return network, split, logits, model_sha(network), data_id(split), dataset
 
 
 def open_dataset(name: str, *, target: str | None = None, groups: tuple[str, ...] = (), **options: Any) -> Dataset:

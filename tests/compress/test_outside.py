@@ -1,9 +1,8 @@
-"""A toy method from outside, by call, by file and by an installed entry point, in the registry and in a sweep."""
+"""A toy method from outside, by call, by file and by an installed entry point, does its work in a sweep; half a plugin is none."""
 
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -64,6 +63,7 @@ def test_by_file_also_in_worker_processes(tmp_path):
     assert serial[1] == 0 > serial[0]
 
 
+@pytest.mark.slow
 def test_by_an_installed_entry_point(tmp_path):
     (tmp_path / "toy_package.py").write_text(PLUGIN)
     (tmp_path / "broken_package.py").write_text("raise RuntimeError('no such GPU')")
@@ -85,16 +85,13 @@ print(sorted(METHODS), [run.method for run in found], found[1].summary["accuracy
     assert "the methods of broken (broken_package) cannot be loaded: no such GPU" in done.stderr
 
 
-def test_a_plugin_that_fails_is_one_sentence_and_leaves_nothing(tmp_path):
+def test_a_plugin_that_fails_leaves_nothing(tmp_path):
     path = tmp_path / "failing.py"
     path.write_text(PLUGIN + "\nimport a_module_that_is_not_there\n")
     before = dict(METHODS)
     with pytest.raises(ValueError, match=r"failing.py failed: ModuleNotFoundError: No module named 'a_module"):
         load_plugin(path)
     assert before == METHODS
-    path.write_text("def (")
-    with pytest.raises(ValueError, match=r"failing.py failed: SyntaxError"):
-        load_plugin(path)
 
 
 def test_a_failing_plugin_gives_back_the_method_it_replaced(tmp_path):
@@ -105,17 +102,7 @@ def test_a_failing_plugin_gives_back_the_method_it_replaced(tmp_path):
     assert METHODS["toy_halve"] is mine
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("nothing.py", "x = 1", "registers no method; call labkit.compress.register"),
-        ("method.txt", PLUGIN, r"must end in \.py"),
-        ("absent.py", None, "does not exist"),
-    ],
-)
-def test_bad_plugins_are_one_sentence(tmp_path, name, content, words):
-    if content is not None:
-        Path(tmp_path / name).write_text(content)
-    with pytest.raises(ValueError, match=words) as caught:
-        load_plugin(tmp_path / name)
-    assert name in str(caught.value)
+def test_a_plugin_is_a_python_file(tmp_path):
+    (tmp_path / "method.txt").write_text(PLUGIN)
+    with pytest.raises(ValueError, match=r"method.txt is no Python file; its name must end in \.py"):
+        load_plugin(tmp_path / "method.txt")

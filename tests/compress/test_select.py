@@ -29,21 +29,27 @@ def test_all_takes_every_linear_layer_and_convolution(vit):
     assert not [layer for layer in small.modules() if type(layer) in (nn.Linear, nn.Conv2d)]
 
 
-@pytest.mark.parametrize(
-    ("layers", "wanted"),
-    [
-        ("mlp", [f"blocks.{i}.mlp.fc{j}" for i in range(3) for j in (1, 2)]),
-        ("blocks.*.mlp.fc1", [f"blocks.{i}.mlp.fc1" for i in range(3)]),
-        ("head", ["head"]),
-        (["blocks.1.*", "head"], [f"blocks.1.{name}" for name in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")] + ["head"]),
-        (
-            lambda path, layer: isinstance(layer, nn.Conv2d) or layer.out_features == 3 * 192,
-            ["patch_embed.proj"] + [f"blocks.{i}.attn.qkv" for i in range(3)],
-        ),
-        ("inner", [f"blocks.{i}.{name}" for i in range(3) for name in ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")]),
-    ],
-    ids=["mlp", "pattern", "one name", "list", "callable", "inner"],
-)  # fmt: skip
+ATTENTION, MLP = ("attn.qkv", "attn.proj"), ("mlp.fc1", "mlp.fc2")
+
+
+def in_blocks(*names, blocks=range(3)):
+    return [f"blocks.{i}.{name}" for i in blocks for name in names]
+
+
+FILTERS = {
+    "mlp": ("mlp", in_blocks(*MLP)),
+    "inner": ("inner", in_blocks(*ATTENTION, *MLP)),
+    "pattern": ("blocks.*.mlp.fc1", in_blocks("mlp.fc1")),
+    "one name": ("head", ["head"]),
+    "list": (["blocks.1.*", "head"], [*in_blocks(*ATTENTION, *MLP, blocks=[1]), "head"]),
+    "callable": (
+        lambda path, layer: isinstance(layer, nn.Conv2d) or layer.out_features == 3 * 192,
+        ["patch_embed.proj", *in_blocks("attn.qkv")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("layers", "wanted"), FILTERS.values(), ids=FILTERS)
 def test_filters(vit, layers, wanted):
     small = compress.condense(vit, layers=layers)
     assert changed(small) == wanted
