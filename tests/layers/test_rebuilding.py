@@ -82,9 +82,10 @@ def test_a_stack_is_built_again(name):
 
 def test_a_module_in_several_places_stays_one():
     layer, relu = nn.Linear(4, 4), nn.ReLU()
-    model = nn.Sequential(layer, relu, nn.Sequential(layer, relu), nn.Linear(4, 2))
+    model = nn.Sequential(layer, relu, nn.Sequential(layer, relu, layer, relu), nn.Linear(4, 2))
     again = build(through_json(blueprint(model)))
-    assert again[0] is again[2][0]
+    assert again[0] is again[2][0] is again[2][2]
+    assert repr(again) == repr(model)
     again.load_state_dict(model.state_dict())
     x = torch.randn(3, 4)
     assert torch.equal(again(x), model(x))

@@ -79,6 +79,13 @@ def test_what_was_not_measured_is_not_kept():
     assert "latency_ratio was not measured" in answer.reason
 
 
+def test_a_gap_is_the_worst_over_all_group_columns():
+    frame = table(row(**{"dpd[sex]": 0.2, "dpd[race]": 0.0}), row(**{"bytes": 200.0, "dpd[sex]": 0.1, "dpd[race]": 0.1}))
+    answer = runs.recommend(frame, dpd=0.1)
+    assert answer.id == "r1"
+    assert answer.considered.loc["r0", "broken"] == "dpd 0.2 > 0.1"
+
+
 def test_the_more_accurate_of_two_equally_small():
     assert runs.recommend(table(row(accuracy=0.8), row(accuracy=0.85))).id == "r1"
 
