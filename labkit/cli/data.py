@@ -75,11 +75,13 @@ def show(name: str, grid: str | None, target: str | None, groups: str, size: int
 
 
 def open_dataset(name: str, target: str | None = None, groups: str = "", size: int | None = None) -> Dataset:
-    """Open a data set as the command line names it: catalogue name, image folder, or CSV file with its target."""
+    """Open a data set as the command line names it."""
     from labkit import data
 
-    if target is not None:
-        return data.from_csv(name, target=target, groups=[g.strip() for g in groups.split(",") if g.strip()])
-    if groups:
-        raise ValueError("--groups belongs to a CSV file; give its --target too")
-    return data.load(name) if size is None else data.load(name, size=size)
+    options = {} if size is None else {"size": size}
+    return data.open_dataset(name, target=target, groups=split_names(groups), **options)
+
+
+def split_names(words: str) -> list[str]:
+    """``"sex, race"`` -> ``["sex", "race"]``."""
+    return [word.strip() for word in words.split(",") if word.strip()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -48,22 +48,11 @@ def open_store(store: str, gallery: bool) -> Store:
 def open_both(
     model: str, weights: str | None, data: str | None, target: str | None, groups: str, size: int | None
 ) -> tuple[nn.Module, Dataset]:
-    """Open a model and its data; a timm model gets as many classes and channels as the data have."""
+    """Open a model and its data as the command line names them."""
     from labkit import models
-    from labkit.cli.data import open_dataset
+    from labkit.cli.data import split_names
 
-    timm = model.startswith("timm:")
-    if data is None and timm:
-        raise ValueError(f"{model} needs --data: a data set's name, a folder of images by class, or a CSV file with --target")
-    dataset = open_dataset(data or models.get_recipe(model).data, target, groups, size)
-    return models.load(model, weights=weights, **(timm_options(dataset) if timm else {})), dataset
-
-
-def timm_options(dataset: Dataset) -> dict[str, Any]:
-    """Classes and channels that a timm model must have for this data set."""
-    if dataset.train.images is None:
-        raise ValueError(f"timm models take images; {dataset.name} holds none")
-    return {"num_classes": len(dataset.classes), "in_chans": dataset.train.images.shape[1]}
+    return models.open_model(model, weights=weights, data=data, target=target, groups=split_names(groups), size=size)
 
 
 def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:

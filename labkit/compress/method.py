@@ -69,12 +69,15 @@ class Choice:
     default : str
     free : bool
         Whether other words are allowed too, e.g. a pattern of layer names.
+    start : str, optional
+        What a page shows first, where that is another word than the default.
     """
 
     options: tuple[str, ...]
     default: str
     help: str = ""
     free: bool = False
+    start: str | None = None
 
     def parse(self, value: Any) -> Any:
         """Return the word; ValueError for one that is not among the options."""

@@ -4,6 +4,7 @@ from labkit.data.arrays import from_arrays
 from labkit.data.catalogue import CATALOGUE, load
 from labkit.data.csv import from_csv
 from labkit.data.images import image_folder
+from labkit.data.opening import open_dataset
 from labkit.data.split import Dataset, Split
 from labkit.data.summary import counts, group_counts, picture_grid
 
@@ -17,5 +18,6 @@ __all__ = [
     "group_counts",
     "image_folder",
     "load",
+    "open_dataset",
     "picture_grid",
 ]

@@ -23,7 +23,7 @@ def template(theme: Theme = "light") -> go.layout.Template:
     """
     if theme not in ("light", "dark"):
         raise ValueError(f"theme must be 'light' or 'dark', got {theme!r}")
-    ink, grid = ("#222222", "#DDDDDD") if theme == "light" else ("#EEEEEE", "#444444")
+    ink, grid, card = ("#222222", "#DDDDDD", "#FFFFFF") if theme == "light" else ("#EEEEEE", "#444444", "#20242C")
     axis = {
         "gridcolor": grid,
         "zeroline": False,
@@ -41,6 +41,7 @@ def template(theme: Theme = "light") -> go.layout.Template:
             "yaxis": axis,
             "margin": {"l": 8, "r": 8, "t": 36, "b": 8},
             "legend": {"orientation": "h", "yanchor": "bottom", "y": 1.0, "x": 0.0},
-            "hoverlabel": {"font": {"family": "system-ui, sans-serif"}},
+            # plotly would write on the trace's own colour, and white on orange is hard to read
+            "hoverlabel": {"bgcolor": card, "align": "left", "font": {"family": "system-ui, sans-serif", "color": ink}},
         }
     )

@@ -1,5 +1,7 @@
 """What sliders call: progressive, cancellable audits, and exact answers on the audited grid."""
 
+from labkit.live.background import Latest
+from labkit.live.fill import fill
 from labkit.live.gallery import make_gallery
 from labkit.live.grid import Grid, Key, key_of, load_grid, slider_of
 from labkit.live.progressive import Progress, Session, forget, progressive_audit, session
@@ -7,8 +9,10 @@ from labkit.live.progressive import Progress, Session, forget, progressive_audit
 __all__ = [
     "Grid",
     "Key",
+    "Latest",
     "Progress",
     "Session",
+    "fill",
     "forget",
     "key_of",
     "load_grid",

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from labkit import data, models
 from labkit.audit import data_id, model_sha
 from labkit.live.grid import SHIPPED, key_of, load_grid, make_grid, save_grid
+from labkit.live.reference import known_reference, known_sha, save_reference
 from labkit.runs import Run, gallery, jobs, sweep
 from labkit.runs.gallery import GRIDS
 from labkit.training import predict
@@ -23,6 +24,11 @@ def make_gallery(report: Callable[[int, int, str], None] | None = None) -> list[
     for name in LIVE_MODELS:
         model, split = models.load(name), data.load(models.get_recipe(name).data).test
         sha, fingerprint, logits = model_sha(model), data_id(split), None
+        if known_reference(sha, fingerprint, len(split.classes)) is None:
+            logits = predict(model, split)
+            save_reference(name, sha, fingerprint, logits)
+            known_reference.cache_clear()
+            known_sha.cache_clear()
         for method in LIVE_METHODS:
             for layers in LIVE_LAYERS:
                 fixed = {"layers": layers}

@@ -3,6 +3,7 @@
 from labkit.models.card import Card, load_weights, read_card, save_weights
 from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
 from labkit.models.normalize import Normalize
+from labkit.models.opening import open_model
 from labkit.models.recipe import Recipe
 from labkit.models.source import rebuild, source_of
 from labkit.models.table import table
@@ -18,6 +19,7 @@ __all__ = [
     "input_shape",
     "load",
     "load_weights",
+    "open_model",
     "read_card",
     "rebuild",
     "save_weights",

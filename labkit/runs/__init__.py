@@ -3,9 +3,24 @@
 from labkit.runs.compare import Comparison, compare
 from labkit.runs.gallery import gallery
 from labkit.runs.identity import run_id
+from labkit.runs.library import Library, reference_rows
 from labkit.runs.recommend import Recommendation, recommend
 from labkit.runs.run import Run
 from labkit.runs.store import Store
 from labkit.runs.sweep import Job, jobs, sweep
 
-__all__ = ["Comparison", "Job", "Recommendation", "Run", "Store", "compare", "gallery", "jobs", "recommend", "run_id", "sweep"]
+__all__ = [
+    "Comparison",
+    "Job",
+    "Library",
+    "Recommendation",
+    "Run",
+    "Store",
+    "compare",
+    "gallery",
+    "jobs",
+    "recommend",
+    "reference_rows",
+    "run_id",
+    "sweep",
+]

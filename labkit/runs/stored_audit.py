@@ -22,7 +22,7 @@ def write_audit(audit: Audit, folder: Path, *, compact: bool = False) -> None:
 def read_audit(folder: Path) -> Audit:
     """Read what `write_audit` wrote."""
     facts = json.loads((folder / "audit.json").read_text())
-    per_class = pd.read_parquet(folder / "per_class.parquet").set_index("class")
+    per_class = read_per_class(folder)
     classes = list(per_class.index)
     return Audit(
         summary=pd.Series(facts["summary"], dtype=float),
@@ -42,6 +42,11 @@ def read_audit(folder: Path) -> Audit:
         level=facts["level"],
         notes=tuple(facts["notes"]),
     )
+
+
+def read_per_class(folder: Path) -> pd.DataFrame:
+    """Read the class table alone."""
+    return pd.read_parquet(folder / "per_class.parquet").set_index("class")
 
 
 def _frame(rows: list[dict] | None, index: list[str]) -> pd.DataFrame | None:

@@ -211,7 +211,7 @@ def _reference(source: str) -> tuple[nn.Module, Split, np.ndarray, str, str, Dat
     """Load a model and its data once a process, and run it once."""
     model, model_options, data, data_options = json.loads(source)
     network = models.load(model, **model_options)
-    dataset = open_dataset(data, **data_options)
+    dataset = datasets.open_dataset(data, **data_options)
     split = dataset.test
     try:
         logits = predict(network, split)
@@ -220,10 +220,3 @@ def _reference(source: str) -> tuple[nn.Module, Split, np.ndarray, str, str, Dat
         reason = str(error).splitlines()[0]
         raise ValueError(f"{model} does not take the examples of {data} (float32 {shape}): {reason}") from error
     return network, split, logits, model_sha(network), data_id(split), dataset
-
-
-def open_dataset(name: str, *, target: str | None = None, groups: tuple[str, ...] = (), **options: Any) -> Dataset:
-    """Open a data set by name or folder, or a CSV file with its target."""
-    if target is not None:
-        return datasets.from_csv(name, target=target, groups=list(groups), **options)
-    return datasets.load(name, **options)

@@ -1,0 +1,66 @@
+// Cards that follow a live slider in the browser itself: where data.rows knows the slider's value the figures change within a
+// frame, without asking Python; where it does not they fade until Python's answer for that very value is there.
+export default function ({ parentElement, data }) {
+  const cards = (parentElement.liveCards ??= build(parentElement));
+  cards.update(data);
+  return () => {};
+}
+
+function build(parent) {
+  const grid = document.createElement("div");
+  grid.className = "cards";
+  const status = document.createElement("p");
+  status.className = "status";
+  status.setAttribute("role", "status");
+  parent.append(grid, status);
+  const cards = { data: null, value: null };
+
+  function draw() {
+    const { rows, value, row, known, waiting } = cards.data;
+    const mine = rows[String(cards.value)] ?? (cards.value === value ? row : null);
+    grid.dataset.waiting = !mine;
+    grid.dataset.value = mine ? cards.value : "";
+    status.textContent = rows[String(cards.value)] ? known : cards.value === value ? cards.data.status : waiting;
+    if (!mine) return; // the last figures stay, faded
+    mine.forEach(([text, delta, tone], i) => {
+      const card = grid.children[i];
+      card.querySelector(".number").textContent = text;
+      const small = card.querySelector(".delta");
+      small.textContent = { good: "▲ ", bad: "▼ ", neutral: "" }[tone] + delta;
+      if (!delta) small.textContent = "";
+      small.dataset.tone = tone;
+    });
+  }
+
+  window.addEventListener("labkit:slide", ({ detail }) => {
+    if (!cards.data || detail.name !== cards.data.slider || !grid.isConnected) return;
+    cards.value = detail.value;
+    draw();
+  });
+
+  cards.update = (data) => {
+    const titles = JSON.stringify(data.titles);
+    if (titles !== grid.dataset.titles) {
+      grid.dataset.titles = titles;
+      grid.replaceChildren(...data.titles.map(card));
+    }
+    if (cards.data?.slider !== data.slider || cards.value === null) cards.value = data.value;
+    cards.data = data;
+    draw();
+  };
+  return cards;
+}
+
+function card([key, title, help]) {
+  const box = document.createElement("div");
+  box.className = "card";
+  box.title = help;
+  box.dataset.key = key;
+  for (const [name, text] of [["title", title], ["number", "–"], ["delta", ""]]) {
+    const line = document.createElement("div");
+    line.className = name;
+    line.textContent = text;
+    box.append(line);
+  }
+  return box;
+}

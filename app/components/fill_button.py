@@ -1,0 +1,34 @@
+"""Audit every step of a slider in the background, with progress and a way to stop it."""
+
+from typing import Any
+
+import streamlit as st
+from components.pulse import pulse
+
+from labkit import live
+from labkit.compress import Method, Param
+
+
+def fill_button(place: live.Session, way: Method, settings: dict[str, Any], known: int) -> None:
+    """Offer to audit the steps that are not known yet; nothing is drawn when all are."""
+    slider = live.slider_of(way.name)
+    param = way.params[slider]
+    steps = param.grid() if isinstance(param, Param) else []
+    filler = st.session_state.setdefault("filler", live.Latest())
+    question = (id(place), way.name, tuple(sorted((name, value) for name, value in settings.items() if name != slider)))
+    running = filler.question == question and not filler.finished
+    if known >= len(steps) and not running:
+        return
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    if not running:
+        left.caption(f"{known} of {len(steps)} steps of this slider are audited; the others are computed when you reach them.")
+        if right.button("Audit every step", width="stretch", key="fill-start"):
+            filler.ask(question, lambda cancel: live.fill(way.name, settings, place, cancel))
+            st.rerun(scope="fragment")
+        return
+    done, total = filler.newest() or (known, len(steps))
+    left.progress(done / total, text=f"{done} of {total} steps audited")
+    if right.button("Stop", width="stretch", key="fill-stop"):
+        filler.cancel()
+        st.rerun(scope="fragment")
+    pulse(True, key="fill-pulse", every=1000)

@@ -1,0 +1,60 @@
+"""Cards of an audit's headlines that follow a live slider."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from components.assets import read
+from labkit.audit import Headline, headlines
+
+_component = st.components.v2.component("labkit_live_cards", css=read("live_cards.css"), js=read("live_cards.js"))
+
+
+def live_cards(
+    known: Mapping[float, Any],
+    *,
+    slider: str,
+    value: float,
+    summary: Any = None,
+    status: str = "",
+    known_status: str = "",
+) -> None:
+    """Draw a card a headline; while the slider moves over values in `known` the cards change without asking Python.
+
+    Parameters
+    ----------
+    known : mapping of slider value to `Audit.summary`
+        What is known exactly.
+    slider : str
+        Key of the slider they follow.
+    value : float
+        What `summary` is of.
+    summary : Series or mapping, optional
+        Figures for a value that is not in `known`.
+    status, known_status : str
+        One line under the cards: for `summary`, and for values in `known`.
+    """
+    rows = {_name(step): headlines(figures) for step, figures in known.items()}
+    row = headlines(summary) if summary is not None else None
+    shown = row or next(iter(rows.values()), [])
+    data = {
+        "slider": slider,
+        "value": value,
+        "titles": [[line.key, line.title, line.help] for line in shown],
+        "rows": {step: _cells(lines) for step, lines in rows.items()},
+        "row": None if row is None else _cells(row),
+        "status": status,
+        "known": known_status,
+        "waiting": "Compressing and auditing …",
+    }
+    _component(data=data, key=f"{slider}-cards")
+
+
+def _cells(lines: list[Headline]) -> list[list[str]]:
+    return [[line.value, line.delta, line.tone] for line in lines]
+
+
+def _name(step: float) -> str:
+    """A number as JavaScript writes it."""
+    return str(int(step)) if step == int(step) else repr(float(step))

@@ -1,0 +1,131 @@
+"""The heart of the Live page: a method's sliders, cards that follow them, and figures that follow the cards."""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from components.fill_button import fill_button
+from components.live_cards import live_cards
+from components.live_slider import live_slider, slider_value
+from components.pictures import pictures
+from components.pulse import pulse
+from components.shell import figure, theme
+
+from labkit import figures, live
+from labkit.audit import confusion_change, flips
+from labkit.compress import Method, Param
+
+PATIENCE = 0.12  # seconds a move waits for a first answer before the page is free for the next move
+
+
+@st.fragment
+def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
+    """Draw everything that follows from where the sliders stand."""
+    params = {name: param for name, param in way.params.items() if isinstance(param, Param)}
+    if not params:
+        _without_slider(place, way, words)
+        return
+    keys = {name: f"slide-{way.name}-{name}" for name in params}
+    numbers = {name: slider_value(keys[name], _start(name, param), param.grid()) for name, param in params.items()}
+    settings = {**words, **numbers}
+    _remember_in_url(settings)
+    first = next(iter(params))
+    known = place.steps(way, settings)
+    controls, cards, charts = st.container(), st.container(), st.container()
+
+    progress, busy = _answer(place, way, settings, exact=numbers[first] in known)
+    with cards:
+        live_cards(
+            known,
+            slider=keys[first],
+            value=numbers[first],
+            summary=None if progress is None else progress.audit.summary,
+            status=_status(progress),
+            known_status=f"Exact: all {len(place.split):,} test examples.",
+        )
+    with charts:
+        if progress is not None:
+            _charts(place, progress, first, numbers[first], known)
+        fill_button(place, way, settings, len(known))
+    with controls:
+        for name, param in params.items():
+            live_slider(name, param.grid(), value=numbers[name], key=keys[name], help=param.help)
+        pulse(busy, key=f"pulse-{way.name}")
+
+
+def _without_slider(place: live.Session, way: Method, words: dict[str, str]) -> None:
+    progress, busy = _answer(place, way, words, exact=False)
+    if progress is None:
+        st.caption("Compressing and auditing …")
+    else:
+        live_cards({}, slider=way.name, value=0.0, summary=progress.audit.summary, status=_status(progress))
+        _charts(place, progress, None, 0.0, {})
+    pulse(busy, key=f"pulse-{way.name}")
+
+
+def _answer(place: live.Session, way: Method, settings: dict[str, Any], *, exact: bool) -> tuple[live.Progress | None, bool]:
+    """The newest audit of these settings, and whether a better one is being computed."""
+    latest = st.session_state.setdefault("latest", live.Latest())
+    if exact:
+        latest.cancel()
+        return next(live.progressive_audit(way, settings, place.split, model=place)), False
+    question = (id(place), way.name, way.version, tuple(sorted(settings.items())))
+    latest.ask(question, lambda cancel: live.progressive_audit(way, settings, place.split, cancel=cancel, model=place))
+    progress = latest.newest(PATIENCE)
+    return progress, not latest.finished
+
+
+def _status(progress: live.Progress | None) -> str:
+    if progress is None:
+        return "Compressing and auditing …"
+    if progress.exact:
+        return f"Exact: all {progress.total:,} test examples."
+    return f"So far: {progress.examples:,} of {progress.total:,} test examples; intervals narrow as more come in."
+
+
+def _charts(place: live.Session, progress: live.Progress, slider: str | None, value: float, known: dict[float, Any]) -> None:
+    audit = progress.audit
+    where = "" if slider is None else f" at {slider} {value:g}"
+    left, right = st.columns(2)
+    with left:
+        st.subheader(f"Which classes pay{where}?")
+        figure(
+            figures.class_change(audit.per_class, theme=theme()),
+            "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",
+            alt=f"Change of accuracy by class{where}",
+        )
+    with right:
+        if slider is not None and len(known) > 2:
+            st.subheader("Accuracy over the whole slider")
+            curve = pd.DataFrame({step: summary for step, summary in known.items()}).T
+            figure(
+                figures.slider_curve(curve, value=value, x_label=slider, theme=theme()),
+                "the band is the 95 % interval, the dotted line the uncompressed network, the dot where the slider stands.",
+                alt=f"Accuracy over {slider}",
+            )
+    left, right = st.columns(2)
+    with left:
+        st.subheader("Where did the decisions go?")
+        figure(
+            figures.confusion_change(confusion_change(audit), theme=theme()),
+            "examples of the class on the left that moved to the class below; orange is for the worse, blue for the better.",
+            alt=f"Change of the confusion matrix{where}",
+        )
+    with right:
+        st.subheader("What does it now get wrong?")
+        pictures(place.split if progress.exact else place.split.subset(place.order[: progress.examples]), flips(audit, "lost"))
+
+
+def _start(name: str, param: Param) -> float:
+    """Where a slider stands at first: as the address says, else at its default."""
+    try:
+        return float(st.query_params.get(name, param.default))
+    except ValueError:
+        return param.default
+
+
+def _remember_in_url(settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        text = f"{value:g}" if isinstance(value, float) else str(value)
+        if st.query_params.get(name) != text:
+            st.query_params[name] = text

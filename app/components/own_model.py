@@ -1,0 +1,31 @@
+"""A form that opens a network of the user's own."""
+
+import streamlit as st
+
+from labkit import live, models
+
+OWN = "your own"
+
+
+def own_model() -> live.Session | None:
+    """Draw the form, and return the session of what was opened last."""
+    with st.form("own"):
+        name = st.text_input("network", placeholder="timm:resnet18", help="timm:NAME for any timm model, or a reference model")
+        weights = st.text_input("weights", placeholder="checkpoint.safetensors", help="Your file; without it timm's are random")
+        data = st.text_input("data", placeholder="pictures/", help="A data set's name, a folder of images by class, or a CSV file")
+        left, right = st.columns(2)
+        target = left.text_input("target column", help="For a CSV file")
+        groups = right.text_input("sensitive columns", help="For a CSV file, separated by commas")
+        if st.form_submit_button("Open"):
+            st.session_state["own"] = (name, weights or None, data or None, target or None, tuple(filter(None, groups.split(","))))
+    if "own" not in st.session_state:
+        return None
+    return _open(*st.session_state["own"])
+
+
+@st.cache_resource(max_entries=2, show_spinner="Opening the network and its data …")
+def _open(name: str, weights: str | None, data: str | None, target: str | None, groups: tuple[str, ...]) -> live.Session:
+    network, dataset = models.open_model(
+        name, weights=weights, data=data, target=target, groups=[column.strip() for column in groups]
+    )
+    return live.Session(network, dataset.test, dataset.validation)

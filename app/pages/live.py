@@ -1,0 +1,54 @@
+"""Live: drag a slider, and see at once what compression costs."""
+
+import streamlit as st
+from components.live_panel import live_panel
+from components.own_model import OWN, own_model
+from components.shell import mistakes
+
+from labkit import data, live, models
+from labkit.compress import METHODS, Choice, Method
+
+st.title("Live")
+st.write("Drag the slider: the network is compressed again and audited on the whole test part while you drag.")
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the data …")
+def open_session(name: str) -> live.Session:
+    """A reference model with its own test part, shared by everybody who looks at it."""
+    dataset = data.load(models.get_recipe(name).data)
+    return live.session(name, dataset.test, dataset.validation)
+
+
+def choose_settings(way: Method) -> dict[str, str]:
+    """The words of a method, each as a box; its numbers become sliders in the panel."""
+    words = {name: param for name, param in way.params.items() if isinstance(param, Choice)}
+    chosen = {}
+    for place, (name, param) in zip(st.columns(max(1, len(words))), words.items(), strict=False):
+        start = param.start or param.default
+        asked = st.query_params.get(name, start)
+        options = list(dict.fromkeys([*param.options, asked] if param.free else param.options))
+        chosen[name] = place.selectbox(
+            name,
+            options,
+            index=options.index(asked) if asked in options else options.index(start),
+            accept_new_options=param.free,
+            key=f"live-{way.name}-{name}",
+            help=param.help or None,
+        )
+    return chosen
+
+
+networks = [*sorted(models.cards(), key=lambda name: (name != "vit_fashion", name)), OWN]
+left, right = st.columns(2)
+network = left.selectbox("network", networks, key="model", bind="query-params")
+ways = [name for name, way in METHODS.items() if way.live and way.needs != "training"]
+method = METHODS[
+    right.selectbox("method", ways, format_func=lambda name: METHODS[name].title, key="method", bind="query-params")
+]
+with mistakes():
+    place = own_model() if network == OWN else open_session(network)
+    if place is None:
+        st.info("Name your network and its data above, then press Open.")
+        st.stop()
+    live_panel(place, method, choose_settings(method))
+st.caption(f"{method.title}: {method.paper}")

@@ -1,0 +1,87 @@
+"""Which mistakes came, which went."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from labkit.figures.heatmap import cells, full_colour, saturation
+from labkit.figures.shades import shades
+from labkit.figures.template import Theme, template
+from labkit.figures.wording import short, signed
+
+MOST_TEXT = 16
+
+
+def confusion_change(change: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
+    """Draw how many more examples of a class are now predicted as each class: orange harms, blue helps.
+
+    Always one trace. More is harm off the diagonal and help on it. Zeros are blank.
+
+    Parameters
+    ----------
+    change : DataFrame of int [C, C]
+        Confusion of the model less that of the reference, in examples: labels down, predictions across.
+    theme : {"light", "dark"}
+
+    Raises
+    ------
+    ValueError
+        When the table is not square, or rows and columns name other classes.
+    """
+    classes = [str(name) for name in change.index]
+    if not classes or classes != [str(name) for name in change.columns]:
+        raise ValueError(
+            f"confusion_change needs the same classes down and across, got a table of {change.shape[0]} by {change.shape[1]};"
+            " subtract two Audit.confusion tables"
+        )
+    counts = change.to_numpy(float)
+    harm = np.where(np.eye(len(classes), dtype=bool), -counts, counts) + 0.0
+    limit = saturation(harm[harm != 0])
+    colours = shades(theme)
+    figure = go.Figure(
+        cells(
+            harm,
+            rows=classes,
+            columns=classes,
+            text=_texts(counts),
+            hover=_sentences(counts, classes),
+            limit=limit,
+            scale=colours.diverging_down,
+            title=f"examples: blue helps, orange harms<br>{full_colour(harm, limit)}",
+            colours=colours,
+        )
+    )
+    # the bar counts harm, which nobody reads off: its text says what the colours mean, its ends how many examples
+    figure.update_traces(colorbar={"tickvals": [-limit, 0, limit], "ticktext": [f"{limit:g}", "0", f"{limit:g}"]})
+    ticks = {"type": "category", "showgrid": False, "tickvals": classes, "ticktext": [short(name, 14) for name in classes]}
+    figure.update_layout(
+        template=template(theme),
+        height=210 + 32 * max(4, len(classes)),
+        uirevision="confusion_change",
+        xaxis={**ticks, "title": {"text": "predicted class"}},
+        yaxis={**ticks, "title": {"text": "true class"}, "autorange": "reversed"},
+    )
+    return figure
+
+
+def _texts(counts: np.ndarray) -> np.ndarray:
+    if len(counts) > MOST_TEXT:
+        return np.full(counts.shape, "", dtype=object)
+    return np.vectorize(lambda count: signed(count, 0) if count else "", otypes=[object])(counts)
+
+
+def _sentences(counts: np.ndarray, classes: list[str]) -> np.ndarray:
+    return np.array(
+        [
+            [_sentence(int(count), label, predicted) for predicted, count in zip(classes, row, strict=True)]
+            for label, row in zip(classes, counts, strict=True)
+        ],
+        dtype=object,
+    )
+
+
+def _sentence(count: int, label: str, predicted: str) -> str:
+    amount = "as many as before" if count == 0 else f"{abs(count)} {'more' if count > 0 else 'fewer'} than before"
+    return f"<b>{label}</b> " + ("recognised" if label == predicted else f"taken for <b>{predicted}</b>") + f":<br>{amount}"

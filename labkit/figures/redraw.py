@@ -1,0 +1,59 @@
+"""Show new numbers in a figure that is already on the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+
+def redraw(shown: go.Figure, fresh: go.Figure) -> None:
+    """Make `shown` equal to `fresh` by sending only what differs, in one message.
+
+    Where number or types of the traces differ, all traces are replaced; that takes a message more.
+
+    Parameters
+    ----------
+    shown : Figure or FigureWidget
+        Changed in place.
+    fresh : Figure
+        Not changed.
+
+    Notes
+    -----
+    A container that lost its last value, such as ``marker``, stays behind empty, which draws the same.
+    """
+    if [trace.type for trace in shown.data] != [trace.type for trace in fresh.data]:
+        shown.data = ()
+        shown.add_traces(fresh.data)
+    pairs = [*zip(shown.data, fresh.data, strict=True), (shown.layout, fresh.layout)]
+    with shown.batch_update():
+        for old, new in pairs:
+            for path, value in _differences(old.to_plotly_json(), new.to_plotly_json()):
+                old[path] = value
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield (dotted path, new value) of every leaf that differs; None takes a value away."""
+    for key in dict.fromkeys([*old, *new]):
+        if not under and key == "uid":  # a widget's own name for the trace
+            continue
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, dict) and isinstance(after, dict) and key != "template":
+            yield from _differences(before, after, f"{under}{key}.")
+        elif not _same(before, after):
+            yield under + key, after
+
+
+def _same(before: Any, after: Any) -> bool:
+    """Equal, also as arrays; NaN equals NaN."""
+    if isinstance(before, np.ndarray) or isinstance(after, np.ndarray):
+        if before is None or after is None:
+            return False
+        first, second = np.asarray(before), np.asarray(after)
+        if first.shape != second.shape or first.dtype != second.dtype:
+            return False
+        return bool(np.array_equal(first, second, equal_nan=first.dtype.kind in "fc"))
+    return bool(before == after)

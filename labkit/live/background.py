@@ -1,0 +1,106 @@
+"""`Latest`: one question at a time in the background; a newer question cancels the older, whose answers are never seen."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any
+
+Make = Callable[[threading.Event], Iterator[Any]]
+
+
+class Latest:
+    """Works through an iterator of answers in a thread, always that of the newest question.
+
+    Thread-safe. Nothing is ever read from a question that was cancelled or overtaken.
+
+    Examples
+    --------
+    >>> latest = Latest()
+    >>> latest.ask("squares", lambda cancel: (n * n for n in range(4)))
+    >>> latest.wait(5)
+    True
+    >>> latest.answer, latest.finished
+    (9, True)
+    """
+
+    def __init__(self) -> None:
+        self._news = threading.Condition()
+        self._cancel = threading.Event()
+        self.question: Hashable = None
+        self.answer: Any = None
+        self.finished = True
+        self._error: Exception | None = None
+        self._seen = 0
+        self._count = 0
+
+    def ask(self, question: Hashable, make: Make) -> bool:
+        """Start ``make(cancel)`` in the background, unless `question` is the one asked last; say whether it was started.
+
+        Parameters
+        ----------
+        question : hashable
+            What makes two questions the same, e.g. (method, settings).
+        make : callable (threading.Event) -> iterator
+            The event is set when the answers are wanted no more.
+        """
+        with self._news:
+            if question == self.question and not self._cancel.is_set():
+                return False
+            self._cancel.set()
+            self._cancel = cancel = threading.Event()
+            self.question, self.answer, self.finished, self._error = question, None, False, None
+            self._seen = self._count = 0
+        threading.Thread(target=self._work, args=(make, cancel), daemon=True, name="labkit-live").start()
+        return True
+
+    def cancel(self) -> None:
+        """Stop what is running; asking the same again starts it anew."""
+        with self._news:
+            self._cancel.set()
+            self.finished = True
+            self._news.notify_all()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the question is finished, or for `seconds`; say whether it is finished."""
+        with self._news:
+            return self._news.wait_for(lambda: self.finished, seconds)
+
+    def newest(self, seconds: float = 0.0) -> Any:
+        """Return the newest answer, waiting up to `seconds` for one that was not returned before; None before the first.
+
+        Raises
+        ------
+        Exception
+            Whatever the iterator raised; asking again then tries again.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self.finished or self._count > self._seen, seconds)
+            self._seen = self._count
+            if self._error is not None:
+                error, self._error, self.question = self._error, None, None
+                raise error
+            return self.answer
+
+    def _work(self, make: Make, cancel: threading.Event) -> None:
+        try:
+            for found in make(cancel):
+                if not self._publish(cancel, found):
+                    return
+            self._finish(cancel, None)
+        except Exception as error:  # whoever reads the answers gets it
+            self._finish(cancel, error)
+
+    def _publish(self, cancel: threading.Event, found: Any) -> bool:
+        with self._news:
+            if cancel.is_set():
+                return False
+            self.answer, self._count = found, self._count + 1
+            self._news.notify_all()
+            return True
+
+    def _finish(self, cancel: threading.Event, error: Exception | None) -> None:
+        with self._news:
+            if not cancel.is_set():
+                self.finished, self._error = True, error
+                self._news.notify_all()

@@ -1,0 +1,58 @@
+"""Audit every step of a slider that is not known yet, so that it answers at once from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from labkit.compress import get_method
+from labkit.live.grid import slider_of
+from labkit.live.progressive import Cancel, Session, progressive_audit
+
+
+def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | None = None) -> Iterator[tuple[int, int]]:
+    """Audit every step of the method's slider on the whole split, coarse steps first; what is known already is left.
+
+    Parameters
+    ----------
+    method : str
+    params : dict
+        Of the method; the value of its slider does not matter.
+    place : Session
+    cancel : object with ``is_set()``, optional
+
+    Yields
+    ------
+    (done, total) : tuple of int
+        Steps that are known, of all.
+    """
+    slider = slider_of(method)
+    steps = [float(step) for step in get_method(method).params[slider].grid()]  # type: ignore[union-attr]
+    known = set(place.steps(method, params))
+    yield len(known & set(steps)), len(steps)
+    for step in _coarse_first(steps):
+        if step in known:
+            continue
+        for progress in progressive_audit(
+            method, {**params, slider: step}, place.split, first=len(place.split), cancel=cancel, model=place
+        ):
+            if progress.exact:
+                known.add(step)
+        if cancel is not None and cancel.is_set():
+            return
+        yield len(known & set(steps)), len(steps)
+
+
+def _coarse_first(steps: list[float]) -> list[float]:
+    """Both ends, the middle, the quarters, …: the whole range soon has a shape.
+
+    Examples
+    --------
+    >>> _coarse_first([0, 1, 2, 3, 4])
+    [0, 4, 2, 1, 3]
+    """
+    order, gap = [steps[0], steps[-1]], len(steps) - 1
+    while gap > 1:
+        gap = -(-gap // 2)
+        order += steps[::gap]
+    return list(dict.fromkeys(order))

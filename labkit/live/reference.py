@@ -1,0 +1,47 @@
+"""What a shipped reference model predicts, kept beside its grids: no slider has to wait for the model to be loaded and run."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from labkit import models
+from labkit.files import atomic_path
+from labkit.live.grid import SHIPPED, pack, unpack
+
+
+def save_reference(name: str, model_sha: str, data_id: str, logits: np.ndarray, folder: Path = SHIPPED) -> Path:
+    """Write the predictions of a reference model with shipped weights and return the path."""
+    predicted, confidence = pack(logits)
+    weights = models.cards()[name].sha256
+    table = pd.DataFrame([{"model": name, "weights": weights, "predicted": predicted, "confidence": confidence}])
+    path = folder / f"reference-{model_sha}-{data_id}.parquet"
+    with atomic_path(path) as temporary:
+        pq.write_table(pa.Table.from_pandas(table, preserve_index=False), temporary, compression="zstd", use_dictionary=False)
+    return path
+
+
+@lru_cache(maxsize=16)
+def known_sha(name: str) -> str | None:
+    """Return the fingerprint of a reference model without loading it; None unless its weights are those the grids are of."""
+    card = models.cards().get(name)
+    for path in SHIPPED.glob("reference-*.parquet"):
+        row = pq.read_table(path, columns=["model", "weights"]).to_pylist()[0]
+        if card is not None and (row["model"], row["weights"]) == (name, card.sha256):
+            return path.name.split("-")[1]
+    return None
+
+
+@lru_cache(maxsize=8)
+def known_reference(model_sha: str, data_id: str, classes: int) -> np.ndarray | None:
+    """Return float32 log-probabilities [N, classes] of a shipped reference model, as exact as `pack` keeps them, or None."""
+    path = SHIPPED / f"reference-{model_sha}-{data_id}.parquet"
+    if not path.is_file():
+        return None
+    row = pq.read_table(path, columns=["predicted", "confidence"]).to_pylist()[0]
+    return unpack(row["predicted"], row["confidence"], classes)

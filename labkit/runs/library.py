@@ -1,0 +1,161 @@
+"""`Library`: several stores read as one, the uncompressed networks beside their compressed versions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from labkit.compress import METHODS
+from labkit.messages import unknown_name
+from labkit.runs.stored_audit import read_audit, read_per_class
+
+if TYPE_CHECKING:
+    from labkit.audit import Audit
+    from labkit.runs.run import Run
+    from labkit.runs.store import Store
+
+RATIOS = ("parameters", "nonzeros", "bytes", "macs")
+
+
+class Library:
+    """Runs of several stores; of two runs with one id the first store's counts. Damaged runs are left out.
+
+    Parameters
+    ----------
+    stores : Store, …
+    """
+
+    def __init__(self, *stores: Store) -> None:
+        self.stores = stores
+        self._runs: dict[str, Run] = {}
+        for store in stores:
+            for run in store.runs():
+                if not run.damaged:
+                    self._runs.setdefault(run.id, run)
+        self.damaged = [run for store in stores for run in store.runs() if run.damaged]
+
+    def table(self, model: str | None = None) -> pd.DataFrame:
+        """Return `Store.table` of all sound runs, indexed by id, with ``label`` (method and settings in words) and ``series``
+        (the same without the numbers: runs that differ in a slider alone share it).
+
+        Parameters
+        ----------
+        model : str, optional
+            Only the runs of this network.
+
+        Raises
+        ------
+        ValueError
+            For a network without runs.
+        """
+        tables = [store.table() for store in self.stores]
+        table = pd.concat([part for part in tables if len(part)]) if any(map(len, tables)) else tables[0]
+        table = table[(table["damaged"] == "") & ~table.index.duplicated()]
+        if model is not None:
+            names = sorted(set(table["model"]))
+            if model not in names:
+                raise unknown_name("network with runs", model, names, "make runs with labkit sweep")
+            table = table[table["model"] == model].dropna(axis="columns", how="all")
+        runs = [self._runs[run] for run in table.index]
+        words = {
+            "label": [label(run.method, run.parameters) for run in runs],
+            "series": [series(run.method, run.parameters) for run in runs],
+        }
+        return table.assign(**{name: pd.Series(said, index=table.index, dtype=object) for name, said in words.items()})
+
+    def reference(self, model: str) -> pd.DataFrame:
+        """Return the uncompressed network as one row of `table`'s columns, see `reference_rows`."""
+        return reference_rows(self.table(model))
+
+    def audit(self, run: str) -> Audit:
+        """Return the audit of a run; ValueError for an id that no store has."""
+        return read_audit(self._run(run).folder)
+
+    def per_class(self, run: str) -> pd.DataFrame:
+        """Return the class table of a run's audit, without reading the rest."""
+        return read_per_class(self._run(run).folder)
+
+    def class_changes(self, runs: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the change of accuracy (fractions) and whether it is significant (bool): a row a run, a column a class.
+
+        Runs without a reference are left out.
+        """
+        tables = {run: self.per_class(run) for run in runs}
+        kept = {run: table for run, table in tables.items() if "change" in table}
+        changes = pd.DataFrame({run: table["change"] for run, table in kept.items()}).T
+        affected = pd.DataFrame({run: table["affected"].astype(bool) for run, table in kept.items()}).T
+        return changes, affected.astype(bool)
+
+    def group_columns(self, runs: Sequence[str]) -> list[str]:
+        """Return the sensitive columns that any of `runs` was audited by."""
+        tables = [self._runs[run].summary for run in runs]
+        names = {name.partition("[")[2].rstrip("]") for summary in tables for name in summary if name.startswith("worst_group")}
+        return sorted(names)
+
+    def group_metric(self, runs: Sequence[str], column: str, metric: str) -> pd.DataFrame:
+        """Return value, low, high of one fairness metric by one sensitive column: a row a run that has it."""
+        rows = {}
+        for run in runs:
+            found = self.audit(run).fairness
+            if found is not None and (column, metric) in found.index:
+                rows[run] = found.loc[(column, metric), ["value", "low", "high"]]
+        return pd.DataFrame(rows, index=["value", "low", "high"]).T.astype(float)
+
+    def _run(self, run: str) -> Run:
+        if run not in self._runs:
+            raise unknown_name("run", run, self._runs, "labkit runs list shows all")
+        return self._runs[run]
+
+
+def label(method: str, parameters: dict[str, Any]) -> str:
+    """Say a run in words, shortly: the method, its numbers, and words that are not the method's defaults.
+
+    Examples
+    --------
+    >>> label("condense", {"sparsity": 0.9, "layers": "inner"}), label("condense", {"sparsity": 0.9, "layers": "all"})
+    ('condense inner sparsity=0.9', 'condense sparsity=0.9')
+    """
+    numbers = [f"{name}={value:g}" for name, value in parameters.items() if isinstance(value, (int, float))]
+    return " ".join([series(method, parameters), *numbers])
+
+
+def series(method: str, parameters: dict[str, Any]) -> str:
+    """Say what runs have in common that differ in a number alone."""
+    known = METHODS[method].params if method in METHODS else {}
+    words = [
+        str(value)
+        for name, value in parameters.items()
+        if not isinstance(value, (int, float)) and name != "weights" and value != getattr(known.get(name), "default", None)
+    ]
+    return " ".join([method, *words])
+
+
+def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each uncompressed network of `table`, indexed by its name, from what its runs measured beside themselves.
+
+    ``accuracy`` with its Wilson limits, ``parameters``, ``nonzeros``, ``bytes``, ``macs``, and ``latency_ms`` (the median over the
+    runs, because every run timed it again); ``accuracy_change`` and ``affected_classes`` are 0, ratios are 1.
+    """
+    from labkit.audit.wilson import wilson_interval
+
+    rows = {}
+    for model, runs in table.groupby("model"):
+        runs = runs[runs["reference_accuracy"].notna()] if "reference_accuracy" in runs else runs.iloc[:0]
+        if runs.empty:
+            continue
+        first = runs.iloc[-1]
+        examples = np.array(first["examples"])
+        low, high = wilson_interval(np.round(first["reference_accuracy"] * examples), examples)
+        row = {"model": model, "data": first["data"], "method": "none", "label": "uncompressed", "series": "uncompressed"}
+        row |= {"accuracy": first["reference_accuracy"]}
+        row |= {"accuracy_low": float(low), "accuracy_high": float(high), "examples": first["examples"]}
+        row |= {"accuracy_change": 0.0, "affected_classes": 0.0, "latency_ratio": 1.0}
+        row |= {name: first[name] / first[f"{name}_ratio"] for name in RATIOS if f"{name}_ratio" in runs}
+        row |= {f"{name}_ratio": 1.0 for name in RATIOS}
+        if "latency_ratio" in runs:
+            row["latency_ms"] = float((runs["latency_ms"] / runs["latency_ratio"]).median())
+        rows[str(model)] = row
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
