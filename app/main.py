@@ -1,17 +1,23 @@
 """The dashboard. Run it with ``make app``, ``labkit app`` or ``streamlit run app/main.py``."""
 
+from pathlib import Path
+
 import streamlit as st
+from components.server import settle
 from components.shell import mistakes, options
 
-st.set_page_config(page_title="labkit", page_icon="🔬", layout="wide")
+# a file of our own: Streamlit fetches emoji and material icons from the internet
+st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
 with mistakes():
     options()
-st.navigation(
+page = st.navigation(
     [
-        st.Page("pages/compare.py", title="Compare", icon=":material/balance:", default=True),
-        st.Page("pages/live.py", title="Live", icon=":material/tune:"),
-        st.Page("pages/per_class.py", title="Per class", icon=":material/bar_chart:"),
-        st.Page("pages/models.py", title="Reference models", icon=":material/list_alt:"),
+        st.Page("views/compare.py", title="Compare", icon=":material/balance:", default=True),
+        st.Page("views/live.py", title="Live", icon=":material/tune:"),
+        st.Page("views/per_class.py", title="Per class", icon=":material/bar_chart:"),
+        st.Page("views/models.py", title="Reference models", icon=":material/list_alt:"),
     ],
     position="top",
-).run()
+)
+page.run()
+settle()

@@ -1,5 +1,7 @@
 """Cards of an audit's headlines that follow a live slider."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,17 +40,27 @@ def live_cards(
     rows = {_name(step): headlines(figures) for step, figures in known.items()}
     row = headlines(summary) if summary is not None else None
     shown = row or next(iter(rows.values()), [])
+    cells = {step: _cells(lines) for step, lines in rows.items()}
+    # the browser says which table it has: a move must not carry the same figures again
+    version = hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
+    key = f"{slider}-cards"
+    has = (st.session_state.get(key) or {}).get("has")
     data = {
+        "version": version,
         "slider": slider,
         "value": value,
         "titles": [[line.key, line.title, line.help] for line in shown],
-        "rows": {step: _cells(lines) for step, lines in rows.items()},
+        "rows": None if has == version else cells,
         "row": None if row is None else _cells(row),
         "status": status,
         "known": known_status,
         "waiting": "Compressing and auditing …",
     }
-    _component(data=data, key=f"{slider}-cards")
+    _component(data=data, default={"has": None}, on_has_change=_nothing, key=key)
+
+
+def _nothing() -> None:
+    """Streamlit reruns for a state only if it has a callback."""
 
 
 def _cells(lines: list[Headline]) -> list[list[str]]:

@@ -4,12 +4,14 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from components.address import number, remember
 from components.fill_button import fill_button
 from components.live_cards import live_cards
+from components.live_figure import live_figure
 from components.live_slider import live_slider, slider_value
 from components.pictures import pictures
 from components.pulse import pulse
-from components.shell import figure, theme
+from components.shell import theme
 
 from labkit import figures, live
 from labkit.audit import confusion_change, flips
@@ -26,9 +28,10 @@ def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
         _without_slider(place, way, words)
         return
     keys = {name: f"slide-{way.name}-{name}" for name in params}
-    numbers = {name: slider_value(keys[name], _start(name, param), param.grid()) for name, param in params.items()}
+    numbers = {name: slider_value(keys[name], number(name, param.default), param.grid()) for name, param in params.items()}
     settings = {**words, **numbers}
-    _remember_in_url(settings)
+    for name, param in params.items():
+        remember(name, float(numbers[name]), float(param.default))
     first = next(iter(params))
     known = place.steps(way, settings)
     controls, cards, charts = st.container(), st.container(), st.container()
@@ -44,13 +47,22 @@ def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
             known_status=f"Exact: all {len(place.split):,} test examples.",
         )
     with charts:
-        if progress is not None:
-            _charts(place, progress, first, numbers[first], known)
+        shown, value = _last((id(place), way.name, *words.items()), progress, numbers[first])
+        if shown is not None:
+            _charts(place, shown, first, value, known)
         fill_button(place, way, settings, len(known))
     with controls:
         for name, param in params.items():
             live_slider(name, param.grid(), value=numbers[name], key=keys[name], help=param.help)
         pulse(busy, key=f"pulse-{way.name}")
+
+
+def _last(subject: tuple, progress: live.Progress | None, value: float) -> tuple[live.Progress | None, float]:
+    """The newest answer about `subject` and the value it is for: while a move waits for its own, the figures of the last stay."""
+    if progress is not None:
+        st.session_state["last"] = (subject, progress, value)
+    about, last, place = st.session_state.get("last", (None, None, value))
+    return (last, place) if about == subject else (None, value)
 
 
 def _without_slider(place: live.Session, way: Method, words: dict[str, str]) -> None:
@@ -86,46 +98,38 @@ def _status(progress: live.Progress | None) -> str:
 def _charts(place: live.Session, progress: live.Progress, slider: str | None, value: float, known: dict[float, Any]) -> None:
     audit = progress.audit
     where = "" if slider is None else f" at {slider} {value:g}"
+    st.caption(f"Figures{where}, from {progress.examples:,} of {progress.total:,} test examples.")
     left, right = st.columns(2)
     with left:
-        st.subheader(f"Which classes pay{where}?")
-        figure(
+        st.subheader("Which classes pay?")
+        live_figure(
             figures.class_change(audit.per_class, theme=theme()),
             "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",
             alt=f"Change of accuracy by class{where}",
+            key="live-classes",
+            value=value,
         )
     with right:
         if slider is not None and len(known) > 2:
             st.subheader("Accuracy over the whole slider")
             curve = pd.DataFrame({step: summary for step, summary in known.items()}).T
-            figure(
+            live_figure(
                 figures.slider_curve(curve, value=value, x_label=slider, theme=theme()),
                 "the band is the 95 % interval, the dotted line the uncompressed network, the dot where the slider stands.",
                 alt=f"Accuracy over {slider}",
+                key="live-curve",
+                value=value,
             )
     left, right = st.columns(2)
     with left:
         st.subheader("Where did the decisions go?")
-        figure(
+        live_figure(
             figures.confusion_change(confusion_change(audit), theme=theme()),
             "examples of the class on the left that moved to the class below; orange is for the worse, blue for the better.",
             alt=f"Change of the confusion matrix{where}",
+            key="live-confusion",
+            value=value,
         )
     with right:
         st.subheader("What does it now get wrong?")
         pictures(place.split if progress.exact else place.split.subset(place.order[: progress.examples]), flips(audit, "lost"))
-
-
-def _start(name: str, param: Param) -> float:
-    """Where a slider stands at first: as the address says, else at its default."""
-    try:
-        return float(st.query_params.get(name, param.default))
-    except ValueError:
-        return param.default
-
-
-def _remember_in_url(settings: dict[str, Any]) -> None:
-    for name, value in settings.items():
-        text = f"{value:g}" if isinstance(value, float) else str(value)
-        if st.query_params.get(name) != text:
-            st.query_params[name] = text

@@ -33,6 +33,7 @@ def run_table(table: pd.DataFrame, *, file: str) -> None:
         column_order=[name for name in columns if name in shown],
         column_config=columns,
         height=min(38 + 35 * len(shown), 395),
+        placeholder="–",
         alt="One row a run: accuracy, change, affected classes, size, latency",
     )
     note, download = st.columns([3, 1], vertical_alignment="center")

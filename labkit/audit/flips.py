@@ -63,12 +63,8 @@ def confusion_change(audit: Audit) -> pd.DataFrame:
     """
     table, classes = _against_reference(audit), len(audit.per_class)
     label, before, after = (table[name].to_numpy() for name in ("label", "reference_predicted", "predicted"))
-    moved = sum(
-        sign * np.bincount(label * classes + column, minlength=classes**2) for sign, column in ((1, after), (-1, before))
-    )
-    return pd.DataFrame(
-        np.asarray(moved).reshape(classes, classes), index=audit.confusion.index, columns=audit.confusion.columns
-    )
+    moved = sum(sign * np.bincount(label * classes + column, minlength=classes**2) for sign, column in ((1, after), (-1, before)))
+    return pd.DataFrame(np.asarray(moved).reshape(classes, classes), index=audit.confusion.index, columns=audit.confusion.columns)
 
 
 def _against_reference(audit: Audit) -> pd.DataFrame:

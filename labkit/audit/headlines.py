@@ -66,20 +66,25 @@ def signed(number: float, digits: int = 2) -> str:
 
 def size(count: float, unit: str = "B") -> str:
     """5_067_464 -> "5.07 MB"."""
-    for power, prefix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(count) >= power:
-            return f"{count / power:.3g} {prefix}{unit}" if abs(count) >= 100 * power else f"{count / power:.2f} {prefix}{unit}"
-    return f"{count:.0f} {unit}"
+    text, prefix = "0", ""
+    for prefix in ("", "k", "M", "G", "T"):
+        text = f"{count:.0f}" if not prefix or abs(count) >= 99.995 else f"{count:.2f}"
+        if abs(float(text)) < 1000:  # as it is written: 999,999 bytes are 1.00 MB
+            break
+        count /= 1000
+    return f"{text if float(text) else 0} {prefix}{unit}".rstrip()
 
 
 def _accuracy(figures: dict[str, float]) -> Headline | None:
     if "accuracy" not in figures:
         return None
-    delta, tone = f"{percent(figures['accuracy_low'])} to {percent(figures['accuracy_high'])}", "neutral"
-    if "accuracy_change" in figures:
+    delta, tone = "", "neutral"
+    if {"accuracy_change", "accuracy_change_low", "accuracy_change_high"} <= figures.keys():
         low, high = figures["accuracy_change_low"], figures["accuracy_change_high"]
         delta = f"{points(figures['accuracy_change'])} ({signed(100 * low)} to {signed(100 * high)})"
         tone = "bad" if high < 0 else "good" if low > 0 else "neutral"
+    elif {"accuracy_low", "accuracy_high"} <= figures.keys():
+        delta = f"{percent(figures['accuracy_low'])} to {percent(figures['accuracy_high'])}"
     return Headline(
         "accuracy",
         "accuracy",
@@ -141,7 +146,8 @@ def _latency(figures: dict[str, float]) -> Headline | None:
         return None
     text = "Median time for one example, timed alternately with the uncompressed network on the machine that made the figures."
     delta, tone = _ratio(figures.get("latency_ratio"), even=0.05)
-    return Headline("latency_ms", "latency", f"{figures['latency_ms']:.3g} ms", delta, tone, text)
+    value = figures["latency_ms"]
+    return Headline("latency_ms", "latency", f"{value:.3g} ms" if value < 999.5 else f"{value:.0f} ms", delta, tone, text)
 
 
 def _macs(figures: dict[str, float]) -> Headline | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from labkit.data.catalogue import load
+from labkit.data.catalogue import CATALOGUE, load
 from labkit.data.csv import from_csv
 from labkit.data.split import Dataset
 
@@ -27,8 +27,12 @@ def open_dataset(name: str, *, target: str | None = None, groups: Sequence[str] 
     Raises
     ------
     ValueError
-        For what cannot be opened, or groups without a target.
+        For what cannot be opened, groups without a target, or a size for anything but a folder.
     """
+    if not str(name).strip():  # as a path it would be the current folder
+        raise ValueError("no data set is named; give a name from labkit data list, a folder of images by class, or a CSV file")
+    if "size" in options and (target or name in CATALOGUE):
+        raise ValueError(f"size is for a folder of images; open {name} without it")
     if target:
         return from_csv(name, target=target, groups=list(groups), **options)
     if groups:

@@ -27,6 +27,7 @@ class Latest:
     def __init__(self) -> None:
         self._news = threading.Condition()
         self._cancel = threading.Event()
+        self._cancel.set()  # nothing runs yet, so any question is a new one
         self.question: Hashable = None
         self.answer: Any = None
         self.finished = True
@@ -58,7 +59,7 @@ class Latest:
         """Stop what is running; asking the same again starts it anew."""
         with self._news:
             self._cancel.set()
-            self.finished = True
+            self.answer, self.finished, self._error = None, True, None
             self._news.notify_all()
 
     def wait(self, seconds: float) -> bool:
@@ -78,7 +79,8 @@ class Latest:
             self._news.wait_for(lambda: self.finished or self._count > self._seen, seconds)
             self._seen = self._count
             if self._error is not None:
-                error, self._error, self.question = self._error, None, None
+                error, self._error = self._error, None
+                self._cancel.set()
                 raise error
             return self.answer
 

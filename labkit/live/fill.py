@@ -24,23 +24,32 @@ def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | N
     Yields
     ------
     (done, total) : tuple of int
-        Steps that are known, of all.
+        Steps that are known, of all; a step that the method refuses, e.g. below rank 1, is never among them.
+
+    Raises
+    ------
+    ValueError
+        When the method refuses every step.
     """
     slider = slider_of(method)
     steps = [float(step) for step in get_method(method).params[slider].grid()]  # type: ignore[union-attr]
-    known = set(place.steps(method, params))
+    known, refusal = set(place.steps(method, params)), None
     yield len(known & set(steps)), len(steps)
     for step in _coarse_first(steps):
         if step in known:
             continue
-        for progress in progressive_audit(
-            method, {**params, slider: step}, place.split, first=len(place.split), cancel=cancel, model=place
-        ):
-            if progress.exact:
-                known.add(step)
+        settings = {**params, slider: step}
+        try:
+            for progress in progressive_audit(method, settings, place.split, len(place.split), cancel, model=place):
+                if progress.exact:
+                    known.add(step)
+        except ValueError as error:
+            refusal = error
         if cancel is not None and cancel.is_set():
             return
         yield len(known & set(steps)), len(steps)
+    if refusal is not None and not known:
+        raise refusal
 
 
 def _coarse_first(steps: list[float]) -> list[float]:

@@ -76,6 +76,7 @@ class Grid:
     def __init__(self, key: Key, rows: pd.DataFrame) -> None:
         self.key, self.rows = key, rows.set_index("value").sort_index()
         self.slider = slider_of(key.method)
+        self._summaries: dict[float, pd.Series] | None = None
 
     @property
     def values(self) -> list[float]:
@@ -88,6 +89,12 @@ class Grid:
     def summary(self, value: float) -> dict[str, float]:
         """Return the stored figures of one step."""
         return json.loads(self.rows.loc[self._nearest(value), "summary"])
+
+    def summaries(self) -> dict[float, pd.Series]:
+        """Return the stored figures of every step, by the slider's value."""
+        if self._summaries is None:
+            self._summaries = {value: pd.Series(self.summary(value), dtype=float) for value in self.values}
+        return dict(self._summaries)
 
     def cost(self, value: float) -> Cost:
         """Return the stored cost of one step."""

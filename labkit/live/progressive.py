@@ -155,7 +155,7 @@ class Session:
             return {}
         settings = way.settings(params)
         grid = _grid_of(self, way, settings)
-        known = {} if grid is None else {value: pd.Series(grid.summary(value), dtype=float) for value in grid.values}
+        known = {} if grid is None else grid.summaries()
         with self._lock:
             finished = list(self._finished.items())
         for (name, version, pairs), audit in finished:
@@ -179,7 +179,7 @@ _SESSIONS_LOCK = threading.Lock()
 
 def session(model: str | nn.Module, split: Split, calibration: Split | None = None) -> Session:
     """Return the session of this model and split, made on first use; the four used last are kept."""
-    key = (model if isinstance(model, str) else id(model), id(split))
+    key = (model if isinstance(model, str) else id(model), id(split), id(calibration))
     with _SESSIONS_LOCK:
         if key in _SESSIONS:
             _SESSIONS.move_to_end(key)

@@ -31,11 +31,12 @@ class Library:
     def __init__(self, *stores: Store) -> None:
         self.stores = stores
         self._runs: dict[str, Run] = {}
-        for store in stores:
-            for run in store.runs():
-                if not run.damaged:
-                    self._runs.setdefault(run.id, run)
-        self.damaged = [run for store in stores for run in store.runs() if run.damaged]
+        self.damaged: list[Run] = []
+        for run in (run for store in stores for run in store.runs()):
+            if run.damaged:
+                self.damaged.append(run)
+            else:
+                self._runs.setdefault(run.id, run)
 
     def table(self, model: str | None = None) -> pd.DataFrame:
         """Return `Store.table` of all sound runs, indexed by id, with ``label`` (method and settings in words) and ``series``
@@ -51,9 +52,11 @@ class Library:
         ValueError
             For a network without runs.
         """
-        tables = [store.table() for store in self.stores]
-        table = pd.concat([part for part in tables if len(part)]) if any(map(len, tables)) else tables[0]
-        table = table[(table["damaged"] == "") & ~table.index.duplicated()]
+        tables = [table[table["damaged"] == ""] for table in (store.table() for store in self.stores)]
+        tables = [table for table in tables if len(table)]
+        nothing = pd.DataFrame(columns=["id", "method", "model", "data", "damaged"]).set_index("id")
+        table = pd.concat(tables) if tables else nothing
+        table = table[~table.index.duplicated() & table.index.isin(list(self._runs))]  # not what was saved since
         if model is not None:
             names = sorted(set(table["model"]))
             if model not in names:
@@ -87,12 +90,12 @@ class Library:
         kept = {run: table for run, table in tables.items() if "change" in table}
         changes = pd.DataFrame({run: table["change"] for run, table in kept.items()}).T
         affected = pd.DataFrame({run: table["affected"].astype(bool) for run, table in kept.items()}).T
-        return changes, affected.astype(bool)
+        return changes, affected.eq(True)  # False also for a class that a run does not have
 
     def group_columns(self, runs: Sequence[str]) -> list[str]:
         """Return the sensitive columns that any of `runs` was audited by."""
-        tables = [self._runs[run].summary for run in runs]
-        names = {name.partition("[")[2].rstrip("]") for summary in tables for name in summary if name.startswith("worst_group")}
+        tables = [self._run(run).summary for run in runs]
+        names = {name.partition("[")[2][:-1] for summary in tables for name in summary if name.startswith("worst_group_accuracy[")}
         return sorted(names)
 
     def group_metric(self, runs: Sequence[str], column: str, metric: str) -> pd.DataFrame:
@@ -153,7 +156,8 @@ def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
         row |= {"accuracy": first["reference_accuracy"]}
         row |= {"accuracy_low": float(low), "accuracy_high": float(high), "examples": first["examples"]}
         row |= {"accuracy_change": 0.0, "affected_classes": 0.0, "latency_ratio": 1.0}
-        row |= {name: first[name] / first[f"{name}_ratio"] for name in RATIOS if f"{name}_ratio" in runs}
+        counts = {name: (runs[name] / runs[f"{name}_ratio"]).dropna() for name in RATIOS if f"{name}_ratio" in runs}
+        row |= {name: values.iloc[-1] for name, values in counts.items() if len(values)}
         row |= {f"{name}_ratio": 1.0 for name in RATIOS}
         if "latency_ratio" in runs:
             row["latency_ms"] = float((runs["latency_ms"] / runs["latency_ratio"]).median())

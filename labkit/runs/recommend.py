@@ -142,6 +142,10 @@ def _say(name: str, limit: float) -> str:
     return {
         "accuracy_drop": f"an accuracy loss of at most {100 * limit:g} pp",
         "affected_classes": f"at most {limit:g} affected classes" if limit else "no affected class",
+        "latency_ratio": f"at most {100 * limit:g} % of the latency",
+        "bytes_ratio": f"at most {100 * limit:g} % of the bytes",
+        "dpd": f"a demographic parity difference of at most {100 * limit:g} pp",
+        "eod": f"an equalized odds difference of at most {100 * limit:g} pp",
     }.get(name, f"{name} at most {limit:g}")
 
 

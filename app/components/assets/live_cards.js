@@ -1,9 +1,12 @@
 // Cards that follow a live slider in the browser itself: where data.rows knows the slider's value the figures change within a
 // frame, without asking Python; where it does not they fade until Python's answer for that very value is there.
-export default function ({ parentElement, data }) {
+export default function ({ parentElement, data, setStateValue }) {
   const cards = (parentElement.liveCards ??= build(parentElement));
+  if (data.rows) cards.rows = data.rows;
+  else if (cards.version !== data.version) return setStateValue("has", null); // these cards are new: ask for the table again
   cards.update(data);
-  return () => {};
+  if (data.rows && cards.version !== data.version) setStateValue("has", data.version);
+  cards.version = data.version;
 }
 
 function build(parent) {
@@ -13,14 +16,15 @@ function build(parent) {
   status.className = "status";
   status.setAttribute("role", "status");
   parent.append(grid, status);
-  const cards = { data: null, value: null };
+  const cards = { data: null, value: null, rows: {}, version: null };
 
   function draw() {
-    const { rows, value, row, known, waiting } = cards.data;
-    const mine = rows[String(cards.value)] ?? (cards.value === value ? row : null);
+    const { value, row, status: now, known, waiting } = cards.data;
+    const exact = cards.rows[String(cards.value)];
+    const mine = exact ?? (cards.value === value ? row : null);
     grid.dataset.waiting = !mine;
     grid.dataset.value = mine ? cards.value : "";
-    status.textContent = rows[String(cards.value)] ? known : cards.value === value ? cards.data.status : waiting;
+    status.textContent = exact ? known : mine ? now : waiting;
     if (!mine) return; // the last figures stay, faded
     mine.forEach(([text, delta, tone], i) => {
       const card = grid.children[i];

@@ -3,24 +3,19 @@
 import pandas as pd
 import streamlit as st
 from components.limits import recommendation
+from components.networks import network_with_runs
 from components.run_table import run_table
-from components.shell import figure, library, mistakes, theme
+from components.shell import figure, theme
 
 from labkit import figures
+
+NEAR = 0.1  # accuracy within which runs are worth comparing closely
 
 st.title("Compare")
 st.write("One trained network beside its compressed versions: what each one saves, and what it costs.")
 
-with mistakes():
-    shelf = library()
-    everything = shelf.table()
-networks = sorted(set(everything["model"]), key=lambda name: (name != "vit_fashion", name))
-if not networks:
-    st.info("There are no runs yet. Make some with `labkit sweep --gallery`, then reload this page.")
-    st.stop()
 left, right = st.columns([1, 2])
-network = left.selectbox("network", networks, key="model", bind="query-params")
-table = shelf.table(network)
+shelf, network, table = network_with_runs(left)
 methods = sorted(set(table["method"]))
 chosen = right.pills("methods", methods, selection_mode="multi", default=methods, key="methods", bind="query-params")
 with st.expander(f"Leave runs out ({len(table)} are stored)"):
@@ -28,22 +23,23 @@ with st.expander(f"Leave runs out ({len(table)} are stored)"):
         "runs to leave out",
         list(table.index),
         format_func=lambda run: table["label"].get(run, run),
-        key="out",
-        bind="query-params",
         help="Runs of your own appear here too: the dashboard reads the folder given with `labkit app --store`.",
     )
 table = table[table["method"].isin(chosen) & ~table.index.isin(out)]
 if table.empty:
     st.info("No run is left. Choose a method above, or leave fewer runs out.")
     st.stop()
-if shelf.damaged:
-    st.warning(f"{len(shelf.damaged)} runs cannot be read, e.g. {shelf.damaged[0].id}: {shelf.damaged[0].damaged}.")
 
+table = table.sort_values(["series", "bytes"], ascending=[True, False])
 reference = shelf.reference(network)
 beside = pd.concat([reference, table]).assign(reference=lambda frame: frame.index == network)
 run_table(beside, file=f"labkit-{network}.csv")
 
 st.subheader("What is the best for its size?")
+near = beside[beside["accuracy"] >= beside["accuracy"].max() - NEAR]
+if 1 < len(near) < len(beside):
+    hide = st.toggle(f"Only runs within {100 * NEAR:.0f} pp of the best", value=True, help="Ruined networks squeeze the rest flat")
+    beside = near if hide else beside
 sizes, times = st.columns(2)
 pareto_reading = "up is more accurate, left is cheaper; nothing beats a point on the line in both. Whiskers are 95 % intervals."
 with sizes:
@@ -54,7 +50,7 @@ with sizes:
     )
 with times:
     figure(
-        figures.pareto(beside, x="latency_ms", x_label="latency of one example", x_unit="ms", theme=theme()),
+        figures.pareto(beside, x="latency_ms", x_label="latency of one example", x_unit="ms", front_label="best for its time", theme=theme()),
         f"{pareto_reading} Latency was measured when the run was made.",
         alt="Accuracy against latency of every run",
     )
@@ -63,8 +59,7 @@ st.subheader("The smallest model within your limits")
 recommendation(table, reference)
 
 st.subheader("Which classes pay?")
-order = table.sort_values(["series", "bytes"], ascending=[True, False]).index
-changes, affected = shelf.class_changes(order)
+changes, affected = shelf.class_changes(table.index)
 names = {run: table["label"][run] for run in changes.index}
 figure(
     figures.class_change_heatmap(changes.rename(index=names), affected.rename(index=names), theme=theme()),
@@ -73,7 +68,7 @@ figure(
     alt="Change of accuracy by class and run",
 )
 
-columns = shelf.group_columns(order)
+columns = shelf.group_columns(table.index)
 if columns:
     st.subheader("Which groups pay?")
     column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
@@ -83,7 +78,7 @@ if columns:
         "equalized_odds_difference": ("equalized odds difference", "0 is parity: every group sees the same error rates"),
     }
     for place, (metric, (label, reading)) in zip(st.columns(len(spread)), spread.items(), strict=True):
-        gaps = shelf.group_metric(order, column, metric)
+        gaps = shelf.group_metric(table.index, column, metric)
         with place:
             if gaps.empty:
                 st.caption(f"{label} is defined for two classes only.")

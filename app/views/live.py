@@ -1,7 +1,9 @@
 """Live: drag a slider, and see at once what compression costs."""
 
 import streamlit as st
+from components.address import choose
 from components.live_panel import live_panel
+from components.networks import FIRST
 from components.own_model import OWN, own_model
 from components.shell import mistakes
 
@@ -22,29 +24,25 @@ def open_session(name: str) -> live.Session:
 def choose_settings(way: Method) -> dict[str, str]:
     """The words of a method, each as a box; its numbers become sliders in the panel."""
     words = {name: param for name, param in way.params.items() if isinstance(param, Choice)}
-    chosen = {}
-    for place, (name, param) in zip(st.columns(max(1, len(words))), words.items(), strict=False):
-        start = param.start or param.default
-        asked = st.query_params.get(name, start)
-        options = list(dict.fromkeys([*param.options, asked] if param.free else param.options))
-        chosen[name] = place.selectbox(
+    return {
+        name: choose(
+            place,
             name,
-            options,
-            index=options.index(asked) if asked in options else options.index(start),
-            accept_new_options=param.free,
+            param.options,
+            name=name,
+            start=param.start or param.default,
             key=f"live-{way.name}-{name}",
+            accept_new_options=param.free,
             help=param.help or None,
         )
-    return chosen
+        for place, (name, param) in zip(st.columns(max(1, len(words))), words.items(), strict=False)
+    }
 
 
-networks = [*sorted(models.cards(), key=lambda name: (name != "vit_fashion", name)), OWN]
 left, right = st.columns(2)
-network = left.selectbox("network", networks, key="model", bind="query-params")
+network = choose(left, "network", [*models.cards(), OWN], name="model", start=FIRST)
 ways = [name for name, way in METHODS.items() if way.live and way.needs != "training"]
-method = METHODS[
-    right.selectbox("method", ways, format_func=lambda name: METHODS[name].title, key="method", bind="query-params")
-]
+method = METHODS[choose(right, "method", ways, name="method", start="condense")]
 with mistakes():
     place = own_model() if network == OWN else open_session(network)
     if place is None:

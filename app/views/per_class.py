@@ -1,7 +1,9 @@
 """Per class: one run, looked at class by class."""
 
 import streamlit as st
-from components.shell import figure, library, mistakes, theme
+from components.address import choose
+from components.networks import network_with_runs
+from components.shell import figure, mistakes, theme
 
 from labkit import figures
 from labkit.audit import confusion_change
@@ -9,17 +11,10 @@ from labkit.audit import confusion_change
 st.title("Per class")
 st.write("One run beside the uncompressed network, class by class: an average hides who pays for it.")
 
-with mistakes():
-    shelf = library()
-    everything = shelf.table()
-networks = sorted(set(everything["model"]), key=lambda name: (name != "vit_fashion", name))
-if not networks:
-    st.info("There are no runs yet. Make some with `labkit sweep --gallery`, then reload this page.")
-    st.stop()
 left, right = st.columns([1, 2])
-network = left.selectbox("network", networks, key="model", bind="query-params")
-table = shelf.table(network).sort_values(["series", "bytes"], ascending=[True, False])
-run = right.selectbox("run", list(table.index), format_func=lambda name: table["label"].get(name, name), key="run", bind="query-params")
+shelf, network, table = network_with_runs(left)
+ids = list(table.sort_values(["series", "bytes"], ascending=[True, False]).index)
+run = choose(right, "run", ids, name="run", format_func=lambda name: table["label"].get(name, name))
 with mistakes():
     audit = shelf.audit(run)
 
@@ -72,6 +67,6 @@ if audit.by_group is not None:
     column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
     figure(
         figures.group_rates(audit.by_group, column, theme=theme()),
-        "a row is a group; equal rates stand in one column.",
+        "a row is a rate, a mark a group; the longer the line between them, the less equal they are.",
         alt=f"Rates by {column}",
     )

@@ -1,0 +1,56 @@
+// A Plotly figure that changes in place. st.plotly_chart makes a new plot for every new figure, which flickers and takes most of
+// the time of a move; here the same plot gets the new numbers, and of figures that come faster than they are drawn only the last.
+const loading = {}; // one script a page, whoever needs it first
+
+function plotly(url) {
+  if (window.Plotly?.react) return Promise.resolve(window.Plotly);
+  return (loading[url] ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = url;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      delete loading[url];
+      reject(new Error(`cannot load ${url}`));
+    };
+    document.head.append(script);
+  }));
+}
+
+export default function ({ parentElement, data }) {
+  const figure = (parentElement.liveFigure ??= build(parentElement));
+  figure.update(data);
+}
+
+function build(parent) {
+  const box = document.createElement("div");
+  box.className = "live-figure";
+  box.setAttribute("role", "img");
+  parent.append(box);
+  const figure = { next: null, drawing: false };
+
+  figure.update = (data) => {
+    box.style.minHeight = `${data.height}px`;
+    box.setAttribute("aria-label", data.alt);
+    figure.next = data;
+    draw();
+  };
+
+  async function draw() {
+    if (figure.drawing) return;
+    figure.drawing = true;
+    try {
+      const Plotly = await plotly(figure.next.plotly);
+      while (figure.next) {
+        const { figure: spec, value } = figure.next;
+        figure.next = null;
+        await Plotly.react(box, spec.data, spec.layout, { displayModeBar: false, responsive: true });
+        box.dataset.value = value;
+      }
+    } catch (error) {
+      box.textContent = `This figure cannot be drawn: ${error.message}; reload the page.`;
+    } finally {
+      figure.drawing = false;
+    }
+  }
+  return figure;
+}

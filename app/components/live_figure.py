@@ -1,0 +1,54 @@
+"""A Plotly figure that changes in place, for pages whose figures follow a slider."""
+
+import json
+import shutil
+from pathlib import Path
+
+import plotly
+import plotly.graph_objects as go
+import streamlit as st
+
+from components.assets import read
+from labkit.files import atomic_path
+
+STATIC = Path(__file__).resolve().parents[1] / "static"
+
+_component = st.components.v2.component("labkit_live_figure", js=read("live_figure.js"), isolate_styles=False)
+
+
+def live_figure(chart: go.Figure, reading: str, *, alt: str, key: str, value: object = None) -> None:
+    """Draw `chart` over the full width and, under it, one line that says how to read it.
+
+    Parameters
+    ----------
+    chart : Figure
+    reading : str
+    alt : str
+        For screen readers.
+    key : str
+        The same key is the same plot.
+    value : object
+        What the figure is of; stands in the page as ``data-value``.
+    """
+    script = _plotly_script()
+    if script is None:
+        st.plotly_chart(chart, theme=None, width="stretch", alt=alt, config={"displayModeBar": False})
+    else:
+        data = {"figure": json.loads(chart.to_json()), "plotly": script, "alt": alt, "height": chart.layout.height or 450}
+        _component(data={**data, "value": value}, key=key)
+    st.caption(f"How to read this: {reading}")
+
+
+@st.cache_resource(show_spinner=False)
+def _plotly_script() -> str | None:
+    """Address of the installed Plotly's script, which Streamlit serves from the folder ``static``; None where that is read-only."""
+    source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+    target = STATIC / f"plotly-{plotly.__version__}.min.js"
+    try:
+        if not target.is_file() or target.stat().st_size != source.stat().st_size:
+            with atomic_path(target) as temporary:
+                shutil.copyfile(source, temporary)
+    except OSError:
+        return None
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"/{base + '/' if base else ''}app/static/{target.name}"
