@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import streamlit as st
+
 from components.server import settle
 from components.shell import mistakes, options
 

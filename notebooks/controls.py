@@ -1,4 +1,4 @@
-"""What every notebook wires the same way: a slider that draws while it is dragged, answers from the background, cards."""
+"""What the notebooks wire alike: sliders that draw while dragged, figures that fit, answers from the background."""
 
 import threading
 import weakref
@@ -8,28 +8,63 @@ from typing import Any
 
 import ipywidgets as widgets
 import plotly.graph_objects as go
-from IPython.display import HTML, display
+from IPython.display import HTML
 
 from labkit.audit import Headline
-from labkit.live import Latest
+from labkit.live import Latest, Progress
 
-# the figures' ink is dark: they need white paper also where JupyterLab is dark
-STYLE = """<style>
+# White paper also where JupyterLab is dark, for the figures' ink is dark. A FigureWidget is drawn before it is on
+# the page, so it does not know its width and is told once it is there. It must not tell Python what it made of
+# that, or the next redraw undoes it.
+PAGE = """<style>
 .jp-OutputArea .js-plotly-plot {background: #fff}
 .labkit-cards {display: flex; flex-wrap: wrap; gap: 8px; line-height: 1.35}
-.labkit-cards div {flex: 1 1 118px; padding: 6px 10px; border: 1px solid var(--jp-border-color2, #ccc); border-radius: 6px}
+.labkit-cards div {flex: 1 1 122px; padding: 6px 10px; border-radius: 6px; border: 1px solid var(--jp-border-color2)}
 .labkit-cards span {display: block; font-size: 12px; opacity: 0.75}
 .labkit-cards strong {font-size: 18px; white-space: nowrap}
-.labkit-cards .good {color: #00704f; opacity: 1} .labkit-cards .bad {color: #b34700; opacity: 1}
-[data-jp-theme-light="false"] .labkit-cards .good {color: #3fc79a} [data-jp-theme-light="false"] .labkit-cards .bad {color: #f0883e}
-</style>"""
-display(HTML(STYLE))
+.labkit-cards .good {color: #00704f; opacity: 1}
+.labkit-cards .bad {color: #b34700; opacity: 1}
+[data-jp-theme-light="false"] .labkit-cards .good {color: #3fc79a}
+[data-jp-theme-light="false"] .labkit-cards .bad {color: #f0883e}
+</style>
+<script>
+if (!window.labkitFit) {
+  window.labkitFit = new ResizeObserver(() => window.dispatchEvent(new Event("resize")));
+  document.addEventListener("plotlywidget-after-render", ({detail}) => {
+    detail.element.removeAllListeners("plotly_relayout");
+    window.labkitFit.observe(detail.element);
+  });
+}
+</script>"""
 
 
-def live_slider(label: str, steps: Iterable[float], start: float, draw: Callable[[float], Any]) -> widgets.SelectionSlider:
-    """Return a slider over `steps` that calls ``draw(step)`` now and at every move, by mouse or arrow key, also while it is dragged.
+def page() -> HTML:
+    """Return what makes figures and cards look right on this page; show it once, in the first cell."""
+    return HTML(PAGE)
 
-    While `draw` works the browser holds later moves back and then sends the last of them alone, so a slow `draw` never lags behind.
+
+def live_figure() -> go.FigureWidget:
+    """Return an empty figure as wide as its place; fill it with `labkit.figures.redraw`."""
+    figure = go.FigureWidget()
+    figure._config = {"responsive": True, "displayModeBar": False}
+    return figure
+
+
+def side_by_side(*shown: widgets.DOMWidget) -> widgets.GridBox:
+    """Lay figures out in a row, or below each other where the page is narrow."""
+    return widgets.GridBox(
+        shown,
+        layout={"grid_template_columns": "repeat(auto-fit, minmax(min(100%, 400px), 1fr))", "width": "100%"},
+    )
+
+
+def live_slider(
+    label: str, steps: Iterable[float], start: float, draw: Callable[[float], Any]
+) -> widgets.SelectionSlider:
+    """Return a slider over `steps` that calls ``draw(step)`` now and at every move, by mouse or arrow key.
+
+    That is also while it is dragged. As long as `draw` works the browser holds back where the slider goes, and then
+    sends the newest place alone: nothing queues up.
     """
     steps = [float(step) for step in steps]
     digits = max(len(f"{step:.6f}".rstrip("0").partition(".")[2]) for step in steps)
@@ -41,33 +76,44 @@ def live_slider(label: str, steps: Iterable[float], start: float, draw: Callable
         style={"description_width": "initial"},
         layout={"width": "100%"},
     )
-    slider.observe(lambda move: draw(move["new"]), "value")
-    draw(slider.value)
-    return slider
+    return _draw_on(slider, draw)
 
 
-def follow(latest: Latest, draw: Callable[[Any], None]) -> widgets.HTML:
-    """Call ``draw(progress)`` for every new answer of `latest`; return a line that says how many examples are in it, or what failed."""
-    line, source = widgets.HTML("&nbsp;"), weakref.ref(latest)
-    threading.Thread(target=_follow, args=(source, draw, line), daemon=True).start()
+def live_choice(options: Iterable[str], draw: Callable[[str], Any]) -> widgets.ToggleButtons:
+    """Return buttons that call ``draw(option)``, now with the first one."""
+    return _draw_on(widgets.ToggleButtons(options=list(options), style={"button_width": "auto"}), draw)
+
+
+def _draw_on(control: Any, draw: Callable[[Any], Any]) -> Any:
+    control.observe(lambda move: draw(move["new"]), "value")
+    draw(control.value)
+    return control
+
+
+def follow(latest: Latest, draw: Callable[[Progress], None]) -> widgets.HTML:
+    """Call ``draw(progress)`` for each new answer of `latest`.
+
+    Return a line that says how many examples are in it, or what went wrong.
+    """
+    line = widgets.HTML("&nbsp;")
+    threading.Thread(target=_follow, args=(weakref.ref(latest), draw, line), daemon=True).start()
     return line
 
 
-def _follow(source: weakref.ref, draw: Callable[[Any], None], line: widgets.HTML) -> None:
+def _follow(source: weakref.ref, draw: Callable[[Progress], None], line: widgets.HTML) -> None:
     drawn = None
-    while (latest := source()) is not None:  # ends when the cell is run again and makes another
+    while (latest := source()) is not None:  # until the cell is run again and makes another
         try:
             found = latest.newest(0.5)
             if found is not None and found is not drawn:
                 draw(found)
-                line.value = _so_far(found)
-                drawn = found
-        except Exception as error:  # e.g. layers that do not exist: say it where the reader looks
+                line.value, drawn = _so_far(found), found
+        except Exception as error:  # a layer that does not exist, say: tell it where the reader looks
             line.value = f"<b>{escape(str(error))}</b>"
         del latest
 
 
-def _so_far(progress: Any) -> str:
+def _so_far(progress: Progress) -> str:
     if progress.exact:
         return f"Exact: all {progress.total:,} examples."
     return f"So far {progress.examples:,} of {progress.total:,} examples; the intervals narrow as more come in."
@@ -79,13 +125,7 @@ def cards(lines: Sequence[Headline]) -> str:
 
 
 def _card(line: Headline) -> str:
-    tone = line.tone if line.delta else ""
-    strong = "" if line.delta else f' class="{line.tone}"'
     title, value, delta, help_ = (escape(text) for text in (line.title, line.value, line.delta, line.help))
-    return f'<div title="{help_}"><span>{title}</span><strong{strong}>{value}</strong><span class="{tone}">{delta or "&nbsp;"}</span></div>'
-
-
-def beside(*shown: go.FigureWidget) -> widgets.GridBox:
-    """Lay figures out side by side, as wide as the page allows."""
-    columns = f"repeat({len(shown)}, minmax(0, 1fr))"
-    return widgets.GridBox(shown, layout={"grid_template_columns": columns, "width": "100%"})
+    of_value, of_delta = ("", line.tone) if delta else (line.tone, "")
+    body = f'<strong class="{of_value}">{value}</strong><span class="{of_delta}">{delta or "&nbsp;"}</span>'
+    return f'<div title="{help_}"><span>{title}</span>{body}</div>'

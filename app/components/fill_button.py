@@ -3,8 +3,8 @@
 from typing import Any
 
 import streamlit as st
-from components.pulse import pulse
 
+from components.pulse import pulse
 from labkit import live
 from labkit.compress import Method, Param
 
@@ -13,22 +13,19 @@ def fill_button(place: live.Session, way: Method, settings: dict[str, Any], know
     """Offer to audit the steps that are not known yet; nothing is drawn when all are."""
     slider = live.slider_of(way.name)
     param = way.params[slider]
-    steps = param.grid() if isinstance(param, Param) else []
+    steps = len(param.grid()) if isinstance(param, Param) else 0
     filler = st.session_state.setdefault("filler", live.Latest())
     question = (id(place), way.name, tuple(sorted((name, value) for name, value in settings.items() if name != slider)))
     running = filler.question == question and not filler.finished
-    if known >= len(steps) and not running:
+    if known >= steps and not running:
         return
     left, right = st.columns([3, 1], vertical_alignment="center")
-    if not running:
-        left.caption(f"{known} of {len(steps)} steps of this slider are audited; the others are computed when you reach them.")
-        if right.button("Audit every step", width="stretch", key="fill-start"):
-            filler.ask(question, lambda cancel: live.fill(way.name, settings, place, cancel))
-            st.rerun(scope="fragment")
-        return
-    done, total = filler.newest() or (known, len(steps))
-    left.progress(done / total, text=f"{done} of {total} steps audited")
-    if right.button("Stop", width="stretch", key="fill-stop"):
-        filler.cancel()
-        st.rerun(scope="fragment")
-    pulse(True, key="fill-pulse", every=1000)
+    if running:
+        done, total = filler.newest() or (known, steps)
+        left.progress(done / total, text=f"{done} of {total} steps audited")
+        right.button("Stop", width="stretch", key="fill-stop", on_click=filler.cancel)
+        pulse(True, key="fill-pulse", every=1000)
+    else:
+        left.caption(f"{known} of {steps} steps of this slider are audited; the others are computed when you reach them.")
+        ask = (question, lambda cancel: live.fill(way.name, settings, place, cancel))
+        right.button("Audit every step", width="stretch", key="fill-start", on_click=filler.ask, args=ask)

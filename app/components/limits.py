@@ -2,8 +2,8 @@
 
 import pandas as pd
 import streamlit as st
-from components.live_slider import live_slider, slider_value
 
+from components.live_slider import live_slider, slider_value
 from labkit import runs
 
 DROPS = [round(0.1 * step, 1) for step in range(101)]
@@ -43,7 +43,11 @@ def recommendation(table: pd.DataFrame, reference: pd.DataFrame) -> None:
                     found.considered.assign(run=table["label"])[["run", "bytes", "accuracy", "broken"]],
                     hide_index=True,
                     width="stretch",
-                    column_config={"broken": "limits it breaks", "bytes": st.column_config.NumberColumn("bytes", format="localized")},
+                    column_config={
+                        "broken": "limits it breaks",
+                        "bytes": st.column_config.NumberColumn("bytes", format="localized"),
+                        "accuracy": st.column_config.NumberColumn("accuracy", format="percent"),
+                    },
                 )
     with controls:
         for place, (name, (label, steps, start, unit, _)) in zip(_cells(len(limits)), limits.items(), strict=True):

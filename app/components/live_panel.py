@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+
 from components.address import number, remember
 from components.fill_button import fill_button
 from components.live_cards import live_cards
@@ -11,12 +12,12 @@ from components.live_figure import live_figure
 from components.live_slider import live_slider, slider_value
 from components.pictures import pictures
 from components.pulse import pulse
-from components.shell import theme
-
+from components.shell import say, theme
 from labkit import figures, live
 from labkit.audit import confusion_change, flips
 from labkit.compress import Method, Param
 
+MISTAKES = (ValueError, TypeError, OSError, RuntimeError)  # a method from outside may raise torch's own
 PATIENCE = 0.12  # seconds a move waits for a first answer before the page is free for the next move
 
 
@@ -36,21 +37,21 @@ def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
     known = place.steps(way, settings)
     controls, cards, charts = st.container(), st.container(), st.container()
 
-    progress, busy = _answer(place, way, settings, exact=numbers[first] in known)
     with cards:
+        progress, busy = _answer(place, way, settings, exact=numbers[first] in known)
         live_cards(
             known,
             slider=keys[first],
             value=numbers[first],
             summary=None if progress is None else progress.audit.summary,
-            status=_status(progress),
+            status=_status(progress) if progress or busy else "",
             known_status=f"Exact: all {len(place.split):,} test examples.",
         )
     with charts:
         shown, value = _last((id(place), way.name, *words.items()), progress, numbers[first])
         if shown is not None:
             _charts(place, shown, first, value, known)
-        fill_button(place, way, settings, len(known))
+            fill_button(place, way, settings, len(known))
     with controls:
         for name, param in params.items():
             live_slider(name, param.grid(), value=numbers[name], key=keys[name], help=param.help)
@@ -67,24 +68,27 @@ def _last(subject: tuple, progress: live.Progress | None, value: float) -> tuple
 
 def _without_slider(place: live.Session, way: Method, words: dict[str, str]) -> None:
     progress, busy = _answer(place, way, words, exact=False)
-    if progress is None:
-        st.caption("Compressing and auditing …")
-    else:
+    if progress is not None:
         live_cards({}, slider=way.name, value=0.0, summary=progress.audit.summary, status=_status(progress))
         _charts(place, progress, None, 0.0, {})
+    elif busy:
+        st.caption(_status(None))
     pulse(busy, key=f"pulse-{way.name}")
 
 
 def _answer(place: live.Session, way: Method, settings: dict[str, Any], *, exact: bool) -> tuple[live.Progress | None, bool]:
-    """The newest audit of these settings, and whether a better one is being computed."""
+    """The newest audit of these settings, and whether a better one is being computed; what went wrong is said in a sentence."""
     latest = st.session_state.setdefault("latest", live.Latest())
     if exact:
         latest.cancel()
         return next(live.progressive_audit(way, settings, place.split, model=place)), False
     question = (id(place), way.name, way.version, tuple(sorted(settings.items())))
-    latest.ask(question, lambda cancel: live.progressive_audit(way, settings, place.split, cancel=cancel, model=place))
-    progress = latest.newest(PATIENCE)
-    return progress, not latest.finished
+    try:
+        latest.ask(question, lambda cancel: live.progressive_audit(way, settings, place.split, cancel=cancel, model=place))
+        return latest.newest(PATIENCE), not latest.finished
+    except MISTAKES as error:
+        say(error)
+        return None, False
 
 
 def _status(progress: live.Progress | None) -> str:
@@ -112,7 +116,7 @@ def _charts(place: live.Session, progress: live.Progress, slider: str | None, va
     with right:
         if slider is not None and len(known) > 2:
             st.subheader("Accuracy over the whole slider")
-            curve = pd.DataFrame({step: summary for step, summary in known.items()}).T
+            curve = pd.DataFrame(known).T
             live_figure(
                 figures.slider_curve(curve, value=value, x_label=slider, theme=theme()),
                 "the band is the 95 % interval, the dotted line the uncompressed network, the dot where the slider stands.",

@@ -2,10 +2,10 @@
 
 import pandas as pd
 import streamlit as st
-from components.address import choose
-from components.shell import library, mistakes
 from streamlit.delta_generator import DeltaGenerator
 
+from components.address import choose
+from components.shell import library, mistakes
 from labkit.runs import Library
 
 FIRST = "vit_fashion"

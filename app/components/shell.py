@@ -68,5 +68,10 @@ def mistakes() -> Iterator[None]:
     try:
         yield
     except (ValueError, TypeError, OSError) as error:
-        st.error(" ".join(str(error).split()), icon=":material/warning:")
+        say(error)
         st.stop()
+
+
+def say(error: Exception) -> None:
+    """Show a mistake as one sentence."""
+    st.error(" ".join(str(error).split()), icon=":material/warning:")

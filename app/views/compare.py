@@ -2,11 +2,11 @@
 
 import pandas as pd
 import streamlit as st
+
 from components.limits import recommendation
 from components.networks import network_with_runs
 from components.run_table import run_table
 from components.shell import figure, theme
-
 from labkit import figures
 
 NEAR = 0.1  # accuracy within which runs are worth comparing closely
@@ -50,7 +50,14 @@ with sizes:
     )
 with times:
     figure(
-        figures.pareto(beside, x="latency_ms", x_label="latency of one example", x_unit="ms", front_label="best for its time", theme=theme()),
+        figures.pareto(
+            beside,
+            x="latency_ms",
+            x_label="latency of one example",
+            x_unit="ms",
+            front_label="best for its time",
+            theme=theme(),
+        ),
         f"{pareto_reading} Latency was measured when the run was made.",
         alt="Accuracy against latency of every run",
     )

@@ -1,12 +1,12 @@
 """Live: drag a slider, and see at once what compression costs."""
 
 import streamlit as st
+
 from components.address import choose
 from components.live_panel import live_panel
 from components.networks import FIRST
 from components.own_model import OWN, own_model
 from components.shell import mistakes
-
 from labkit import data, live, models
 from labkit.compress import METHODS, Choice, Method
 

@@ -1,10 +1,10 @@
 """Per class: one run, looked at class by class."""
 
 import streamlit as st
+
 from components.address import choose
 from components.networks import network_with_runs
 from components.shell import figure, mistakes, theme
-
 from labkit import figures
 from labkit.audit import confusion_change
 

@@ -68,7 +68,9 @@ register(
         apply=_apply,
         params={
             "sparsity": Param(0.5, 0.99, default=0.9, help="share of each neuron's weights that is dropped"),
-            "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"),
+            "layers": Choice(
+                ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"
+            ),
         },
     )
 )

@@ -98,7 +98,9 @@ register(
         apply=_apply,
         params={
             "budget": Param(0.05, 1.0, default=0.25, step=0.05, help="share of the touched layers' weights that remains"),
-            "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"),
+            "layers": Choice(
+                ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"
+            ),
             "unit": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
         },
     )

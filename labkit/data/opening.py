@@ -36,5 +36,5 @@ def open_dataset(name: str, *, target: str | None = None, groups: Sequence[str] 
     if target:
         return from_csv(name, target=target, groups=list(groups), **options)
     if groups:
-        raise ValueError("groups are columns of a CSV file; give its target too")
+        raise ValueError("groups are columns of a CSV file; give its target too (--target)")
     return load(name, **options)

@@ -1,11 +1,14 @@
 """A real dashboard process and a real Chromium."""
 
 import importlib.util
+import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,30 +18,39 @@ import labkit
 ROOT = Path(labkit.__file__).parents[1]
 
 
-@pytest.fixture(scope="session")
-def app_url():
-    """Start the dashboard as `labkit app` does, on a free port; stop it at the end."""
+@contextmanager
+def dashboard(*before, after=(), env=None):
+    """Start the dashboard as `labkit app` does, on a free port; yield its address and stop it at the end."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "labkit", "app", "--no-browser", "--port", str(port)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    command = [sys.executable, "-m", "labkit", *before, "app", "--port", str(port), *after]
+    process = subprocess.Popen(
+        command, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
     url = f"http://localhost:{port}"
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            urllib.request.urlopen(f"{url}/_stcore/health", timeout=2)
-            break
-        except OSError:
-            assert process.poll() is None, "the dashboard did not start"
-            assert time.monotonic() < deadline, "the dashboard did not answer within a minute"
-            time.sleep(0.2)
-    yield url
-    import os
-    import signal
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=2)
+                break
+            except OSError:
+                assert process.poll() is None, "the dashboard did not start"
+                assert time.monotonic() < deadline, "the dashboard did not answer within a minute"
+                time.sleep(0.2)
+        yield url
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(timeout=20)
 
-    os.killpg(process.pid, signal.SIGTERM)
-    process.wait(timeout=20)
+
+@pytest.fixture(scope="session")
+def app_url(tmp_path_factory):
+    """A dashboard whose own store is empty."""
+    with dashboard(after=("--no-browser", "--store", str(tmp_path_factory.mktemp("runs")))) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -58,13 +70,38 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(params=[1440, 420], ids=["1440px", "420px"])
-def page(browser, request):
-    """A page of a desktop's or a phone's width that fails the test on any console error."""
-    page = browser.new_page(viewport={"width": request.param, "height": 900})
+@contextmanager
+def watched(browser, **options):
+    """A page that fails the test on any console error and on any request that would leave this machine."""
+    page = browser.new_page(**options)
     errors: list[str] = []
-    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+
+    def note(message):
+        # opened on a page's own address, Streamlit looks for its server below that address first, and then at the root
+        if message.type == "error" and "/_stcore/" not in message.location.get("url", ""):
+            errors.append(message.text)
+
+    page.on("console", note)
     page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("request", lambda request: errors.append(f"asked for {request.url}") if _outside(request.url) else None)
     yield page
     page.close()
     assert not errors
+
+
+def _outside(url):
+    return not url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:", "about:"))
+
+
+@pytest.fixture(params=[1440, 420], ids=["1440px", "420px"])
+def page(browser, request):
+    """A page of a desktop's and of a phone's width."""
+    with watched(browser, viewport={"width": request.param, "height": 900}) as page:
+        yield page
+
+
+@pytest.fixture
+def desktop(browser):
+    """A page of a desktop's width."""
+    with watched(browser, viewport={"width": 1440, "height": 1000}) as page:
+        yield page

@@ -1,28 +1,84 @@
 """The dashboard in a real Chromium, at the width of a desktop and of a phone."""
 
+import os
+import socket
+
 import pytest
 
-from labkit import models
+from labkit import models, runs
+from tests.app.conftest import dashboard
 
 pytestmark = pytest.mark.browser
 
 
-def test_reference_page_is_drawn_and_fits(app_url, page):
+def fits(page):
+    return page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+
+
+def test_the_first_page_compares_a_network_with_its_compressed_versions(app_url, page):
     page.goto(app_url)
+    page.get_by_role("heading", name="Compare", exact=True).wait_for(timeout=30_000)
+    page.locator(".js-plotly-plot").nth(2).wait_for(timeout=30_000)
+    heat = page.locator(".js-plotly-plot").nth(2)
+    drawn = heat.evaluate("node => node._fullData.map(t => t.y && [...t.y]).find(Boolean)")
+    table = runs.Library(runs.gallery()).table("vit_fashion")
+    assert len(drawn) == len(table)
+    assert fits(page)
+
+
+def test_the_reference_models_are_drawn_with_their_accuracy(app_url, page):
+    page.goto(f"{app_url}/models")
     page.get_by_role("heading", name="Reference models").wait_for(timeout=30_000)
     plot = page.locator(".js-plotly-plot")
     plot.wait_for(timeout=30_000)
-    page.get_by_test_id("stDataFrame").wait_for(timeout=30_000)
     drawn = plot.evaluate("node => Object.fromEntries(node.data[0].y.map((name, i) => [name, node._fullData[0].x[i]]))")
     assert drawn.keys() == models.cards().keys()
     for name, card in models.cards().items():
         assert drawn[name] == pytest.approx(100 * card.test_accuracy)
-    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
+    assert fits(page)
+
+
+def test_one_run_is_shown_class_by_class(app_url, page):
+    run = runs.Library(runs.gallery()).table("resnet_fashion").index[3]
+    page.goto(f"{app_url}/per_class?model=resnet_fashion&run={run}")
+    page.get_by_role("heading", name="Per class").wait_for(timeout=30_000)
+    page.locator(".js-plotly-plot").nth(2).wait_for(timeout=30_000)
+    change = runs.Library(runs.gallery()).per_class(run)["change"]
+    bars = page.locator(".js-plotly-plot").nth(1).evaluate(
+        "node => node._fullData.filter(t => t.type === 'bar').map(t => [...t.x].map(Number))"
+    )
+    drawn = [next(trace[i] for trace in bars if trace[i] == trace[i]) for i in range(len(change))]
+    assert drawn == pytest.approx(list(100 * change), abs=1e-9)
+    assert fits(page)
+
+
+def test_a_limit_moves_the_recommendation_before_the_mouse_is_released(app_url, desktop):
+    desktop.goto(app_url)
+    answer = desktop.get_by_test_id("stAlert")
+    answer.wait_for(timeout=30_000)
+    table = runs.Library(runs.gallery()).table("vit_fashion")
+    before = runs.recommend(table, accuracy_drop=0.01, affected_classes=0, latency_ratio=2.0)
+    assert answer.inner_text().strip().endswith(before.reason[1:])
+    slider = desktop.locator(".live-slider", has_text="affected classes").locator("input")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    desktop.mouse.move(box["x"] + 9, box["y"] + box["height"] / 2)
+    desktop.mouse.down()
+    desktop.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=6)
+    after = runs.recommend(table, accuracy_drop=0.01, affected_classes=10, latency_ratio=2.0)
+    assert after.reason != before.reason
+    desktop.get_by_text(after.reason[1:]).wait_for(timeout=10_000)
+    desktop.mouse.up()
+
+
+def test_every_page_is_reached_from_every_other(app_url, desktop):
+    desktop.goto(app_url)
+    for name, heading in {"Live": "Live", "Per class": "Per class", "Reference models": "Reference models", "Compare": "Compare"}.items():
+        desktop.get_by_role("link", name=name).click()
+        desktop.get_by_role("heading", name=heading, exact=True, level=1).wait_for(timeout=30_000)
 
 
 def test_the_dashboard_listens_on_this_machine_alone(app_url):
-    import socket
-
     port = int(app_url.rsplit(":", 1)[1])
     addresses = {info[4][0] for info in socket.getaddrinfo(socket.gethostname(), port, socket.AF_INET)} - {"127.0.0.1", "127.0.1.1"}
     for address in addresses:
@@ -33,31 +89,12 @@ def test_the_dashboard_listens_on_this_machine_alone(app_url):
 
 def test_a_first_start_asks_nothing(tmp_path):
     """A newcomer has no ~/.streamlit; Streamlit would ask for an e-mail address there and stop without a terminal."""
-    import os
-    import signal
-    import socket
-    import subprocess
-    import sys
-    import time
-    import urllib.request
+    with dashboard(env={**os.environ, "HOME": str(tmp_path), "BROWSER": "true"}) as url:
+        assert url.startswith("http://localhost:")
 
-    with socket.socket() as probe:
-        probe.bind(("localhost", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "labkit", "app", "--port", str(port)]
-    own = {**os.environ, "HOME": str(tmp_path), "BROWSER": "true"}
-    process = subprocess.Popen(command, env=own, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
-    try:
-        for _ in range(300):
-            assert process.poll() is None, "the dashboard stopped at its first start"
-            try:
-                assert urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=2).status == 200
-                break
-            except OSError:
-                time.sleep(0.2)
-        else:
-            pytest.fail("the dashboard did not answer within a minute")
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=20)
+
+def test_a_page_opened_first_is_part_of_the_dashboard(tmp_path, desktop):
+    """Streamlit runs files of a folder called pages on their own when they are asked for first: without plugins, without a menu."""
+    with dashboard(after=("--no-browser", "--store", str(tmp_path))) as url:
+        desktop.goto(f"{url}/models")
+        desktop.get_by_role("link", name="Compare").wait_for(timeout=30_000)

@@ -2,18 +2,85 @@
 
 from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 import labkit
-from labkit import models
+from labkit import models, runs
 
-APP = Path(labkit.__file__).parents[1] / "app"
+MAIN = Path(labkit.__file__).parents[1] / "app" / "main.py"
 
 
-def test_reference_page_shows_every_model_with_its_accuracy():
-    page = AppTest.from_file(str(APP / "pages" / "models.py"), default_timeout=60).run()
-    assert not page.exception
-    frame = page.dataframe[0].value
+@pytest.fixture
+def app(monkeypatch, tmp_path):
+    """The dashboard on an empty store of the user's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(MAIN)])
+    return AppTest.from_file(str(MAIN), default_timeout=60)
+
+
+def test_compare_lists_the_network_and_every_run_of_it(app):
+    app.run()
+    assert not app.exception
+    table = runs.Library(runs.gallery()).table("vit_fashion")
+    shown = app.dataframe[0].value
+    assert list(shown["label"])[0] == "uncompressed"
+    assert set(shown.index[1:]) == set(table.index)
+    for run in table.index:
+        assert shown.loc[run, "accuracy"] == pytest.approx(100 * table.loc[run, "accuracy"])
+    assert shown.loc["vit_fashion", "accuracy"] == pytest.approx(100 * models.cards()["vit_fashion"].test_accuracy)
+
+
+def test_compare_recommends_what_the_library_recommends(app):
+    app.run()
+    table = runs.Library(runs.gallery()).table("vit_fashion")
+    wanted = runs.recommend(table, accuracy_drop=0.01, affected_classes=0, latency_ratio=2.0)
+    assert app.success[0].value.lower() == wanted.reason.lower()
+
+
+def test_compare_shows_groups_only_where_there_are_some(app):
+    app.query_params["model"] = "mlp_adult"
+    app.run()
+    assert "Which groups pay?" in [heading.value for heading in app.subheader]
+    app.query_params["model"] = "vit_fashion"
+    app.run()
+    assert "Which groups pay?" not in [heading.value for heading in app.subheader]
+
+
+def test_methods_can_be_left_out(app):
+    app.run()
+    app.button_group[0].set_value(["quantize"]).run()
+    assert set(app.dataframe[0].value["label"]) == {"uncompressed", "quantize", "quantize weight_only"}
+    app.button_group[0].set_value([]).run()
+    assert "No run is left" in app.info[0].value
+
+
+def test_a_nonsense_address_shows_the_default(app):
+    app.query_params["model"] = "no_such_network"
+    app.run()
+    assert not app.exception
+    assert app.selectbox[0].value == "vit_fashion"
+
+
+def test_per_class_shows_the_figures_of_the_run_in_the_address(app):
+    library = runs.Library(runs.gallery())
+    run = library.table("resnet_fashion").index[2]
+    app.query_params["model"], app.query_params["run"] = "resnet_fashion", run
+    app.run().switch_page("views/per_class.py")
+    app.query_params["model"], app.query_params["run"] = "resnet_fashion", run
+    app.run()
+    assert not app.exception
+    shown, wanted = app.dataframe[0].value, library.per_class(run)
+    assert list(shown.index) == list(wanted.index)
+    for name in ("change", "accuracy", "precision"):
+        assert list(shown[name]) == pytest.approx(list(100 * wanted[name]))
+    assert list(shown["n01"]) == list(wanted["n01"])
+
+
+def test_reference_page_shows_every_model_with_its_accuracy(app):
+    app.run().switch_page("views/models.py").run()
+    assert not app.exception
+    frame = app.dataframe[0].value
     cards = models.cards()
     assert set(frame.index) == set(cards)
     for name, card in cards.items():

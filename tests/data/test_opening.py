@@ -63,7 +63,7 @@ def test_a_folder_of_images_opens_and_may_be_resized(image_folder):
 
 def test_a_size_is_for_folders_alone(people):
     for name, options in (("mnist", {}), ("adult", {}), (str(people), {"target": "died"})):
-        with pytest.raises(ValueError, match="size is for a folder of images; open .* without it"):
+        with pytest.raises(ValueError, match=r"size is for a folder of images; open .* without it"):
             data.open_dataset(name, size=8, **options)
 
 

@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from labkit import data, models
+from labkit import models
 from labkit.audit import model_sha
 from labkit.training import predict
 
