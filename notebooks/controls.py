@@ -1,6 +1,7 @@
 """What the notebooks wire alike: sliders that draw while dragged, figures that fit, answers from the background."""
 
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
@@ -104,13 +105,14 @@ def _follow(source: weakref.ref, draw: Callable[[Progress], None], line: widgets
     drawn = None
     while (latest := source()) is not None:  # until the cell is run again and makes another
         try:
-            found = latest.newest(0.5)
+            found = latest.newest()
             if found is not None and found is not drawn:
                 draw(found)
                 line.value, drawn = _so_far(found), found
         except Exception as error:  # a layer that does not exist, say: tell it where the reader looks
             line.value = f"<b>{escape(str(error))}</b>"
         del latest
+        time.sleep(0.03)
 
 
 def _so_far(progress: Progress) -> str:

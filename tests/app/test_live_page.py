@@ -98,7 +98,7 @@ def test_a_newer_move_wins_and_no_older_answer_comes_after_it(app_url, desktop):
           ...[...root.querySelectorAll('*')].filter(e => e.shadowRoot).flatMap(e => deep(what, e.shadowRoot))];
         const first = what => deep(what, document)[0];
         const note = () => { seen.push([first('.cards').dataset.value, first('.live-figure').dataset.value,
-          first('.card[data-key=bytes] .number').textContent]); requestAnimationFrame(note) }; note() }"""
+          first('.card[data-key=bytes] .number')?.textContent]); requestAnimationFrame(note) }; note() }"""
     )
     slider = desktop.get_by_role("slider", name="sparsity")
     slider.focus()

@@ -44,7 +44,7 @@ function build(parent) {
 
   cards.update = (data) => {
     const titles = JSON.stringify(data.titles);
-    if (titles !== grid.dataset.titles) {
+    if (data.titles.length && titles !== grid.dataset.titles) { // without any figure yet, the last cards stay, faded
       grid.dataset.titles = titles;
       grid.replaceChildren(...data.titles.map(card));
     }
