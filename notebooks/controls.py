@@ -92,27 +92,38 @@ def _draw_on(control: Any, draw: Callable[[Any], Any]) -> Any:
 
 
 def follow(latest: Latest, draw: Callable[[Progress], None]) -> widgets.HTML:
-    """Call ``draw(progress)`` for each new answer of `latest`.
+    """Call ``draw(progress)`` for the first answer of `latest` now, and in the background for each later one.
 
     Return a line that says how many examples are in it, or what went wrong.
     """
     line = widgets.HTML("&nbsp;")
-    threading.Thread(target=_follow, args=(weakref.ref(latest), draw, line), daemon=True).start()
+    first = latest.newest(
+        30
+    )  # not later: a figure that is empty when it comes on the page would not keep to its width
+    if first is not None:
+        _show(first, draw, line)
+    threading.Thread(target=_follow, args=(weakref.ref(latest), draw, line, first), daemon=True).start()
     return line
 
 
-def _follow(source: weakref.ref, draw: Callable[[Progress], None], line: widgets.HTML) -> None:
-    drawn = None
+def _follow(
+    source: weakref.ref, draw: Callable[[Progress], None], line: widgets.HTML, shown: Progress | None
+) -> None:
     while (latest := source()) is not None:  # until the cell is run again and makes another
         try:
             found = latest.newest()
-            if found is not None and found is not drawn:
-                draw(found)
-                line.value, drawn = _so_far(found), found
+            if found is not None and found is not shown:
+                _show(found, draw, line)
+                shown = found
         except Exception as error:  # a layer that does not exist, say: tell it where the reader looks
             line.value = f"<b>{escape(str(error))}</b>"
         del latest
         time.sleep(0.03)
+
+
+def _show(progress: Progress, draw: Callable[[Progress], None], line: widgets.HTML) -> None:
+    draw(progress)
+    line.value = _so_far(progress)
 
 
 def _so_far(progress: Progress) -> str:

@@ -1,8 +1,13 @@
 """Shared fixtures."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -14,3 +19,20 @@ def image_folder(tmp_path):
             pixels = np.full((8, 8), 100 * label + i, np.uint8)
             Image.fromarray(pixels).save(tmp_path / "pictures" / name / f"{i:02d}.png")
     return tmp_path / "pictures"
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium, headless; fails, not skips, when there is none."""
+    from playwright.sync_api import sync_playwright
+
+    spec = importlib.util.spec_from_file_location("find_browser", ROOT / "tools" / "find_browser.py")
+    finder = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(finder)
+    path = finder.find_browser()
+    assert path, "no Chromium found; run tools/browser.sh"
+    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()

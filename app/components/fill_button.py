@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from components.pulse import pulse
+from components.pulse import redraw_on_news
 from labkit import live
 from labkit.compress import Method, Param
 
@@ -24,7 +24,7 @@ def fill_button(place: live.Session, way: Method, settings: dict[str, Any], know
         done, total = filler.newest() or (known, steps)
         left.progress(done / total, text=f"{done} of {total} steps audited")
         right.button("Stop", width="stretch", key="fill-stop", on_click=filler.cancel)
-        pulse(True, key="fill-pulse", every=1000)
+        redraw_on_news(filler, key="fill-news", every=500)
     else:
         left.caption(f"{known} of {steps} steps of this slider are audited; the others are computed when you reach them.")
         ask = (question, lambda cancel: live.fill(way.name, settings, place, cancel))

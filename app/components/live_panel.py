@@ -11,14 +11,14 @@ from components.live_cards import live_cards
 from components.live_figure import live_figure
 from components.live_slider import live_slider, slider_value
 from components.pictures import pictures
-from components.pulse import pulse
+from components.pulse import redraw_on_news
 from components.shell import say, theme
 from labkit import figures, live
 from labkit.audit import confusion_change, flips
 from labkit.compress import Method, Param
 
 MISTAKES = (ValueError, TypeError, OSError, RuntimeError)  # a method from outside may raise torch's own
-PATIENCE = 0.12  # seconds a move waits for a first answer before the page is free for the next move
+PATIENCE = 0.03  # seconds a move waits for a first answer before the page is free for the next move
 
 
 @st.fragment
@@ -55,7 +55,7 @@ def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
     with controls:
         for name, param in params.items():
             live_slider(name, param.grid(), value=numbers[name], key=keys[name], help=param.help)
-        pulse(busy, key=f"pulse-{way.name}")
+        redraw_on_news(st.session_state["latest"], key=f"news-{way.name}")
 
 
 def _last(subject: tuple, progress: live.Progress | None, value: float) -> tuple[live.Progress | None, float]:
@@ -73,7 +73,7 @@ def _without_slider(place: live.Session, way: Method, words: dict[str, str]) -> 
         _charts(place, progress, None, 0.0, {})
     elif busy:
         st.caption(_status(None))
-    pulse(busy, key=f"pulse-{way.name}")
+    redraw_on_news(st.session_state["latest"], key=f"news-{way.name}")
 
 
 def _answer(place: live.Session, way: Method, settings: dict[str, Any], *, exact: bool) -> tuple[live.Progress | None, bool]:

@@ -3,8 +3,8 @@
 import base64
 import io
 from html import escape
+from typing import Any
 
-import numpy as np
 import pandas as pd
 import streamlit as st
 from PIL import Image
@@ -45,9 +45,9 @@ def _picture(split: Split, row: object) -> str:
     )
 
 
-def _png(pixels: np.ndarray) -> str:
+def _png(pixels: Any) -> str:
     """A picture uint8 [C, H, W] as a base64 PNG."""
-    image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1))
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return base64.b64encode(buffer.getvalue()).decode()

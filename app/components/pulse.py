@@ -1,24 +1,37 @@
-"""A heartbeat: while something is computed, ask Python for news a few times a second, without holding up the slider."""
+"""A fragment that draws itself again when something in the background has news, without holding up the slider meanwhile."""
 
 import streamlit as st
 
-_component = st.components.v2.component(
-    "labkit_pulse",
-    js="""
-export default function ({ parentElement, data, setStateValue }) {
-  clearTimeout(parentElement.pulse);
-  if (data.busy) parentElement.pulse = setTimeout(() => setStateValue("beat", data.beat + 1), data.every);
-  return () => clearTimeout(parentElement.pulse);
-}
-""",
-)
+from components.assets import read
+from labkit import live
+
+_component = st.components.v2.component("labkit_pulse", js=read("pulse.js"))
+WAIT = 0.06  # seconds a beat waits for news; a move of the slider waits as long at most
 
 
-def pulse(busy: bool, *, key: str, every: int = 80) -> None:
-    """Rerun the fragment this stands in `every` milliseconds after it was drawn, as long as it is drawn with `busy`."""
-    state = st.session_state.get(key)
+def redraw_on_news(latest: live.Latest, *, key: str, every: int = 20) -> None:
+    """Call it last in a fragment: it runs again when `latest` has an answer that its `newest` has not given yet.
+
+    Parameters
+    ----------
+    latest : Latest
+    key : str
+    every : int
+        Milliseconds between two looks.
+    """
+    _component(data={"bell": True, "name": key}, default={"ring": 0}, on_ring_change=_nothing, key=f"{key}-bell")
+    _beat(latest, key, every)
+
+
+@st.fragment
+def _beat(latest: live.Latest, key: str, every: int) -> None:
+    state = st.session_state.get(f"{key}-beat")
     beat = 0 if state is None else state.get("beat", 0)
-    _component(data={"busy": busy, "beat": beat, "every": every}, default={"beat": 0}, on_beat_change=_nothing, key=key)
+    busy = not latest.finished
+    news = latest.has_news(WAIT if busy else 0)
+    # the count makes every piece of news a message of its own
+    data = {"bell": False, "name": key, "busy": busy, "news": news, "count": latest.count, "beat": beat, "every": every}
+    _component(data=data, default={"beat": 0}, on_beat_change=_nothing, key=f"{key}-beat")
 
 
 def _nothing() -> None:

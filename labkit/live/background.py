@@ -18,6 +18,7 @@ class Latest:
     --------
     >>> latest = Latest()
     >>> latest.ask("squares", lambda cancel: (n * n for n in range(4)))
+    True
     >>> latest.wait(5)
     True
     >>> latest.answer, latest.finished
@@ -32,8 +33,7 @@ class Latest:
         self.answer: Any = None
         self.finished = True
         self._error: Exception | None = None
-        self._seen = 0
-        self._count = 0
+        self._seen = self.count = 0
 
     def ask(self, question: Hashable, make: Make) -> bool:
         """Start ``make(cancel)`` in the background, unless `question` is the one asked last; say whether it was started.
@@ -51,21 +51,27 @@ class Latest:
             self._cancel.set()
             self._cancel = cancel = threading.Event()
             self.question, self.answer, self.finished, self._error = question, None, False, None
-            self._seen = self._count = 0
+            self._seen = self.count = 0
         threading.Thread(target=self._work, args=(make, cancel), daemon=True, name="labkit-live").start()
         return True
 
     def cancel(self) -> None:
-        """Stop what is running; asking the same again starts it anew."""
+        """Stop what is running and drop what it answered; asking the same again starts it anew."""
         with self._news:
             self._cancel.set()
             self.answer, self.finished, self._error = None, True, None
+            self._seen = self.count  # what was answered is no news any more
             self._news.notify_all()
 
     def wait(self, seconds: float) -> bool:
         """Wait until the question is finished, or for `seconds`; say whether it is finished."""
         with self._news:
             return self._news.wait_for(lambda: self.finished, seconds)
+
+    def has_news(self, seconds: float = 0.0) -> bool:
+        """Say whether an answer, an error or the end came that `newest` has not seen yet, waiting up to `seconds` for it."""
+        with self._news:
+            return self._news.wait_for(lambda: self.count > self._seen, seconds)
 
     def newest(self, seconds: float = 0.0) -> Any:
         """Return the newest answer, waiting up to `seconds` for one that was not returned before; None before the first.
@@ -76,8 +82,8 @@ class Latest:
             Whatever the iterator raised; asking again then tries again.
         """
         with self._news:
-            self._news.wait_for(lambda: self.finished or self._count > self._seen, seconds)
-            self._seen = self._count
+            self._news.wait_for(lambda: self.finished or self.count > self._seen, seconds)
+            self._seen = self.count
             if self._error is not None:
                 error, self._error = self._error, None
                 self._cancel.set()
@@ -97,12 +103,12 @@ class Latest:
         with self._news:
             if cancel.is_set():
                 return False
-            self.answer, self._count = found, self._count + 1
+            self.answer, self.count = found, self.count + 1
             self._news.notify_all()
             return True
 
     def _finish(self, cancel: threading.Event, error: Exception | None) -> None:
         with self._news:
             if not cancel.is_set():
-                self.finished, self._error = True, error
+                self.finished, self._error, self.count = True, error, self.count + 1  # an end is news too
                 self._news.notify_all()

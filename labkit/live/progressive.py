@@ -25,6 +25,8 @@ from labkit.live.reference import known_reference, known_sha
 from labkit.training import predict
 
 BATCH = 256
+# one batch at a time in the whole process: two jobs that each want all cores take ten times as long, and time each other's latency
+_TURN = threading.Lock()
 KEPT = 128  # finished audits: every step of a slider and more
 
 
@@ -79,6 +81,7 @@ class Session:
         self._lock, self._loading = threading.Lock(), threading.Lock()
         self._loaded: tuple[nn.Module, PrefixCache] | None = None
         self._sha = known_sha(model) if isinstance(model, str) else None
+        self._cost: Cost | None = None
         self._reference: dict[int, np.ndarray] = {}
         self._finished: OrderedDict[tuple, Audit] = OrderedDict()
 
@@ -93,6 +96,13 @@ class Session:
         if self._sha is None:
             self._sha = model_sha(self.model)
         return self._sha
+
+    @property
+    def reference_cost(self) -> Cost:
+        """What the network costs for one example, latency left out; counted once."""
+        if self._cost is None:
+            self._cost = cost(self.model, self.split.inputs(slice(0, 1)), seconds=0)
+        return self._cost
 
     def _network(self) -> tuple[nn.Module, PrefixCache]:
         with self._loading:
@@ -255,19 +265,22 @@ def _answers(
         return
     if _cancelled(cancel):
         return
-    small = way(place.model, data=place.calibration if way.needs == "calibration" else None, **settings)
-    changed = _changed(place.model, small)
+    with _TURN:
+        small = way(place.model, data=place.calibration if way.needs == "calibration" else None, **settings)
+        changed = _changed(place.model, small)
     logits: list[np.ndarray] = []
     done, target, price = 0, min(first, total), None
     while done < total:
         while done < target:
-            if _cancelled(cancel):
-                return
             stop = min(done + BATCH, target if not logits else total)
-            logits.append(place.outputs(small, changed, done, stop))
+            with _TURN:
+                if _cancelled(cancel):
+                    return
+                logits.append(place.outputs(small, changed, done, stop))
             done = stop
         if price is None:
-            price = _price(place, small, seconds)
+            with _TURN:
+                price = _price(place, small, seconds)
         found = _audit(place, np.concatenate(logits), done, price)
         if _cancelled(cancel):
             return
@@ -312,7 +325,7 @@ def _changed(reference: nn.Module, small: nn.Module) -> set[str]:
 
 def _price(place: Session, small: nn.Module, seconds: float) -> tuple[Cost, Cost]:
     example = place.split.inputs(slice(0, 1))
-    return cost(small, example, reference=place.model, seconds=seconds), cost(place.model, example, seconds=0)
+    return cost(small, example, reference=place.model, seconds=seconds), place.reference_cost
 
 
 def _audit(place: Session, logits: np.ndarray, done: int, price: tuple[Cost, Cost]) -> Audit:

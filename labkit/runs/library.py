@@ -23,6 +23,8 @@ RATIOS = ("parameters", "nonzeros", "bytes", "macs")
 class Library:
     """Runs of several stores; of two runs with one id the first store's counts. Damaged runs are left out.
 
+    What is saved after it was made is seen by the next one.
+
     Parameters
     ----------
     stores : Store, …

@@ -1,6 +1,5 @@
 """A real dashboard process and a real Chromium."""
 
-import importlib.util
 import os
 import signal
 import socket
@@ -9,13 +8,8 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-
-import labkit
-
-ROOT = Path(labkit.__file__).parents[1]
 
 
 @contextmanager
@@ -51,23 +45,6 @@ def app_url(tmp_path_factory):
     """A dashboard whose own store is empty."""
     with dashboard(after=("--no-browser", "--store", str(tmp_path_factory.mktemp("runs")))) as url:
         yield url
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """Chromium, headless; fails, not skips, when there is none."""
-    from playwright.sync_api import sync_playwright
-
-    spec = importlib.util.spec_from_file_location("find_browser", ROOT / "tools" / "find_browser.py")
-    finder = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(finder)
-    path = finder.find_browser()
-    assert path, "no Chromium found; run tools/browser.sh"
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=flags)
-        yield browser
-        browser.close()
 
 
 @contextmanager

@@ -44,8 +44,10 @@ def test_one_run_is_shown_class_by_class(app_url, page):
     page.get_by_role("heading", name="Per class").wait_for(timeout=30_000)
     page.locator(".js-plotly-plot").nth(2).wait_for(timeout=30_000)
     change = runs.Library(runs.gallery()).per_class(run)["change"]
-    bars = page.locator(".js-plotly-plot").nth(1).evaluate(
-        "node => node._fullData.filter(t => t.type === 'bar').map(t => [...t.x].map(Number))"
+    bars = (
+        page.locator(".js-plotly-plot")
+        .nth(1)
+        .evaluate("node => node._fullData.filter(t => t.type === 'bar').map(t => [...t.x].map(Number))")
     )
     drawn = [next(trace[i] for trace in bars if trace[i] == trace[i]) for i in range(len(change))]
     assert drawn == pytest.approx(list(100 * change), abs=1e-9)
@@ -73,7 +75,12 @@ def test_a_limit_moves_the_recommendation_before_the_mouse_is_released(app_url, 
 
 def test_every_page_is_reached_from_every_other(app_url, desktop):
     desktop.goto(app_url)
-    for name, heading in {"Live": "Live", "Per class": "Per class", "Reference models": "Reference models", "Compare": "Compare"}.items():
+    for name, heading in {
+        "Live": "Live",
+        "Per class": "Per class",
+        "Reference models": "Reference models",
+        "Compare": "Compare",
+    }.items():
         desktop.get_by_role("link", name=name).click()
         desktop.get_by_role("heading", name=heading, exact=True, level=1).wait_for(timeout=30_000)
 

@@ -117,7 +117,10 @@ def test_a_newer_move_wins_and_no_older_answer_comes_after_it(app_url, desktop):
 
 def test_two_browsers_do_not_disturb_each_other(app_url, browser):
     known = truth()
-    with watched(browser, viewport={"width": 1000, "height": 800}) as one, watched(browser, viewport={"width": 1000, "height": 800}) as two:
+    with (
+        watched(browser, viewport={"width": 1000, "height": 800}) as one,
+        watched(browser, viewport={"width": 1000, "height": 800}) as two,
+    ):
         open_live(one, app_url, sparsity=0.6, layers="inner")
         open_live(two, app_url, sparsity=0.8, layers="inner")
         for page in (one, two):
@@ -149,7 +152,7 @@ def test_every_step_can_be_audited_and_that_can_be_stopped(app_url, desktop):
     desktop.get_by_role("button", name="Audit every step").wait_for(timeout=30_000)
 
 
-PLUGIN = '''
+PLUGIN = """
 import copy
 from labkit.compress import Choice, Method, Param, register
 
@@ -160,7 +163,7 @@ def apply(model, *, data=None, seed=0, progress=None, strength=0.5, how="zero", 
     return small
 
 register(Method("toy", "A toy", "nowhere", apply, {"strength": Param(0.0, 1.0, default=0.2, step=0.1), "how": Choice(("zero",), "zero")}))
-'''
+"""
 
 
 def test_a_method_from_outside_appears_with_its_slider(tmp_path, desktop):

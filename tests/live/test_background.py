@@ -189,6 +189,57 @@ def test_waiting_is_for_what_was_not_returned_before(latest):
     assert time.monotonic() - begun < 5
 
 
+def test_news_are_what_was_not_read_yet(latest):
+    work = Held("a", "b", "c")
+    assert not latest.has_news()
+    ask_and_start(latest, "q", work)
+    assert not latest.has_news(0.05)
+    for gate, answer in zip(work.gates[:2], "ab", strict=True):
+        gate.set()
+        assert latest.has_news(10)
+        assert latest.has_news()  # asking for news reads nothing
+        assert latest.newest() == answer
+        assert not latest.has_news()
+    work.open().join()
+    assert latest.has_news()
+    assert latest.newest() == "c"
+    assert not latest.has_news()
+
+
+def test_the_end_is_news_even_without_another_answer(latest):
+    gate = threading.Event()
+
+    def once(cancel):
+        yield "a"
+        assert gate.wait(10)
+
+    latest.ask("q", once)
+    assert latest.newest(10) == "a"
+    assert not latest.has_news()
+    gate.set()
+    assert latest.has_news(10)
+    assert latest.finished
+    assert latest.newest() == "a"
+    assert not latest.has_news()
+
+
+def test_an_error_is_news_until_it_was_raised(latest):
+    latest.ask("q", Held(ValueError("no")).open())
+    assert latest.has_news(10)
+    with pytest.raises(ValueError, match="no"):
+        latest.newest()
+    assert not latest.has_news()
+
+
+@pytest.mark.parametrize("answer", ["unread", ValueError("unread")])
+@pytest.mark.parametrize("stop", [lambda latest: latest.cancel(), lambda latest: latest.ask("other", Held("x"))])
+def test_what_is_no_longer_wanted_is_no_news(latest, answer, stop):
+    latest.ask("q", Held(answer).open())
+    assert latest.has_news(10)
+    stop(latest)
+    assert not latest.has_news()
+
+
 def test_cancelling_frees_a_waiting_reader(latest):
     work = Held("a")
     ask_and_start(latest, "q", work)
