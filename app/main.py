@@ -5,10 +5,11 @@ from pathlib import Path
 import streamlit as st
 
 from components.server import settle
-from components.shell import mistakes, options
+from components.shell import mistakes, options, tighten
 
 # a file of our own: Streamlit fetches emoji and material icons from the internet
 st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
+tighten()
 with mistakes():
     options()
 page = st.navigation(

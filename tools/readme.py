@@ -49,9 +49,22 @@ def startup_table() -> str:
     return "\n".join(lines)
 
 
+def live_table() -> str:
+    """Medians of benchmarks/live.py: what a user waits for on the dashboard."""
+    lines = ["| what | median | 95 % within |", "|---|---:|---:|"]
+    for row in json.loads((ROOT / "benchmarks" / "results" / "live.json").read_text())["rows"]:
+        if "per_second" in row:
+            lines.append(f"| {row['what']} | {row['per_second']:.1f} a second | |")
+        else:
+            most = "" if row["p95_ms"] is None else f"{row['p95_ms']:,} ms"
+            lines.append(f"| {row['what']} | {row['p50_ms']:,} ms | {most} |")
+    return "\n".join(lines)
+
+
 def filled(text: str) -> str:
     """Return `text` with every table made anew."""
-    for name, table in (("models", model_table()), ("gallery", gallery_table()), ("startup", startup_table())):
+    tables = {"models": model_table(), "gallery": gallery_table(), "startup": startup_table(), "live": live_table()}
+    for name, table in tables.items():
         text = re.sub(f"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}\n{t}\n{m[2]}", text, flags=re.S)
     return text
 

@@ -13,22 +13,38 @@ ROOT = Path(__file__).resolve().parents[1]
 PORT = 8511
 
 
-def settle(page: Page) -> None:
-    """Wait until the page is drawn and Streamlit is idle."""
-    page.locator(".js-plotly-plot").first.wait_for(timeout=60_000)
+def live(page: Page, url: str) -> None:
+    """The Live page while the slider is held."""
+    page.goto(f"{url}/live?layers=inner&sparsity=0.75")
+    page.locator(".live-figure .main-svg").first.wait_for(timeout=120_000)
+    page.wait_for_timeout(2_000)
+    slider = page.locator(".live-slider input").first
+    box = slider.bounding_box()
+    place = int(slider.input_value()) / int(slider.get_attribute("max"))
+    page.mouse.move(box["x"] + 9 + place * (box["width"] - 18), box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 9 + (place - 0.06) * (box["width"] - 18), box["y"] + box["height"] / 2, steps=4)
+    page.wait_for_timeout(1_500)
+
+
+def compare(page: Page, url: str) -> None:
+    """The first page."""
+    page.goto(url)
+    page.locator(".js-plotly-plot .main-svg").nth(4).wait_for(timeout=120_000)
     page.wait_for_timeout(2_000)
 
 
 def shoot(url: str) -> None:
-    """Write docs/images/dashboard.png."""
+    """Write docs/images/live.png and compare.png."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_browser(), args=["--no-sandbox", "--disable-background-networking"]
         )
-        page = browser.new_page(viewport={"width": 1200, "height": 820}, color_scheme="light")
-        page.goto(url)
-        settle(page)
-        page.screenshot(path=ROOT / "docs" / "images" / "dashboard.png")
+        for name, prepare, height in (("live", live, 1000), ("compare", compare, 1160)):
+            page = browser.new_page(viewport={"width": 1280, "height": height}, color_scheme="light")
+            prepare(page, url)
+            page.screenshot(path=ROOT / "docs" / "images" / f"{name}.png")
+            page.close()
         browser.close()
 
 

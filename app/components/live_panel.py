@@ -55,7 +55,7 @@ def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
     with controls:
         for name, param in params.items():
             live_slider(name, param.grid(), value=numbers[name], key=keys[name], help=param.help)
-        redraw_on_news(st.session_state["latest"], key=f"news-{way.name}")
+    redraw_on_news(st.session_state["latest"], key=f"news-{way.name}")
 
 
 def _last(subject: tuple, progress: live.Progress | None, value: float) -> tuple[live.Progress | None, float]:
@@ -102,10 +102,9 @@ def _status(progress: live.Progress | None) -> str:
 def _charts(place: live.Session, progress: live.Progress, slider: str | None, value: float, known: dict[float, Any]) -> None:
     audit = progress.audit
     where = "" if slider is None else f" at {slider} {value:g}"
-    st.caption(f"Figures{where}, from {progress.examples:,} of {progress.total:,} test examples.")
     left, right = st.columns(2)
     with left:
-        st.subheader("Which classes pay?")
+        st.subheader(f"Which classes pay{where}?")
         live_figure(
             figures.class_change(audit.per_class, theme=theme()),
             "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",

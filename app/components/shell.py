@@ -48,6 +48,11 @@ def _library(folder: str, changed: int) -> runs.Library:
     return runs.Library(runs.Store(folder), runs.gallery())
 
 
+def tighten() -> None:
+    """Take away most of the empty space that Streamlit leaves above a page: sliders and figures belong on one screen."""
+    st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.6rem; padding-bottom: 3rem;}</style>")
+
+
 def theme() -> str:
     """Return "light" or "dark", whichever the page is."""
     return st.context.theme.type or "light"

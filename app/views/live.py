@@ -1,6 +1,7 @@
 """Live: drag a slider, and see at once what compression costs."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from components.address import choose
 from components.live_panel import live_panel
@@ -9,6 +10,9 @@ from components.own_model import OWN, own_model
 from components.shell import mistakes
 from labkit import data, live, models
 from labkit.compress import METHODS, Choice, Method
+
+WAYS = [name for name, way in METHODS.items() if way.live and way.needs != "training"]
+MOST_WORDS = max(sum(isinstance(param, Choice) for param in METHODS[name].params.values()) for name in WAYS)
 
 st.title("Live")
 st.write("Drag the slider: the network is compressed again and audited on the whole test part while you drag.")
@@ -21,7 +25,7 @@ def open_session(name: str) -> live.Session:
     return live.session(name, dataset.test, dataset.validation)
 
 
-def choose_settings(way: Method) -> dict[str, str]:
+def choose_words(way: Method, places: list[DeltaGenerator]) -> dict[str, str]:
     """The words of a method, each as a box; its numbers become sliders in the panel."""
     words = {name: param for name, param in way.params.items() if isinstance(param, Choice)}
     return {
@@ -35,18 +39,18 @@ def choose_settings(way: Method) -> dict[str, str]:
             accept_new_options=param.free,
             help=param.help or None,
         )
-        for place, (name, param) in zip(st.columns(max(1, len(words))), words.items(), strict=False)
+        for place, (name, param) in zip(places, words.items(), strict=False)
     }
 
 
-left, right = st.columns(2)
-network = choose(left, "network", [*models.cards(), OWN], name="model", start=FIRST)
-ways = [name for name, way in METHODS.items() if way.live and way.needs != "training"]
-method = METHODS[choose(right, "method", ways, name="method", start="condense")]
+first, second, *rest = st.columns(2 + MOST_WORDS)
+network = choose(first, "network", [*models.cards(), OWN], name="model", start=FIRST)
+method = METHODS[choose(second, "method", WAYS, name="method", start="condense")]
+words = choose_words(method, rest)
 with mistakes():
     place = own_model() if network == OWN else open_session(network)
     if place is None:
         st.info("Name your network and its data above, then press Open.")
         st.stop()
-    live_panel(place, method, choose_settings(method))
+    live_panel(place, method, words)
 st.caption(f"{method.title}: {method.paper}")

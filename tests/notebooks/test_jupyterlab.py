@@ -36,7 +36,8 @@ ALL_RAN = """() => {
   return prompts.length && prompts.every(text => !text || /^\\[\\d+\\]:$/.test(text));
 }"""
 WRITE_DOWN = """line => {
-  const parent = line.closest('.widget-vbox'), texts = () => [...parent.querySelectorAll('.widget-html-content')].map(n => n.textContent);
+  const parent = line.closest('.widget-vbox');
+  const texts = () => [...parent.querySelectorAll('.widget-html-content')].map(node => node.textContent);
   const read = () => texts().find(text => /^(So far|Exact)/.test(text));
   let last = read();
   window.said = [];
@@ -159,9 +160,9 @@ def test_figures_are_as_wide_as_their_place(page, panel, tour):
 
 
 def test_figures_follow_the_mouse_while_it_is_held(page, panel, tour):
-    handle, track = panel.locator(".noUi-handle").bounding_box(), panel.locator(".noUi-base").bounding_box()
-    y = handle["y"] + handle["height"] / 2
-    page.mouse.move(handle["x"] + handle["width"] / 2, y)
+    panel.locator(".noUi-handle").hover()  # scrolls there, and waits until the page rests
+    track = panel.locator(".noUi-base").bounding_box()
+    y = track["y"] + track["height"] / 2
     page.mouse.down()
     seen, value = {}, float(panel.evaluate(READ)["value"])
     for share in (0.2, 0.45, 0.6, 0.75, 0.95, 0.3):
