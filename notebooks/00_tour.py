@@ -188,8 +188,8 @@ figures.intervals(100 * gaps, label="equalized odds difference by sex", unit="pp
 
 # %% [markdown]
 # **What to look at:** the difference is the larger gap between women and men of two rates: how many of those who do earn
-# that much are found, and how many of the others are taken for it. 0 is parity. The intervals overlap almost everywhere,
-# so most versions are as unequal as the original. Which one is not?
+# that much are found, and how many of the others are taken for it. 0 is parity. Most intervals overlap with that of the
+# original, so chance could explain the difference. Which one does not?
 
 # %%
 group_numbers, by_group = widgets.HTML(), live_figure()

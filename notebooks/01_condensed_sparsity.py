@@ -110,7 +110,8 @@ drawn.update_layout(template=figures.template(), height=340, xaxis_title="sparsi
 
 # %% [markdown]
 # **What to look at:** the stack crosses the dotted line. Left of the crossing a "compressed" layer is *larger* than the
-# dense one. Indices are a third of the condensed layer, whatever its sparsity.
+# dense one. Indices are a third of what the links take,
+# whatever the sparsity.
 
 # %% [markdown]
 # ## 3. Which weights stay?
@@ -339,7 +340,7 @@ drawn.update_yaxes(rangemode="tozero")
 #
 # **One shot, no training.** We dropped weights of a network that had learned to need them. SRigL trains under the constraint:
 # every so often it drops the smallest links, grows new ones where the gradient asks for them, and ablates neurons. That
-# is why published networks hold their accuracy at sparsities where the slider above has long fallen off its cliff.
+# is why published networks keep most of their accuracy where the slider above has long fallen off its cliff.
 #
 # **Try it:**
 #

@@ -162,7 +162,8 @@ def apply(model, *, data=None, seed=0, progress=None, strength=0.5, how="zero", 
         parameter.data.mul_(0.0 if strength > 0.5 else 1.0)
     return small
 
-register(Method("toy", "A toy", "nowhere", apply, {"strength": Param(0.0, 1.0, default=0.2, step=0.1), "how": Choice(("zero",), "zero")}))
+params = {"strength": Param(0.0, 1.0, default=0.2, step=0.1), "how": Choice(("zero",), "zero")}
+register(Method("toy", "A toy", "nowhere", apply, params))
 """
 
 

@@ -1,5 +1,7 @@
 """The dashboard's pages, without a browser."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ def test_compare_lists_the_network_and_every_run_of_it(app):
     assert not app.exception
     table = runs.Library(runs.gallery()).table("vit_fashion")
     shown = app.dataframe[0].value
-    assert list(shown["label"])[0] == "uncompressed"
+    assert shown["label"].iloc[0] == "uncompressed"
     assert set(shown.index[1:]) == set(table.index)
     for run in table.index:
         assert shown.loc[run, "accuracy"] == pytest.approx(100 * table.loc[run, "accuracy"])
@@ -85,3 +87,13 @@ def test_reference_page_shows_every_model_with_its_accuracy(app):
     assert set(frame.index) == set(cards)
     for name, card in cards.items():
         assert abs(frame.loc[name, "test"] - 100 * card.test_accuracy) < 1e-9
+
+
+def test_the_first_page_waits_for_no_library_that_it_does_not_need(tmp_path):
+    code = (
+        "import sys; from streamlit.testing.v1 import AppTest; sys.argv = ['main.py']\n"
+        f"page = AppTest.from_file({str(MAIN)!r}, default_timeout=60).run()\n"
+        "print(len(page.dataframe), *{'timm', 'captum', 'torch_geometric', 'torchao'} & set(sys.modules))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert answer.stdout.splitlines()[-1] == "2"  # two tables, and none of those libraries
