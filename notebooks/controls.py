@@ -55,7 +55,7 @@ def side_by_side(*shown: widgets.DOMWidget) -> widgets.GridBox:
     """Lay figures out in a row, or below each other where the page is narrow."""
     return widgets.GridBox(
         shown,
-        layout={"grid_template_columns": "repeat(auto-fit, minmax(min(100%, 400px), 1fr))", "width": "100%"},
+        layout={"grid_template_columns": "repeat(auto-fit, minmax(min(100%, 330px), 1fr))", "width": "100%"},
     )
 
 
