@@ -9,6 +9,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from labkit import runs
 
@@ -46,6 +47,15 @@ def library() -> runs.Library:
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _library(folder: str, changed: int) -> runs.Library:
     return runs.Library(runs.Store(folder), runs.gallery())
+
+
+def steady() -> DeltaGenerator:
+    """Return the place for a fragment that is followed by anything else on the page.
+
+    When a fragment is run again while its first run is still on the way to the browser, Streamlit drops what that run drew, the
+    fragment's own place included; what follows would then stand past the end of the page, which breaks it.
+    """
+    return st.container()
 
 
 def tighten() -> None:

@@ -6,7 +6,7 @@ import streamlit as st
 from components.limits import recommendation
 from components.networks import network_with_runs
 from components.run_table import run_table
-from components.shell import figure, theme
+from components.shell import figure, steady, theme
 from labkit import figures
 
 NEAR = 0.1  # accuracy within which runs are worth comparing closely
@@ -63,7 +63,8 @@ with times:
     )
 
 st.subheader("The smallest model within your limits")
-recommendation(table, reference)
+with steady():
+    recommendation(table, reference)
 
 st.subheader("Which classes pay?")
 changes, affected = shelf.class_changes(table.index)

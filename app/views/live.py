@@ -7,7 +7,7 @@ from components.address import choose
 from components.live_panel import live_panel
 from components.networks import FIRST
 from components.own_model import OWN, own_model
-from components.shell import mistakes
+from components.shell import mistakes, steady
 from labkit import data, live, models
 from labkit.compress import METHODS, Choice, Method
 
@@ -52,5 +52,6 @@ with mistakes():
     if place is None:
         st.info("Name your network and its data above, then press Open.")
         st.stop()
-    live_panel(place, method, words)
+    with steady():
+        live_panel(place, method, words)
 st.caption(f"{method.title}: {method.paper}")
