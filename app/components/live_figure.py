@@ -1,6 +1,5 @@
 """A Plotly figure that changes in place, for pages whose figures follow a slider."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def live_figure(chart: go.Figure, reading: str, *, alt: str, key: str, value: ob
     if script is None:
         st.plotly_chart(chart, theme=None, width="stretch", alt=alt, config={"displayModeBar": False})
     else:
-        data = {"figure": json.loads(chart.to_json()), "plotly": script, "alt": alt, "height": chart.layout.height or 450}
+        data = {"figure": chart.to_json(), "plotly": script, "alt": alt, "height": chart.layout.height or 450}
         _component(data={**data, "value": value}, key=key)
     st.caption(f"How to read this: {reading}")
 

@@ -18,7 +18,8 @@ from labkit.audit import confusion_change, flips
 from labkit.compress import Method, Param
 
 MISTAKES = (ValueError, TypeError, OSError, RuntimeError)  # a method from outside may raise torch's own
-PATIENCE = 0.03  # seconds a move waits for a first answer before the page is free for the next move
+# seconds a move waits for its first answer, which then is drawn at once; after that the page is free for the next move
+PATIENCE = 0.45
 
 
 @st.fragment

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.layers.fixed_fan_in import geometry
+from labkit.layers.svd import svd
 
 
 def truncated_svd(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
@@ -21,7 +22,7 @@ def truncated_svd(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """
     if not 1 <= rank <= min(weight.shape):
         raise ValueError(f"rank must lie between 1 and {min(weight.shape)} for a weight {list(weight.shape)}, got {rank}")
-    u, s, v = torch.linalg.svd(weight.detach().double(), full_matrices=False)
+    u, s, v = svd(weight)
     root = s[:rank].sqrt()
     # contiguous: LAPACK gives columns, and the same numbers in another layout may be summed in another order
     up, down = u[:, :rank] * root, root[:, None] * v[:rank]

@@ -67,3 +67,21 @@ def test_convolutions_that_cannot_be_factored_are_one_sentence():
         LowRankConv2d.from_dense(nn.Conv2d(4, 4, 3, groups=2), rank=1)
     with pytest.raises(ValueError, match="padding_mode='circular'"):
         LowRankConv2d.from_dense(nn.Conv2d(4, 4, 3, padding_mode="circular"), rank=1)
+
+
+def test_a_weight_that_was_written_to_is_decomposed_again():
+    weight = torch.randn(6, 4, dtype=torch.float64)
+    for _ in range(2):
+        up, down = truncated_svd(weight, 4)
+        torch.testing.assert_close(up @ down, weight)
+        with torch.no_grad():
+            weight.mul_(2).add_(1)
+
+
+def test_factors_that_are_kept_stay_within_their_memory(monkeypatch):
+    from labkit.layers import svd
+
+    monkeypatch.setattr(svd, "LIMIT", 50_000)
+    for seed in range(12):
+        svd.svd(torch.randn(64, 32, generator=torch.Generator().manual_seed(seed)))
+    assert 0 < sum(part.nbytes for factors in svd._kept.values() for part in factors) <= 50_000

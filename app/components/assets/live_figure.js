@@ -26,7 +26,7 @@ function build(parent) {
   box.className = "live-figure";
   box.setAttribute("role", "img");
   parent.append(box);
-  const figure = { next: null, drawing: false };
+  const figure = { next: null, drawing: false, drawn: null };
 
   figure.update = (data) => {
     box.style.minHeight = `${data.height}px`;
@@ -41,9 +41,13 @@ function build(parent) {
     try {
       const Plotly = await plotly(figure.next.plotly);
       while (figure.next) {
-        const { figure: spec, value } = figure.next;
+        const { figure: text, value } = figure.next;
         figure.next = null;
-        await Plotly.react(box, spec.data, spec.layout, { displayModeBar: false, responsive: true });
+        if (text !== figure.drawn) {
+          const spec = JSON.parse(text);
+          await Plotly.react(box, spec.data, spec.layout, { displayModeBar: false, responsive: true });
+          figure.drawn = text;
+        }
         box.dataset.value = value;
       }
     } catch (error) {
