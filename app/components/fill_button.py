@@ -4,7 +4,7 @@ from typing import Any
 
 import streamlit as st
 
-from components.pulse import redraw_on_news
+from components.pulse import background, bell
 from labkit import live
 from labkit.compress import Method, Param
 
@@ -14,7 +14,7 @@ def fill_button(place: live.Session, way: Method, settings: dict[str, Any], know
     slider = live.slider_of(way.name)
     param = way.params[slider]
     steps = len(param.grid()) if isinstance(param, Param) else 0
-    filler = st.session_state.setdefault("filler", live.Latest())
+    filler = background("steps")
     question = (id(place), way.name, tuple(sorted((name, value) for name, value in settings.items() if name != slider)))
     running = filler.question == question and not filler.finished
     if known >= steps and not running:
@@ -24,7 +24,7 @@ def fill_button(place: live.Session, way: Method, settings: dict[str, Any], know
         done, total = filler.newest() or (known, steps)
         left.progress(done / total, text=f"{done} of {total} steps audited")
         right.button("Stop", width="stretch", key="fill-stop", on_click=filler.cancel)
-        redraw_on_news(filler, key="fill-news", every=500)
+        bell("steps")
     else:
         left.caption(f"{known} of {steps} steps of this slider are audited; the others are computed when you reach them.")
         ask = (question, lambda cancel: live.fill(way.name, settings, place, cancel))

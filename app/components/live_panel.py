@@ -11,7 +11,7 @@ from components.live_cards import live_cards
 from components.live_figure import live_figure
 from components.live_slider import live_slider, slider_value
 from components.pictures import pictures
-from components.pulse import redraw_on_news
+from components.pulse import background, bell
 from components.shell import say, theme
 from labkit import figures, live
 from labkit.audit import confusion_change, flips
@@ -56,7 +56,7 @@ def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
     with controls:
         for name, param in params.items():
             live_slider(name, param.grid(), value=numbers[name], key=keys[name], help=param.help)
-    redraw_on_news(st.session_state["latest"], key=f"news-{way.name}")
+    bell("answers")
 
 
 def _last(subject: tuple, progress: live.Progress | None, value: float) -> tuple[live.Progress | None, float]:
@@ -74,12 +74,12 @@ def _without_slider(place: live.Session, way: Method, words: dict[str, str]) -> 
         _charts(place, progress, None, 0.0, {})
     elif busy:
         st.caption(_status(None))
-    redraw_on_news(st.session_state["latest"], key=f"news-{way.name}")
+    bell("answers")
 
 
 def _answer(place: live.Session, way: Method, settings: dict[str, Any], *, exact: bool) -> tuple[live.Progress | None, bool]:
     """The newest audit of these settings, and whether a better one is being computed; what went wrong is said in a sentence."""
-    latest = st.session_state.setdefault("latest", live.Latest())
+    latest = background("answers")
     if exact:
         latest.cancel()
         return next(live.progressive_audit(way, settings, place.split, model=place)), False

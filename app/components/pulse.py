@@ -7,31 +7,40 @@ from labkit import live
 
 _component = st.components.v2.component("labkit_pulse", js=read("pulse.js"))
 WAIT = 0.06  # seconds a beat waits for news; a move of the slider waits as long at most
+EVERY = 20  # milliseconds between two beats
 
 
-def redraw_on_news(latest: live.Latest, *, key: str, every: int = 20) -> None:
-    """Call it last in a fragment: it runs again when `latest` has an answer that its `newest` has not given yet.
+def background(name: str) -> live.Latest:
+    """Return this visitor's `Latest` of that name."""
+    return st.session_state.setdefault(f"background-{name}", live.Latest())
 
-    Parameters
-    ----------
-    latest : Latest
-    key : str
-    every : int
-        Milliseconds between two looks.
-    """
-    _component(data={"bell": True, "name": key}, default={"ring": 0}, on_ring_change=_nothing, key=f"{key}-bell")
-    _beat(latest, key, every)
+
+def bell(name: str) -> None:
+    """Run the fragment this stands in again when ``background(name)`` has something new; the page needs a `heartbeat` for it."""
+    busy = not background(name).finished
+    _component(data={"bell": name, "busy": busy}, default={"ring": 0}, on_ring_change=_nothing, key=f"bell-{name}")
 
 
 @st.fragment
-def _beat(latest: live.Latest, key: str, every: int) -> None:
-    state = st.session_state.get(f"{key}-beat")
-    beat = 0 if state is None else state.get("beat", 0)
-    busy = not latest.finished
-    news = latest.has_news(WAIT if busy else 0)
-    # the count makes every piece of news a message of its own
-    data = {"bell": False, "name": key, "busy": busy, "news": news, "count": latest.count, "beat": beat, "every": every}
-    _component(data=data, default={"beat": 0}, on_beat_change=_nothing, key=f"{key}-beat")
+def heartbeat(*names: str) -> None:
+    """Look for news of every ``background(name)`` as long as one of them is at work.
+
+    It stands on the page itself, not in the fragment with the bell: a fragment within a fragment that is run twice in a moment
+    reaches the browser before its place does, which breaks the page.
+    """
+    state = st.session_state.get("heartbeat")
+    found = {name: background(name) for name in names}
+    at_work = [latest for latest in found.values() if not latest.finished]
+    for latest in at_work:
+        latest.has_news(WAIT / len(at_work))
+    data = {
+        "news": [name for name, latest in found.items() if latest.has_news()],
+        "busy": any(not latest.finished for latest in found.values()),
+        "beat": 0 if state is None else state.get("beat", 0),
+        "every": EVERY,
+        "count": sum(latest.count for latest in found.values()),  # makes every piece of news a message of its own
+    }
+    _component(data=data, default={"beat": 0}, on_beat_change=_nothing, key="heartbeat")
 
 
 def _nothing() -> None:

@@ -7,6 +7,7 @@ from components.address import choose
 from components.live_panel import live_panel
 from components.networks import FIRST
 from components.own_model import OWN, own_model
+from components.pulse import heartbeat
 from components.shell import mistakes, steady
 from labkit import data, live, models
 from labkit.compress import METHODS, Choice, Method
@@ -21,7 +22,7 @@ st.write("Drag the slider: the network is compressed again and audited on the wh
 @st.cache_resource(max_entries=8, show_spinner="Reading the data …")
 def open_session(name: str) -> live.Session:
     """A reference model with its own test part, shared by everybody who looks at it."""
-    dataset = data.load(models.get_recipe(name).data)
+    dataset = data.load(models.cards()[name].data)  # the recipe knows it too, but importing that takes a second
     return live.session(name, dataset.test, dataset.validation)
 
 
@@ -54,4 +55,6 @@ with mistakes():
         st.stop()
     with steady():
         live_panel(place, method, words)
+    with steady():
+        heartbeat("answers", "steps")
 st.caption(f"{method.title}: {method.paper}")
