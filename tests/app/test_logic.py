@@ -18,6 +18,7 @@ def app(monkeypatch, tmp_path):
     """The dashboard on an empty store of the user's own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [str(MAIN)])
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit leaves the page there, and spawn would run it
     return AppTest.from_file(str(MAIN), default_timeout=60)
 
 

@@ -8,7 +8,6 @@ from labkit import figures
 
 
 def widget(figure):
-    pytest.importorskip("anywidget")
     return go.FigureWidget(figure)
 
 

@@ -49,7 +49,7 @@ def test_a_reference_model_takes_a_csv_file(tmp_path):
 
 
 def test_a_timm_model_without_data_is_one_sentence():
-    with pytest.raises(ValueError, match=r"^timm:test_resnet needs data: a data set's name, a folder .* or a CSV file"):
+    with pytest.raises(ValueError, match=r"^timm:test_resnet needs data \(--data\): a data set's name, a folder .* or a CSV file"):
         models.open_model(SMALL)
 
 
