@@ -43,7 +43,8 @@ def open_model(
     """
     timm = name.startswith("timm:")
     if not data and timm:
-        raise ValueError(f"{name} needs data (--data): a data set's name, a folder of images by class, or a CSV file with its target")
+        kinds = "a data set's name, a folder of images by class, or a CSV file with its target"
+        raise ValueError(f"{name} needs data (--data): {kinds}")
     options = {} if size is None else {"size": size}
     dataset = open_dataset(data or get_recipe(name).data, target=target, groups=groups, **options)
     return load(name, weights=weights, **(_timm_options(dataset) if timm else {})), dataset
