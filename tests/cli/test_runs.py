@@ -118,7 +118,7 @@ def test_the_gallery_can_be_asked(tmp_path):
         (["compress", "--model", "mlp_adult", "--method", "low_rank", "--set", "budget=0"], "(0, 1]"),
         (["compress", "--model", "mlp_adult", "--method", "condense", "--set", "layers=blocks.*"], "no layer matches"),
         (["compress", "--model", "mlp_adult", "--method", "condense", "--data", "mnist"], "does not take"),
-        (["compress", "--model", "timm:resnet10t", "--method", "condense"], "needs --data"),
+        (["compress", "--model", "timm:resnet10t", "--method", "condense"], "needs data (--data)"),
         (["audit"], "either --model or --run"),
         (["audit", "--run", "abc"], "unknown run"),
         (["sweep"], "either a GRID file or --gallery"),

@@ -1,0 +1,212 @@
+"""`fixed_fan_in`, the one operation behind condensed layers, registered with torch so that autograd, compile and export know it."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from labkit.kernels import on_cpu, reference
+from labkit.kernels.topology import Topology
+
+Backend = Literal["auto", "reference", "cpu", "triton"]
+BACKENDS = ("auto", "reference", "cpu", "triton")
+NOTHING = (None, None, None)
+
+
+def fixed_fan_in(
+    x: Tensor, weight: Tensor, index: Tensor | Topology, bias: Tensor | None = None, *, backend: Backend = "auto"
+) -> Tensor:
+    """Return ``y[…, n] = bias[n] + sum_k weight[n, k] * x[…, index[n, k]]``.
+
+    Parameters
+    ----------
+    x : Tensor [..., D]
+        float32, float64, bfloat16 or float16, any strides; half precision is summed in float32.
+    weight : Tensor [N, K]
+    index : integer Tensor [N, K], or Topology
+        Input columns; duplicates add up. A tensor is checked at every call, a Topology was checked once.
+    bias : Tensor [N], optional
+    backend : {"auto", "reference", "cpu", "triton"}
+        "reference" is plain torch on any device, "cpu" and "triton" are compiled kernels; "auto" takes those where they can run.
+
+    Returns
+    -------
+    Tensor [..., N]
+        NaN and infinite inputs reach the outputs that are linked to them, as they do through a dense weight without its zeros.
+
+    Raises
+    ------
+    ValueError
+        On shapes that do not fit, a column out of range, or an unknown backend.
+    TypeError
+        On tensors that are no numbers of these kinds, or of different types.
+
+    References
+    ----------
+    Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024: the condensed representation.
+
+    Examples
+    --------
+    >>> x = torch.tensor([[1.0, 2.0, 3.0]])
+    >>> fixed_fan_in(x, torch.tensor([[10.0, 1.0]]), torch.tensor([[0, 2]]))
+    tensor([[13.]])
+    """
+    _check(x, weight, index, bias, backend)
+    columns, tiles, inverse = (index.index, index.tiles, index.inverse) if isinstance(index, Topology) else (index, None, NOTHING)
+    y = torch.ops.labkit.fixed_fan_in(x.reshape(-1, x.shape[-1]), weight, columns, bias, tiles, *inverse, backend)
+    return y.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _check(x: Tensor, weight: Tensor, index: Tensor | Topology, bias: Tensor | None, backend: str) -> None:
+    if backend not in BACKENDS:
+        raise ValueError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
+    shape = list(index.index.shape if isinstance(index, Topology) else index.shape)
+    if weight.ndim != 2 or list(weight.shape) != shape:
+        raise ValueError(f"weight and index must have one shape [outputs, fan_in], got {list(weight.shape)} and {shape}")
+    if x.ndim == 0 or (isinstance(index, Topology) and x.shape[-1] != index.in_features):
+        wanted = index.in_features if isinstance(index, Topology) else "any number of"
+        raise ValueError(f"x must have {wanted} inputs in its last dimension, got shape {list(x.shape)}")
+    if bias is not None and list(bias.shape) != shape[:1]:
+        raise ValueError(f"bias must have shape [{shape[0]}], got {list(bias.shape)}")
+    kinds = {tensor.dtype for tensor in (x, weight, bias) if tensor is not None}
+    if len(kinds) > 1 or not x.dtype.is_floating_point:
+        raise TypeError(f"x, weight and bias must be of one floating type, got {', '.join(sorted(map(str, kinds)))}")
+
+
+@torch.library.custom_op("labkit::fixed_fan_in", mutates_args=())
+def _forward(
+    x: Tensor,
+    weight: Tensor,
+    index: Tensor,
+    bias: Tensor | None,
+    tiles: Tensor | None,
+    pointer: Tensor | None,
+    output: Tensor | None,
+    link: Tensor | None,
+    backend: str,
+) -> Tensor:
+    if tiles is None:
+        made = Topology(index, x.shape[1])
+        index, tiles = made.index, made.tiles
+    chosen = _chosen(x, backend)
+    if chosen == "reference":
+        return reference.forward(x, weight, index.to(torch.int64), bias)
+    if chosen == "triton":
+        return _triton().forward(x, weight, index, bias)
+    wide = torch.promote_types(x.dtype, torch.float32)
+    y = on_cpu.forward(x.to(wide), weight.to(wide), index, tiles, None if bias is None else bias.to(wide))
+    return y.to(x.dtype)
+
+
+@_forward.register_fake
+def _(
+    x: Tensor,
+    weight: Tensor,
+    index: Tensor,
+    bias: Tensor | None,
+    tiles: Tensor | None,
+    pointer: Tensor | None,
+    output: Tensor | None,
+    link: Tensor | None,
+    backend: str,
+) -> Tensor:
+    return x.new_empty(x.shape[0], weight.shape[0])
+
+
+@torch.library.custom_op("labkit::fixed_fan_in_grad_weight", mutates_args=())
+def _grad_weight(x: Tensor, grad: Tensor, index: Tensor, backend: str) -> Tensor:
+    chosen = _chosen(x, backend)
+    if chosen == "reference":
+        return reference.grad_weight(x, grad, index.to(torch.int64)).to(x.dtype)
+    if chosen == "triton":
+        return _triton().grad_weight(x, grad, index)
+    wide = torch.promote_types(x.dtype, torch.float32)
+    narrow = index if index.dtype in (torch.uint16, torch.int32) else index.to(torch.int32)
+    return on_cpu.grad_weight(x.to(wide), grad.to(wide), narrow.contiguous()).to(x.dtype)
+
+
+@_grad_weight.register_fake
+def _(x: Tensor, grad: Tensor, index: Tensor, backend: str) -> Tensor:
+    return x.new_empty(index.shape)
+
+
+@torch.library.custom_op("labkit::fixed_fan_in_grad_input", mutates_args=())
+def _grad_input(
+    grad: Tensor,
+    weight: Tensor,
+    index: Tensor,
+    pointer: Tensor | None,
+    output: Tensor | None,
+    link: Tensor | None,
+    width: int,
+    backend: str,
+) -> Tensor:
+    chosen = _chosen(grad, backend)
+    if chosen == "reference":
+        return reference.grad_input(grad, weight, index.to(torch.int64), width)
+    if pointer is None or output is None or link is None:
+        pointer, output, link = Topology(index, width).inverse
+    if chosen == "triton":
+        ends = torch.cat([pointer[:1, 0], pointer[:, 1]])
+        return _triton().grad_input(grad, weight, (ends, link))
+    wide = torch.promote_types(grad.dtype, torch.float32)
+    return on_cpu.grad_input(grad.to(wide), weight.to(wide), pointer, output, link).to(grad.dtype)
+
+
+@_grad_input.register_fake
+def _(
+    grad: Tensor,
+    weight: Tensor,
+    index: Tensor,
+    pointer: Tensor | None,
+    output: Tensor | None,
+    link: Tensor | None,
+    width: int,
+    backend: str,
+) -> Tensor:
+    return grad.new_empty(grad.shape[0], width)
+
+
+def _keep(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+    x, weight, index, bias, _, *inverse, backend = inputs
+    ctx.save_for_backward(x, weight, index, *inverse)
+    ctx.has_bias, ctx.backend = bias is not None, backend
+
+
+def _backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
+    x, weight, index, *inverse = ctx.saved_tensors
+    need = ctx.needs_input_grad
+    to_x = to_weight = to_bias = None
+    if need[0]:
+        to_x = torch.ops.labkit.fixed_fan_in_grad_input(grad, weight, index, *inverse, x.shape[1], ctx.backend)
+    if need[1]:
+        to_weight = torch.ops.labkit.fixed_fan_in_grad_weight(x, grad, index, ctx.backend)
+    if ctx.has_bias and need[3]:
+        to_bias = grad.sum(0)
+    return to_x, to_weight, None, to_bias, None, None, None, None, None
+
+
+torch.library.register_autograd("labkit::fixed_fan_in", _backward, setup_context=_keep)
+
+
+def _chosen(tensor: Tensor, backend: str) -> str:
+    """The backend that runs: the one asked for if it can, else the fastest that can."""
+    on_processor = tensor.device.type == "cpu"
+    if backend == "cpu" and not on_processor:
+        raise ValueError(f"backend 'cpu' needs tensors on the processor, these are on {tensor.device}; use backend='auto'")
+    if backend == "triton" and not _triton().available(tensor.device):
+        raise ValueError(f"backend 'triton' cannot run on {tensor.device}; use backend='auto'")
+    if backend != "auto":
+        return backend
+    if on_processor:
+        return "cpu"
+    return "triton" if _triton().available(tensor.device) else "reference"
+
+
+def _triton() -> Any:
+    """Triton's kernels, imported when they are first asked for: triton takes a moment, and a processor needs none."""
+    from labkit.kernels import triton_kernels
+
+    return triton_kernels

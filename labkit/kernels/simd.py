@@ -1,0 +1,252 @@
+"""Vector arithmetic and atomics for numba, written in LLVM's own language: one source for AVX2, AVX-512 and Arm, no C++ compiler.
+
+A numba loop over a small local array spills its accumulators to memory. Here the accumulator of `row` is one LLVM vector of V
+lanes, which LLVM keeps in registers (for V = 64: 8 of AVX2's, 4 of AVX-512's, 16 of Neon's), so that a link costs V/width
+multiply-adds and nothing else. The batch runs along the lanes: x is feature-major, and a gathered index reads V neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import llvmlite.ir as ir
+from numba import types
+from numba.extending import intrinsic
+
+I8, I32, I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
+KINDS: dict[str, tuple[Any, int]] = {"float32": (ir.FloatType(), 4), "float64": (ir.DoubleType(), 8)}
+SUMS = 64  # float32 numbers that are being summed at any time
+INDEX: dict[str, tuple[Any, int]] = {"uint16": (ir.IntType(16), 2), "int32": (I32, 4)}
+
+
+def _pointer(builder: Any, address: Any, kind: Any) -> Any:
+    return builder.inttoptr(address, kind.as_pointer())
+
+
+def _splat(builder: Any, scalar: Any, lanes: int) -> Any:
+    kind = ir.VectorType(scalar.type, lanes)
+    start = builder.insert_element(ir.Constant(kind, ir.Undefined), scalar, ir.Constant(I32, 0))
+    return builder.shuffle_vector(start, ir.Constant(kind, ir.Undefined), ir.Constant(ir.VectorType(I32, lanes), [0] * lanes))
+
+
+def _intrinsic(builder: Any, name: str, result: Any, arguments: list[Any]) -> Any:
+    module = builder.module
+    found = module.globals.get(name) or ir.Function(module, ir.FunctionType(result, [a.type for a in arguments]), name)
+    return builder.call(found, arguments)
+
+
+@cache
+def row(lanes: int, scalar: str, index: str) -> Any:
+    """Return ``f(x, w, i, count, y, fresh)``, all addresses int64: y[0:V] (+)= sum_k w[k] * x[i[k], 0:V].
+
+    `fresh` 1 starts from zero, 0 adds to what y holds. A multiply-add takes several cycles but two new ones can start in each, so
+    narrow vectors go through several sums at a time.
+    """
+    kind, size = KINDS[scalar]
+    index_kind, index_size = INDEX[index]
+    vector = ir.VectorType(kind, lanes)
+    sums = max(1, SUMS * 4 // (size * lanes))
+
+    @intrinsic
+    def accumulate(typing: Any, x: Any, w: Any, i: Any, count: Any, y: Any, fresh: Any) -> Any:
+        signature = types.void(types.int64, types.int64, types.int64, types.int64, types.int64, types.int64)
+
+        def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+            x, w, i, count, y, fresh = arguments
+
+            def link(k: Any, total: Any) -> Any:
+                column = b.zext(b.load(_pointer(b, b.add(i, b.mul(k, _whole(index_size))), index_kind)), I64)
+                lane = b.load(_pointer(b, b.add(x, b.mul(column, _whole(size * lanes))), vector))
+                lane.align = size
+                weight = b.load(_pointer(b, b.add(w, b.mul(k, _whole(size))), kind))
+                return _intrinsic(b, f"llvm.fma.v{lanes}f{8 * size}", vector, [_splat(b, weight, lanes), lane, total])
+
+            out = _pointer(b, y, vector)
+            reload, ready = b.append_basic_block("reload"), b.append_basic_block("ready")
+            entry = b.block
+            b.cbranch(b.icmp_signed("!=", fresh, _whole(0)), ready, reload)
+            b.position_at_end(reload)
+            before = b.load(out)
+            before.align = size
+            b.branch(ready)
+            b.position_at_end(ready)
+            start = b.phi(vector)
+            zero = ir.Constant(vector, [0.0] * lanes)
+            start.add_incoming(zero, entry)
+            start.add_incoming(before, reload)
+            k, totals = _whole(0), [start] + [zero] * (sums - 1)
+            if sums > 1:
+                k, totals = _loop(b, count, k, totals, sums, lambda k, t: [link(b.add(k, _whole(s)), t[s]) for s in range(sums)])
+            _, totals = _loop(b, count, k, totals, 1, lambda k, t: [link(k, t[0]), *t[1:]])
+            while len(totals) > 1:
+                totals = [b.fadd(left, right) for left, right in zip(totals[::2], totals[1::2], strict=True)]
+            b.store(totals[0], out).align = size
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return accumulate
+
+
+@cache
+def gather_dot(scalar: str, index: str) -> Any:
+    """Return ``f(x, w, i, count) -> float``, addresses int64: sum_k w[k] * x[i[k]], eight sums at a time."""
+    kind, size = KINDS[scalar]
+    index_kind, index_size = INDEX[index]
+    result, sums = getattr(types, scalar), 8
+
+    @intrinsic
+    def product(typing: Any, x: Any, w: Any, i: Any, count: Any) -> Any:
+        signature = result(types.int64, types.int64, types.int64, types.int64)
+
+        def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+            x, w, i, count = arguments
+
+            def link(k: Any, total: Any) -> Any:
+                column = b.zext(b.load(_pointer(b, b.add(i, b.mul(k, _whole(index_size))), index_kind)), I64)
+                value = b.load(_pointer(b, b.add(x, b.mul(column, _whole(size))), kind))
+                weight = b.load(_pointer(b, b.add(w, b.mul(k, _whole(size))), kind))
+                return _intrinsic(b, f"llvm.fma.f{8 * size}", kind, [weight, value, total])
+
+            totals = [ir.Constant(kind, 0.0)] * sums
+            k, totals = _loop(
+                b, count, _whole(0), totals, sums, lambda k, t: [link(b.add(k, _whole(s)), t[s]) for s in range(sums)]
+            )
+            _, totals = _loop(b, count, k, totals, 1, lambda k, t: [link(k, t[0]), *t[1:]])
+            while len(totals) > 1:
+                totals = [b.fadd(left, right) for left, right in zip(totals[::2], totals[1::2], strict=True)]
+            return totals[0]
+
+        return signature, generate
+
+    return product
+
+
+def _whole(number: int) -> Any:
+    return ir.Constant(I64, number)
+
+
+def _loop(
+    b: Any, count: Any, k: Any, totals: list[Any], step: int, body: Callable[[Any, list[Any]], list[Any]]
+) -> tuple[Any, list[Any]]:
+    """Run `body` for k, k + step, … as long as k + step <= count; return where k and the sums stand after it."""
+    before = b.block
+    head, inside, after = (b.append_basic_block(name) for name in ("head", "inside", "after"))
+    b.branch(head)
+    b.position_at_end(head)
+    at = b.phi(I64)
+    at.add_incoming(k, before)
+    held = []
+    for total in totals:
+        held.append(b.phi(total.type))
+        held[-1].add_incoming(total, before)
+    b.cbranch(b.icmp_signed("<=", b.add(at, _whole(step)), count), inside, after)
+    b.position_at_end(inside)
+    more = body(at, list(held))
+    at.add_incoming(b.add(at, _whole(step)), b.block)
+    for phi, total in zip(held, more, strict=True):
+        phi.add_incoming(total, b.block)
+    b.branch(head)
+    b.position_at_end(after)
+    return at, list(held)
+
+
+@cache
+def dot(lanes: int, scalar: str) -> Any:
+    """Return ``f(x, y) -> float``, addresses int64: the sum of x[0:V] * y[0:V]."""
+    kind, size = KINDS[scalar]
+    vector = ir.VectorType(kind, lanes)
+    result = getattr(types, scalar)
+
+    @intrinsic
+    def product(typing: Any, x: Any, y: Any) -> Any:
+        signature = result(types.int64, types.int64)
+
+        def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+            left, right = (b.load(_pointer(b, address, vector)) for address in arguments)
+            left.align = right.align = size
+            total = b.fmul(left, right)
+            width = lanes
+            while width > 1:  # halves are added, so that log2(V) additions do
+                width //= 2
+                both = [ir.Constant(ir.VectorType(I32, width), list(range(start, start + width))) for start in (0, width)]
+                nothing = ir.Constant(total.type, ir.Undefined)
+                total = b.fadd(*(b.shuffle_vector(total, nothing, half) for half in both))
+            return b.extract_element(total, ir.Constant(I32, 0))
+
+        return signature, generate
+
+    return product
+
+
+@intrinsic
+def atomic_add(typing: Any, address: Any, value: Any) -> Any:
+    """``f(address, value) -> int64``: add, and return what was there."""
+    signature = types.int64(types.int64, types.int64)
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        return b.atomic_rmw("add", _pointer(b, arguments[0], I64), arguments[1], "seq_cst")
+
+    return signature, generate
+
+
+@intrinsic
+def atomic_load(typing: Any, address: Any) -> Any:
+    """``f(address) -> int64``: read what another thread may be writing."""
+    signature = types.int64(types.int64)
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        return b.load_atomic(_pointer(b, arguments[0], I64), "seq_cst", 8)
+
+    return signature, generate
+
+
+@intrinsic
+def atomic_store(typing: Any, address: Any, value: Any) -> Any:
+    """``f(address, value)``: write for other threads to read."""
+    signature = types.void(types.int64, types.int64)
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        b.store_atomic(arguments[1], _pointer(b, arguments[0], I64), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
+def exchange_if(typing: Any, address: Any, expected: Any, value: Any) -> Any:
+    """``f(address, expected, value) -> bool``: write `value` if `expected` is there, and say whether it was."""
+    signature = types.boolean(types.int64, types.int64, types.int64)
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        pointer = _pointer(b, arguments[0], I64)
+        pair = b.cmpxchg(pointer, arguments[1], arguments[2], "seq_cst", "seq_cst")
+        return b.extract_value(pair, 1)
+
+    return signature, generate
+
+
+@intrinsic
+def load(typing: Any, address: Any, like: Any) -> Any:
+    """``f(address, like)``: the number at an address, of the type of `like`."""
+    signature = like(types.int64, like)
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        return b.load(_pointer(b, arguments[0], context.get_value_type(signature.return_type)))
+
+    return signature, generate
+
+
+@intrinsic
+def store(typing: Any, address: Any, value: Any, like: Any) -> Any:
+    """``f(address, value, like)``: put a number at an address, as the type of `like`."""
+    signature = types.void(types.int64, value, like)
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        number = context.cast(b, arguments[1], signature.args[1], signature.args[2])
+        b.store(number, _pointer(b, arguments[0], number.type))
+        return context.get_dummy_value()
+
+    return signature, generate

@@ -1,0 +1,114 @@
+"""`Topology`: which inputs each output has, checked once, with what the kernels need beside it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+WIDE = 65_536  # inputs beyond which an index no longer fits 16 bits
+TILE = 1024  # inputs of a tile: 256 kB of 64 packed float32 examples, which a second cache holds
+
+
+class Topology:
+    """The links of a layer with the same number of inputs for every output.
+
+    Parameters
+    ----------
+    index : integer Tensor [N, K]
+        Input columns; duplicates add up.
+    in_features : int
+
+    Raises
+    ------
+    ValueError
+        When `index` is not a matrix, or a column is out of range: the row and the value are named.
+    TypeError
+        When `index` is no integer tensor.
+
+    Attributes
+    ----------
+    index : Tensor [N, K]
+        uint16 up to 65,536 inputs, int32 beyond, contiguous.
+    tiles : Tensor int64 [N, tiles + 1]
+        Where the links of each output to each tile of the input begin.
+    inverse : tuple of Tensor
+        The same links by input, for the gradient: pointer [D, 2], output [N K], link [N K].
+
+    Examples
+    --------
+    >>> Topology(torch.tensor([[0, 2], [1, 2]]), in_features=3)
+    Topology(in_features=3, out_features=2, fan_in=2)
+    """
+
+    def __init__(self, index: Tensor, in_features: int) -> None:
+        if not isinstance(index, Tensor) or index.dtype.is_floating_point or index.dtype in (torch.bool, torch.complex64):
+            kind = index.dtype if isinstance(index, Tensor) else type(index).__name__
+            raise TypeError(f"index must be a tensor of integers, got {kind}; give the input columns of every output")
+        if index.ndim != 2 or index.shape[1] == 0:
+            raise ValueError(f"index must have shape [outputs, fan_in] with a fan-in of at least 1, got {list(index.shape)}")
+        wide = index.detach().to(torch.int64)
+        bad = (wide < 0) | (wide >= in_features)
+        if bad.any():
+            row, place = (int(i) for i in bad.nonzero()[0])
+            value = int(wide[row, place])
+            raise ValueError(
+                f"index[{row}, {place}] is {value}, but columns run from 0 to {in_features - 1}; give the inputs of row {row} again"
+            )
+        self.in_features = int(in_features)
+        self.index = wide.to(index_dtype(self.in_features)).contiguous()
+        self.tiles = _tiles(wide, self.in_features)
+        self.inverse = _inverse(wide, self.in_features)
+
+    @property
+    def out_features(self) -> int:
+        return self.index.shape[0]
+
+    @property
+    def fan_in(self) -> int:
+        return self.index.shape[1]
+
+    def __repr__(self) -> str:
+        return f"Topology(in_features={self.in_features}, out_features={self.out_features}, fan_in={self.fan_in})"
+
+    def dense(self, weight: Tensor) -> Tensor:
+        """Return the weight [N, D] that has `weight` [N, K] at the links and zeros elsewhere; differentiable."""
+        empty = weight.new_zeros(self.out_features, self.in_features)
+        return empty.scatter_add(1, self.index.to(torch.int64), weight)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and files hold the index alone."""
+        return {"in_features": self.in_features, "index": self.index.to(torch.int32)}  # pickle knows no uint16 tensors
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(state["index"], state["in_features"])  # type: ignore[misc]
+
+
+def index_dtype(width: int) -> torch.dtype:
+    """The narrowest index type for `width` columns: uint16 up to 65,536, int32 beyond."""
+    return torch.uint16 if width <= WIDE else torch.int32
+
+
+def _tiles(index: Tensor, in_features: int) -> Tensor:
+    """int64 [N, tiles + 1]: where the links of each output to each tile of TILE inputs begin, counted over all links.
+
+    One tile when the columns of an output do not ascend.
+    """
+    outputs, fan_in = index.shape
+    starts = torch.arange(outputs, dtype=torch.int64, device=index.device)[:, None] * fan_in
+    count = -(-in_features // TILE) if bool((index[:, 1:] >= index[:, :-1]).all()) else 1
+    edges = torch.arange(count + 1, device=index.device) * TILE
+    inside = torch.searchsorted(index.contiguous(), edges.expand(outputs, -1).contiguous()) if count > 1 else edges * 0 + starts * 0
+    inside[:, -1] = fan_in
+    return (starts + inside).contiguous()
+
+
+def _inverse(index: Tensor, in_features: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The links by input: pointer int64 [D, 2] (begin, end), output uint16 or int32 [N K], link int64 [N K] (= n K + k)."""
+    flat = index.reshape(-1)
+    link = torch.sort(flat, stable=True).indices
+    ends = torch.bincount(flat, minlength=in_features).cumsum(0)
+    pointer = torch.stack([torch.cat([ends.new_zeros(1), ends[:-1]]), ends], dim=1).contiguous()
+    output = torch.div(link, index.shape[1], rounding_mode="floor")
+    return pointer, output.to(index_dtype(index.shape[0])).contiguous(), link
