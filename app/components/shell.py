@@ -68,13 +68,10 @@ def theme() -> str:
     return st.context.theme.type or "light"
 
 
-def figure(chart: go.Figure, reading: str, *, alt: str, key: str | None = None, **options: object) -> object:
+def figure(chart: go.Figure, reading: str, *, alt: str) -> None:
     """Draw `chart` over the full width and, under it, one line that says how to read it."""
-    result = st.plotly_chart(
-        chart, theme=None, width="stretch", key=key, alt=alt, config={"displayModeBar": False, "responsive": True}, **options
-    )
+    st.plotly_chart(chart, theme=None, width="stretch", alt=alt, config={"displayModeBar": False, "responsive": True})
     st.caption(f"How to read this: {reading}")
-    return result
 
 
 @contextmanager

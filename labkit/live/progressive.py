@@ -263,9 +263,9 @@ def _answers(
     if stored is not None:
         yield stored
         return
-    if _cancelled(cancel):
-        return
     with _TURN:
+        if _cancelled(cancel):  # it may have been overtaken while it waited for its turn
+            return
         small = way(place.model, data=place.calibration if way.needs == "calibration" else None, **settings)
         changed = _changed(place.model, small)
     logits: list[np.ndarray] = []
