@@ -9,7 +9,7 @@ OWN = "your own"
 
 def own_model() -> live.Session | None:
     """Draw the form, and return the session of what was opened last."""
-    with st.form("own"):
+    with st.form("own-form"):
         name = st.text_input("network", placeholder="timm:resnet18", help="timm:NAME for any timm model, or a reference model")
         weights = st.text_input("weights", placeholder="checkpoint.safetensors", help="Your file; without it timm's are random")
         data = st.text_input("data", placeholder="pictures/", help="A data set's name, a folder of images by class, or a CSV file")
@@ -17,10 +17,16 @@ def own_model() -> live.Session | None:
         target = left.text_input("target column", help="For a CSV file")
         groups = right.text_input("sensitive columns", help="For a CSV file, separated by commas")
         if st.form_submit_button("Open"):
-            st.session_state["own"] = (name, weights or None, data or None, target or None, tuple(filter(None, groups.split(","))))
-    if "own" not in st.session_state:
+            st.session_state["own-model"] = (
+                name,
+                weights or None,
+                data or None,
+                target or None,
+                tuple(filter(None, groups.split(","))),
+            )
+    if "own-model" not in st.session_state:
         return None
-    return _open(*st.session_state["own"])
+    return _open(*st.session_state["own-model"])
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the network and its data …")

@@ -72,11 +72,6 @@ class Topology:
     def __repr__(self) -> str:
         return f"Topology(in_features={self.in_features}, out_features={self.out_features}, fan_in={self.fan_in})"
 
-    def dense(self, weight: Tensor) -> Tensor:
-        """Return the weight [N, D] that has `weight` [N, K] at the links and zeros elsewhere; differentiable."""
-        empty = weight.new_zeros(self.out_features, self.in_features)
-        return empty.scatter_add(1, self.index.to(torch.int64), weight)
-
     def __getstate__(self) -> dict[str, Any]:
         """Copies and files hold the index alone."""
         return {"in_features": self.in_features, "index": self.index.to(torch.int32)}  # pickle knows no uint16 tensors

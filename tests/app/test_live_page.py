@@ -184,3 +184,17 @@ def test_a_method_from_outside_appears_with_its_slider(tmp_path, desktop):
 def test_sliders_run_over_the_steps_of_the_library(app_url, desktop):
     open_live(desktop, app_url, layers="inner")
     assert int(desktop.locator(".live-slider input").first.get_attribute("max")) == len(steps()) - 1
+
+
+def test_a_network_of_ones_own_is_opened_and_a_wrong_name_is_a_sentence(app_url, desktop):
+    desktop.goto(f"{app_url}/live?model=your+own&layers=all")
+    network, press = desktop.get_by_role("textbox", name="network"), desktop.get_by_test_id("stBaseButton-secondaryFormSubmit")
+    network.fill("timm:no_such_network", timeout=30_000)
+    desktop.get_by_role("textbox", name="data").fill("fashion_mnist")
+    press.click()
+    desktop.get_by_text("unknown timm model").wait_for(timeout=30_000)
+    network.fill("timm:test_resnet")
+    press.click()
+    desktop.locator(".live-figure .main-svg").first.wait_for(timeout=60_000)
+    assert card(desktop, "accuracy").endswith(" %")
+    assert desktop.get_by_test_id("stException").count() == 0
