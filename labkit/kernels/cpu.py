@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
-from numba import njit
+from numba import cfunc, njit, types
 
 from labkit.kernels import simd
-from labkit.kernels.pool import BITS, DONE, GENERATION, JOB, NEXT, SPIN, TASKS, take
+from labkit.kernels.pool import ARGUMENTS, BITS, DONE, GENERATION, JOB, NEXT, SLOTS, SPIN, TASKS, take
 from labkit.kernels.simd import atomic_add, atomic_load, atomic_store, load, store
 
-PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE = 0, 1, 2, 3, 4
+PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, DOUBLE = 0, 1, 2, 3, 4, 8
 ROWS = 64  # outputs of one task; with 64 lanes their scratch fills 16 kB, so that it is written out from the first cache
+SCRATCH = ROWS * 64 * 8  # bytes of it, for float64
 COLUMNS = 256  # inputs that one task packs
 LANES = (8, 16, 32, 64)
 
@@ -91,9 +94,9 @@ def _dot_d(lanes, x, y):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _pack(job, task, size, zero):  # type: ignore[no-untyped-def]
-    """x [B, D] with any strides -> [blocks, D, V], feature-major; the last block is filled up with zeros."""
-    x, out, batch, width, lanes, row_stride, column_stride, chunks = job[1], job[2], job[3], job[4], job[5], job[6], job[7], job[8]
+def _pack(x, out, batch, width, lanes, row_stride, column_stride, task, size, zero):  # type: ignore[no-untyped-def]
+    """COLUMNS of a block: x [B, D] with any strides -> [blocks, D, V], feature-major; the last block is filled up with zeros."""
+    chunks = -(-width // COLUMNS)
     block, chunk = task // chunks, task % chunks
     filled = min(lanes, batch - block * lanes)
     source, target = x + size * block * lanes * row_stride, out + size * block * width * lanes
@@ -115,28 +118,34 @@ def _pack_columns(source, target, start, stop, filled, lanes, row_stride, column
 
 
 @njit(nogil=True, cache=True)
-def _multiply(job, task, size, zero, double):  # type: ignore[no-untyped-def]
-    """One block of the batch times ROWS outputs."""
-    lanes, width, chunks = job[10], job[8], job[13]
+def _multiply(shared, job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
+    """COLUMNS inputs packed by one of the first tasks; one block of the batch times ROWS outputs by one of the others."""
+    width, batch, lanes = job[8], job[9], job[10]
+    if job[16] != 0:
+        packs = -(-batch // lanes) * -(-width // COLUMNS)
+        if task < packs:
+            _pack(job[16], job[1], batch, width, lanes, job[14], job[15], task, size, zero)
+            return
+        while atomic_load(shared + 8 * DONE) < packs:  # no multiplication is done before the last of the packing tasks
+            pass
+        task -= packs
+    chunks = job[13]
     block, chunk = task // chunks, task % chunks
     first, last = chunk * ROWS, min(job[7], (chunk + 1) * ROWS)
-    scratch = np.empty(ROWS * 64, np.float64)
-    _outputs(job, job[1] + size * block * width * lanes, block, first, last, scratch.ctypes.data, size, zero, double)
+    _outputs(job, job[1] + size * block * width * lanes, block, first, last, scratch, size, zero, double)
 
 
 @njit(nogil=True, cache=True)
-def _whole(job, task, size, zero, double):  # type: ignore[no-untyped-def]
+def _whole(job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
     """One block of the batch, packed and multiplied by all outputs while it is in the cache: what many blocks are worked off by."""
     outputs, width, batch, lanes = job[7], job[8], job[9], job[10]
-    scratch = np.empty(ROWS * 64, np.float64)
-    packed = np.empty(width * lanes * size // 8, np.float64)
+    packed = scratch + SCRATCH
     filled = min(lanes, batch - task * lanes)
-    source = job[1] + size * task * lanes * job[14]
+    source = job[16] + size * task * lanes * job[14]
     for start in range(0, width, 16):
-        _pack_columns(source, packed.ctypes.data, start, min(width, start + 16), filled, lanes, job[14], job[15], size, zero)
+        _pack_columns(source, packed, start, min(width, start + 16), filled, lanes, job[14], job[15], size, zero)
     for first in range(0, outputs, ROWS):
-        last = min(outputs, first + ROWS)
-        _outputs(job, packed.ctypes.data, task, first, last, scratch.ctypes.data, size, zero, double)
+        _outputs(job, packed, task, first, min(outputs, first + ROWS), scratch, size, zero, double)
 
 
 @njit(nogil=True, cache=True)
@@ -204,36 +213,35 @@ def _grad_weight(job, task, size, zero, double):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def run(shared, generation):  # type: ignore[no-untyped-def]
     """Work off tasks of the job that lies in the shared memory until none is left."""
-    job = np.empty(20, np.int64)
+    job = np.empty(ARGUMENTS, np.int64)
+    scratch = 0
     task = take(shared, generation)
     while task >= 0:
-        for i in range(20):
-            job[i] = load(shared + 8 * (JOB + i), np.int64(0))
-        code = job[0]
-        kind, double = code & 7, code >= 8
-        if double:
-            if kind == PACK:
-                _pack(job, task, 8, np.float64(0))
-            elif kind == MULTIPLY:
-                _multiply(job, task, 8, np.float64(0), True)
-            elif kind == SMALL:
-                _small(job, task, 8, np.float64(0), True)
-            elif kind == WHOLE:
-                _whole(job, task, 8, np.float64(0), True)
-            else:
-                _grad_weight(job, task, 8, np.float64(0), True)
-        elif kind == PACK:
-            _pack(job, task, 4, np.float32(0))
-        elif kind == MULTIPLY:
-            _multiply(job, task, 4, np.float32(0), False)
-        elif kind == SMALL:
-            _small(job, task, 4, np.float32(0), False)
-        elif kind == WHOLE:
-            _whole(job, task, 4, np.float32(0), False)
+        if scratch == 0:  # whoever has a task has a place in the working memory of the job
+            for i in range(ARGUMENTS):
+                job[i] = load(shared + 8 * (JOB + i), np.int64(0))
+            scratch = job[17] + job[18] * atomic_add(shared + 8 * SLOTS, 1)
+        if job[0] >= DOUBLE:
+            _task(shared, job, task, scratch, 8, np.float64(0), True)
         else:
-            _grad_weight(job, task, 4, np.float32(0), False)
+            _task(shared, job, task, scratch, 4, np.float32(0), False)
         atomic_add(shared + 8 * DONE, 1)
         task = take(shared, generation)
+
+
+@njit(nogil=True, cache=True)
+def _task(shared, job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
+    kind = job[0] % DOUBLE
+    if kind == MULTIPLY:
+        _multiply(shared, job, task, scratch, size, zero, double)
+    elif kind == WHOLE:
+        _whole(job, task, scratch, size, zero, double)
+    elif kind == SMALL:
+        _small(job, task, size, zero, double)
+    elif kind == PACK:
+        _pack(job[1], job[2], job[3], job[4], job[5], job[6], job[7], task, size, zero)
+    else:
+        _grad_weight(job, task, size, zero, double)
 
 
 @njit(nogil=True, cache=True)
@@ -252,13 +260,31 @@ def follow(shared, generation):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def submit(shared, tasks):  # type: ignore[no-untyped-def]
-    """The caller: publish a job, take part, and wait for tasks that others have begun."""
+def publish(shared, tasks):  # type: ignore[no-untyped-def]
+    """Make a job known whose arguments lie in the shared memory; return its number."""
     generation = atomic_load(shared + 8 * GENERATION) + 1
     atomic_store(shared + 8 * DONE, 0)
+    atomic_store(shared + 8 * SLOTS, 0)
     atomic_store(shared + 8 * TASKS, tasks)
     atomic_store(shared + 8 * NEXT, generation << BITS)
     atomic_store(shared + 8 * GENERATION, generation)
-    run(shared, generation)
+    return generation
+
+
+@njit(nogil=True, cache=True)
+def submit(shared, tasks):  # type: ignore[no-untyped-def]
+    """The caller: publish a job, take part, and wait for tasks that others have begun."""
+    run(shared, publish(shared, tasks))
     while atomic_load(shared + 8 * DONE) < tasks:
         pass
+
+
+@cache
+def member() -> int:
+    """Address of a C function (shared): take part in the newest job."""
+
+    @cfunc(types.void(types.int64), nopython=True, nogil=True, cache=True)
+    def take_part(shared):  # type: ignore[no-untyped-def]
+        run(shared, atomic_load(shared + 8 * GENERATION))
+
+    return take_part.address

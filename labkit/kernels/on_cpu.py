@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from labkit.kernels import cpu
+from labkit.kernels import cpu, openmp
+from labkit.kernels.openmp import Team
 from labkit.kernels.pool import Pool, pool_of
 
 FEW = 3  # examples up to which gathering from x itself beats packing it
-_own = threading.local()
 
 
 def forward(x: Tensor, weight: Tensor, index: Tensor, tiles: Tensor, bias: Tensor | None) -> Tensor:
@@ -34,25 +36,22 @@ def forward(x: Tensor, weight: Tensor, index: Tensor, tiles: Tensor, bias: Tenso
         few = (x.data_ptr(), weight.data_ptr(), index.data_ptr(), bias_at, y.data_ptr())
         _job(cpu.SMALL, x, (*few, outputs, fan_in, batch, wide, width), chunks)
         return y
-    lanes = next((v for v in cpu.LANES if v >= batch), cpu.LANES[-1])
-    blocks = -(-batch // lanes)
-    if blocks < 2 * torch.get_num_threads():
-        _multiply(pack(x), weight, index, tiles, bias_at, y)
-        return y
-    addresses = (x.data_ptr(), weight.data_ptr(), index.data_ptr(), tiles.data_ptr(), bias_at, y.data_ptr())
-    shape = (outputs, width, batch, lanes, tiles.shape[1] - 1, wide, chunks, *x.stride())
-    _job(cpu.WHOLE, y, (*addresses, *shape), blocks)
+    _product(x, None, weight, index, tiles, bias_at, y)
     return y
 
 
 def pack(x: Tensor) -> Tensor:
     """[B, D] -> [blocks, D, V]: the batch along the lanes, the last block filled up with zeros."""
     batch, width = x.shape
-    lanes = next((v for v in cpu.LANES if v >= batch), cpu.LANES[-1])
-    blocks, chunks = -(-batch // lanes), -(-width // cpu.COLUMNS)
-    out = x.new_empty(blocks, width, lanes)
-    _job(cpu.PACK, x, (x.data_ptr(), out.data_ptr(), batch, width, lanes, *x.stride(), chunks), blocks * chunks)
+    lanes = lanes_of(batch)
+    out = x.new_empty(-(-batch // lanes), width, lanes)
+    _job(cpu.PACK, x, (x.data_ptr(), out.data_ptr(), batch, width, lanes, *x.stride()), len(out) * -(-width // cpu.COLUMNS))
     return out
+
+
+def lanes_of(batch: int) -> int:
+    """Examples of a block."""
+    return next((lanes for lanes in cpu.LANES if lanes >= batch), cpu.LANES[-1])
 
 
 def grad_weight(x: Tensor, grad: Tensor, index: Tensor) -> Tensor:
@@ -73,29 +72,74 @@ def grad_input(grad: Tensor, weight: Tensor, pointer: Tensor, output: Tensor, li
     out = grad.new_zeros(grad.shape[0], pointer.shape[0])
     if grad.numel() == 0 or out.numel() == 0:
         return out
-    _multiply(pack(grad), weight.reshape(-1)[link], output, pointer, 0, out)
+    _product(grad, None, weight.reshape(-1)[link], output, pointer, 0, out)
     return out
 
 
-def _multiply(packed: Tensor, weight: Tensor, index: Tensor, pointer: Tensor, bias: int, y: Tensor) -> None:
-    blocks, width, lanes = packed.shape
+def _product(x: Tensor, packed: Tensor | None, weight: Tensor, index: Tensor, pointer: Tensor, bias: int, y: Tensor) -> None:
+    """y [B, N] = the links times x [B, D], or times what `pack` made of it."""
     batch, outputs = y.shape
-    chunks, wide = -(-outputs // cpu.ROWS), int(index.dtype == torch.int32)
-    addresses = (packed.data_ptr(), weight.data_ptr(), index.data_ptr(), pointer.data_ptr(), bias, y.data_ptr())
-    shape = (outputs, width, batch, lanes, pointer.shape[1] - 1, wide, chunks)
-    _job(cpu.MULTIPLY, y, (*addresses, *shape), blocks * chunks)
+    width, lanes = x.shape[1], lanes_of(batch)
+    blocks, chunks = -(-batch // lanes), -(-outputs // cpu.ROWS)
+    whole = packed is None and blocks >= 4 * torch.get_num_threads()
+    tasks = blocks if whole else blocks * chunks
+    if packed is None and not whole:
+        tasks += blocks * -(-width // cpu.COLUMNS)
+        packed, source = x.new_empty(blocks * width * lanes), x.data_ptr()
+    else:
+        source = x.data_ptr() if packed is None else 0
+    addresses = (weight.data_ptr(), index.data_ptr(), pointer.data_ptr(), bias, y.data_ptr())
+    shape = (outputs, width, batch, lanes, pointer.shape[1] - 1, int(index.dtype == torch.int32), chunks)
+    space = cpu.SCRATCH + whole * width * lanes * x.element_size()
+    arguments = (0 if packed is None else packed.data_ptr(), *addresses, *shape, *x.stride(), source)
+    _job(cpu.WHOLE if whole else cpu.MULTIPLY, y, arguments, tasks, space)
 
 
-def _job(kind: int, like: Tensor, arguments: tuple[int, ...], tasks: int) -> None:
-    """Run a job on torch's number of threads; when another Python thread has the pool, on this thread alone."""
-    code = kind + (8 if like.dtype == torch.float64 else 0)
-    pool = pool_of(cpu.follow, cpu.submit, torch.get_num_threads())
-    if pool.busy.acquire(blocking=False):
+def _job(kind: int, like: Tensor, arguments: tuple[int, ...], tasks: int, space: int = 0) -> None:
+    """Run a job on torch's number of threads, each with `space` bytes of working memory; alone when another Python thread has them."""
+    threads = torch.get_num_threads()
+    code = kind + (cpu.DOUBLE if like.dtype == torch.float64 else 0)
+    if space:
+        arguments = (*arguments, _mine.room(space * threads), space)
+    if min(threads, tasks) > 1 and _busy.acquire(blocking=False):
         try:
-            pool.call((code, *arguments), tasks)
+            if openmp.usable():
+                _mine.team.call((code, *arguments), tasks, threads)
+            else:
+                pool_of(cpu.follow, cpu.submit, threads).call((code, *arguments), tasks)
         finally:
-            pool.busy.release()
-        return
-    if not hasattr(_own, "pool"):
-        _own.pool = Pool(cpu.follow, cpu.submit, 1)
-    _own.pool.call((code, *arguments), tasks)
+            _busy.release()
+    else:
+        _mine.alone.call((code, *arguments), tasks)
+
+
+class _Mine(threading.local):
+    """What each Python thread has of its own."""
+
+    def __init__(self) -> None:
+        self.alone = Pool(cpu.follow, cpu.submit, 1)
+        self.memory = torch.empty(0, dtype=torch.uint8)
+
+    @cached_property
+    def team(self) -> Team:
+        return Team(cpu.publish, cpu.member())
+
+    def room(self, size: int) -> int:
+        """Address of so many bytes, kept from call to call: fresh memory costs more than the work that is done in it."""
+        if self.memory.numel() < size:
+            self.memory = torch.empty(size, dtype=torch.uint8)
+        return self.memory.data_ptr()
+
+
+_mine = _Mine()
+_busy = threading.Lock()
+
+
+def _in_child() -> None:
+    """Another thread may have held the lock when the process was forked."""
+    global _busy
+    _busy = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -18,7 +18,7 @@ from numba import njit
 from labkit.kernels.simd import atomic_load, exchange_if
 
 # places in the shared memory, each on a cache line of its own (8 numbers)
-GENERATION, NEXT, DONE, TASKS, JOB = 0, 8, 16, 24, 32
+GENERATION, NEXT, DONE, TASKS, SLOTS, JOB = 0, 8, 16, 24, 32, 40
 ARGUMENTS = 24
 SPIN = 50_000  # looks before a worker sleeps, some tens of microseconds
 BITS = 24  # NEXT holds the generation above and the next task below, so that a late worker takes no task of another job
@@ -62,13 +62,12 @@ class Pool:
         self.memory = np.zeros(JOB + ARGUMENTS, np.int64)
         self.shared = int(self.memory.ctypes.data)
         self.follow, self.submit, self.threads = follow, submit, threads
-        self.busy = threading.Lock()
         self._awake = [threading.Event() for _ in range(threads - 1)]
         for awake in self._awake:
             threading.Thread(target=self._work, args=(awake,), daemon=True, name="labkit-kernel").start()
 
     def call(self, arguments: tuple[int, ...], tasks: int) -> None:
-        """Run one job and return when all its tasks are done. The caller holds `busy`."""
+        """Run one job and return when all its tasks are done. One job at a time."""
         self.memory[JOB : JOB + len(arguments)] = arguments
         if tasks > 1:
             for awake in self._awake:

