@@ -57,8 +57,8 @@ def fixed_fan_in(
     """
     _check(x, weight, index, bias, backend)
     if isinstance(index, Topology) and backend in ("auto", "cpu") and _plain_call(x, weight, bias):
-        y = on_cpu.forward(x.reshape(-1, x.shape[-1]), weight, index.index, index.tiles, bias)
-        return y.reshape(*x.shape[:-1], weight.shape[0])
+        y = on_cpu.forward(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), weight, index.index, index.tiles, bias)
+        return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
     columns, tiles, inverse = (index.index, index.tiles, index.inverse) if isinstance(index, Topology) else (index, None, NOTHING)
     y = torch.ops.labkit.fixed_fan_in(x.reshape(-1, x.shape[-1]), weight, columns, bias, tiles, *inverse, backend)
     return y.reshape(*x.shape[:-1], weight.shape[0])
@@ -71,7 +71,7 @@ def _plain_call(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:
     tensors = (x, weight) if bias is None else (x, weight, bias)
     return (
         x.dtype in (torch.float32, torch.float64)
-        and all(type(tensor) in PLAIN and tensor.device.type == "cpu" for tensor in tensors)
+        and all(type(tensor) in PLAIN and tensor.is_cpu for tensor in tensors)
         and not (torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors))
         and not torch.compiler.is_compiling()
         and not is_in_torch_dispatch_mode()

@@ -11,6 +11,7 @@ import ctypes
 import os
 from functools import cache
 from pathlib import Path
+from struct import pack_into
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ class Team:
 
     def call(self, arguments: tuple[int, ...], tasks: int, threads: int) -> None:
         """Run one job on so many threads and return when all its tasks are done."""
-        self.memory[JOB : JOB + len(arguments)] = arguments
+        pack_into(f"{len(arguments)}q", self.memory, 8 * JOB, *arguments)
         self.publish(self.shared, tasks)
         _entry()(self.member, self.shared, min(threads, tasks), 0)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
+from struct import pack_into
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ class Pool:
 
     def call(self, arguments: tuple[int, ...], tasks: int) -> None:
         """Run one job and return when all its tasks are done. One job at a time."""
-        self.memory[JOB : JOB + len(arguments)] = arguments
+        pack_into(f"{len(arguments)}q", self.memory, 8 * JOB, *arguments)
         if tasks > 1:
             for awake in self._awake:
                 if not awake.is_set():
