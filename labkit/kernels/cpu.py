@@ -8,6 +8,7 @@ import numpy as np
 from numba import cfunc, njit, types
 
 from labkit.kernels import simd
+from labkit.kernels.compiled import CACHE
 from labkit.kernels.pool import ARGUMENTS, BITS, DONE, GENERATION, JOB, NEXT, SLOTS, SPIN, TASKS, take
 from labkit.kernels.simd import atomic_add, atomic_load, atomic_store, load, store
 
@@ -27,7 +28,7 @@ dot_8_f, dot_16_f, dot_32_f, dot_64_f = (simd.dot(v, "float32") for v in LANES)
 dot_8_d, dot_16_d, dot_32_d, dot_64_d = (simd.dot(v, "float64") for v in LANES)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=CACHE, inline="always")
 def _row_f(lanes, wide, x, w, i, count, y, fresh):  # type: ignore[no-untyped-def]
     """`simd.row` for float32; the branch costs less than one link."""
     if wide:
@@ -49,7 +50,7 @@ def _row_f(lanes, wide, x, w, i, count, y, fresh):  # type: ignore[no-untyped-de
         row_8_fu(x, w, i, count, y, fresh)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=CACHE, inline="always")
 def _row_d(lanes, wide, x, w, i, count, y, fresh):  # type: ignore[no-untyped-def]
     """`simd.row` for float64."""
     if wide:
@@ -71,7 +72,7 @@ def _row_d(lanes, wide, x, w, i, count, y, fresh):  # type: ignore[no-untyped-de
         row_8_du(x, w, i, count, y, fresh)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=CACHE, inline="always")
 def _dot_f(lanes, x, y):  # type: ignore[no-untyped-def]
     if lanes == 64:
         return dot_64_f(x, y)
@@ -82,7 +83,7 @@ def _dot_f(lanes, x, y):  # type: ignore[no-untyped-def]
     return dot_8_f(x, y)
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=CACHE, inline="always")
 def _dot_d(lanes, x, y):  # type: ignore[no-untyped-def]
     if lanes == 64:
         return dot_64_d(x, y)
@@ -93,7 +94,7 @@ def _dot_d(lanes, x, y):  # type: ignore[no-untyped-def]
     return dot_8_d(x, y)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _pack(x, out, batch, width, lanes, row_stride, column_stride, task, size, zero):  # type: ignore[no-untyped-def]
     """COLUMNS of a block: x [B, D] with any strides -> [blocks, D, V], feature-major; the last block is filled up with zeros."""
     chunks = -(-width // COLUMNS)
@@ -105,7 +106,7 @@ def _pack(x, out, batch, width, lanes, row_stride, column_stride, task, size, ze
         _pack_columns(source, target, start, stop, filled, lanes, row_stride, column_stride, size, zero)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _pack_columns(source, target, start, stop, filled, lanes, row_stride, column_stride, size, zero):  # type: ignore[no-untyped-def]
     """At most sixteen columns of a block: a cache line of every row."""
     for lane in range(filled):
@@ -117,7 +118,7 @@ def _pack_columns(source, target, start, stop, filled, lanes, row_stride, column
             store(target + size * (column * lanes + lane), zero, zero)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _multiply(shared, job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
     """COLUMNS inputs packed by one of the first tasks; one block of the batch times ROWS outputs by one of the others."""
     width, batch, lanes = job[8], job[9], job[10]
@@ -135,7 +136,7 @@ def _multiply(shared, job, task, scratch, size, zero, double):  # type: ignore[n
     _outputs(job, job[1] + size * block * width * lanes, block, first, last, scratch, size, zero, double)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _whole(job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
     """One block of the batch, packed and multiplied by all outputs while it is in the cache: what many blocks are worked off by."""
     outputs, width, batch, lanes = job[7], job[8], job[9], job[10]
@@ -148,7 +149,7 @@ def _whole(job, task, scratch, size, zero, double):  # type: ignore[no-untyped-d
         _outputs(job, packed, task, first, min(outputs, first + ROWS), scratch, size, zero, double)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _outputs(job, source, block, first, last, scratch, size, zero, double):  # type: ignore[no-untyped-def]
     """Outputs first … last of a packed block, tile by tile of the input, then bias, and out in ordinary layout."""
     w, index, pointer, bias, y = job[2], job[3], job[4], job[5], job[6]
@@ -174,7 +175,7 @@ def _outputs(job, source, block, first, last, scratch, size, zero, double):  # t
             store(target + size * n, value, zero)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
     """Few examples: every output gathers its inputs from x itself."""
     x, w, index, bias, y, outputs, fan_in, batch, wide = job[1], job[2], job[3], job[4], job[5], job[6], job[7], job[8], job[9]
@@ -192,7 +193,7 @@ def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
             store(y + size * (b * outputs + n), total, zero)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _grad_weight(job, task, size, zero, double):  # type: ignore[no-untyped-def]
     """dW[n, k] = sum over blocks of the inner products of the gradient's row n with the input's row index[n, k]."""
     x, grad, index, out = job[1], job[2], job[3], job[4]
@@ -210,7 +211,7 @@ def _grad_weight(job, task, size, zero, double):  # type: ignore[no-untyped-def]
                 store(place, value if block == 0 else load(place, zero) + value, zero)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def run(shared, generation):  # type: ignore[no-untyped-def]
     """Work off tasks of the job that lies in the shared memory until none is left."""
     job = np.empty(ARGUMENTS, np.int64)
@@ -229,7 +230,7 @@ def run(shared, generation):  # type: ignore[no-untyped-def]
         task = take(shared, generation)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def _task(shared, job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
     kind = job[0] % DOUBLE
     if kind == MULTIPLY:
@@ -244,7 +245,7 @@ def _task(shared, job, task, scratch, size, zero, double):  # type: ignore[no-un
         _grad_weight(job, task, size, zero, double)
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def follow(shared, generation):  # type: ignore[no-untyped-def]
     """A worker: take part in every new job, until none has come for a while; return the number of the last one."""
     looks = 0
@@ -259,7 +260,7 @@ def follow(shared, generation):  # type: ignore[no-untyped-def]
     return generation
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def publish(shared, tasks):  # type: ignore[no-untyped-def]
     """Make a job known whose arguments lie in the shared memory; return its number."""
     generation = atomic_load(shared + 8 * GENERATION) + 1
@@ -271,7 +272,7 @@ def publish(shared, tasks):  # type: ignore[no-untyped-def]
     return generation
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def submit(shared, tasks):  # type: ignore[no-untyped-def]
     """The caller: publish a job, take part, and wait for tasks that others have begun."""
     run(shared, publish(shared, tasks))
@@ -283,7 +284,7 @@ def submit(shared, tasks):  # type: ignore[no-untyped-def]
 def member() -> int:
     """Address of a C function (shared): take part in the newest job."""
 
-    @cfunc(types.void(types.int64), nopython=True, nogil=True, cache=True)
+    @cfunc(types.void(types.int64), nopython=True, nogil=True, cache=CACHE)
     def take_part(shared):  # type: ignore[no-untyped-def]
         run(shared, atomic_load(shared + 8 * GENERATION))
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from labkit.kernels import cpu, openmp
+from labkit.kernels.compiled import announced
 from labkit.kernels.openmp import Team
 from labkit.kernels.pool import Pool, pool_of
 
+KEPT = 16 * 2**20  # bytes of working memory that a thread keeps
 FEW = 3  # examples up to which gathering from x itself beats packing it
 
 
@@ -96,42 +97,56 @@ def _product(x: Tensor, packed: Tensor | None, weight: Tensor, index: Tensor, po
 
 
 def _job(kind: int, like: Tensor, arguments: tuple[int, ...], tasks: int, space: int = 0) -> None:
-    """Run a job on torch's number of threads, each with `space` bytes of working memory; alone when another Python thread has them."""
+    """Run a job on torch's number of threads, each with `space` bytes to work in; alone when another Python thread has them."""
     threads = torch.get_num_threads()
     code = kind + (cpu.DOUBLE if like.dtype == torch.float64 else 0)
+    mine = _mine()
     if space:
-        arguments = (*arguments, _mine.room(space * threads), space)
+        room = mine.room(space * threads)
+        arguments = (*arguments, room.data_ptr(), space)
     if min(threads, tasks) > 1 and _busy.acquire(blocking=False):
         try:
             if openmp.usable():
-                _mine.team.call((code, *arguments), tasks, threads)
+                mine.team.call((code, *arguments), tasks, threads)
             else:
                 pool_of(cpu.follow, cpu.submit, threads).call((code, *arguments), tasks)
         finally:
             _busy.release()
     else:
-        _mine.alone.call((code, *arguments), tasks)
+        mine.alone.call((code, *arguments), tasks)
 
 
-class _Mine(threading.local):
+class _Mine:
     """What each Python thread has of its own."""
 
     def __init__(self) -> None:
+        with announced():  # the first one compiles
+            self.team = Team(cpu.publish, cpu.member())
+            cpu.submit(self.team.shared, 0)
         self.alone = Pool(cpu.follow, cpu.submit, 1)
         self.memory = torch.empty(0, dtype=torch.uint8)
 
-    @cached_property
-    def team(self) -> Team:
-        return Team(cpu.publish, cpu.member())
+    def room(self, size: int) -> Tensor:
+        """So many bytes or more, kept from call to call: fresh memory costs more than the work that is done in it."""
+        if self.memory.numel() >= size:
+            return self.memory
+        fresh = torch.empty(size, dtype=torch.uint8)
+        if size <= KEPT:
+            self.memory = fresh
+        return fresh
 
-    def room(self, size: int) -> int:
-        """Address of so many bytes, kept from call to call: fresh memory costs more than the work that is done in it."""
-        if self.memory.numel() < size:
-            self.memory = torch.empty(size, dtype=torch.uint8)
-        return self.memory.data_ptr()
+
+_local = threading.local()
 
 
-_mine = _Mine()
+def _mine() -> _Mine:
+    try:
+        return _local.mine
+    except AttributeError:
+        _local.mine = _Mine()
+        return _local.mine
+
+
 _busy = threading.Lock()
 
 

@@ -1,8 +1,8 @@
 """Torch's own OpenMP threads for our kernels.
 
-After an operation of torch its OpenMP threads keep their cores busy for a while, looking for the next operation. Threads of ours would
-wait for those cores; a kernel that hands its tasks to the same threads finds them awake. Where torch's OpenMP runtime has no
-``GOMP_parallel``, and in a forked child, in which it would wait for ever for threads that are gone, a `Pool` of our own does the work.
+After an operation of torch its OpenMP threads keep their cores busy for a while, looking for the next operation. Threads of ours
+would wait for those cores; a kernel that hands its tasks to the same threads finds them awake. Where torch's OpenMP runtime has no
+``GOMP_parallel``, and in a forked child, where it would wait for ever for threads that are gone, a `Pool` of our own does the work.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Team:
 
     def call(self, arguments: tuple[int, ...], tasks: int, threads: int) -> None:
         """Run one job on so many threads and return when all its tasks are done."""
-        pack_into(f"{len(arguments)}q", self.memory, 8 * JOB, *arguments)
+        pack_into(f"{len(arguments)}q", self.memory.data, 8 * JOB, *arguments)
         self.publish(self.shared, tasks)
         _entry()(self.member, self.shared, min(threads, tasks), 0)
 

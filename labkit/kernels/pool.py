@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
+from labkit.kernels.compiled import CACHE
 from labkit.kernels.simd import atomic_load, exchange_if
 
 # places in the shared memory, each on a cache line of its own (8 numbers)
@@ -25,7 +26,7 @@ SPIN = 50_000  # looks before a worker sleeps, some tens of microseconds
 BITS = 24  # NEXT holds the generation above and the next task below, so that a late worker takes no task of another job
 
 
-@njit(nogil=True, cache=True, inline="always")
+@njit(nogil=True, cache=CACHE, inline="always")
 def take(shared, generation):  # type: ignore[no-untyped-def]
     """The next task of this generation's job, or -1."""
     address = shared + 8 * NEXT
@@ -40,7 +41,7 @@ def take(shared, generation):  # type: ignore[no-untyped-def]
             return task
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=CACHE)
 def newest_job(shared):  # type: ignore[no-untyped-def]
     """The number of the newest job."""
     return atomic_load(shared + 8 * GENERATION)
@@ -69,7 +70,7 @@ class Pool:
 
     def call(self, arguments: tuple[int, ...], tasks: int) -> None:
         """Run one job and return when all its tasks are done. One job at a time."""
-        pack_into(f"{len(arguments)}q", self.memory, 8 * JOB, *arguments)
+        pack_into(f"{len(arguments)}q", self.memory.data, 8 * JOB, *arguments)
         if tasks > 1:
             for awake in self._awake:
                 if not awake.is_set():
