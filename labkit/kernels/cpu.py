@@ -160,6 +160,11 @@ def _outputs(job, source, block, first, last, scratch, size, zero, double):  # t
             place = pointer + 8 * (n * (tiles + 1) + tile)
             begin = load(place, np.int64(0))
             count = load(place + 8, np.int64(0)) - begin
+            if count > 0 and load(w + size * begin, zero) == zero:  # an ablated neuron has no work
+                place = pointer + 8 * n * (tiles + 1)
+                whole = load(place, np.int64(0))
+                if _all_zero(w + size * whole, load(place + 8 * tiles, np.int64(0)) - whole, size, zero):
+                    count = 0
             into = scratch + size * (n - first) * lanes
             if double:
                 _row_d(lanes, wide, source, w + 8 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
@@ -176,18 +181,29 @@ def _outputs(job, source, block, first, last, scratch, size, zero, double):  # t
 
 
 @njit(nogil=True, cache=CACHE)
+def _all_zero(weights, count, size, zero):  # type: ignore[no-untyped-def]
+    """Whether so many weights are zero. Asked only where the first is: most outputs answer by it."""
+    for link in range(count):
+        if load(weights + size * link, zero) != zero:
+            return False
+    return True
+
+
+@njit(nogil=True, cache=CACHE)
 def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
     """Few examples: every output gathers its inputs from x itself."""
     x, w, index, bias, y, outputs, fan_in, batch, wide = job[1], job[2], job[3], job[4], job[5], job[6], job[7], job[8], job[9]
     width = job[10]
     for n in range(task * ROWS, min(outputs, (task + 1) * ROWS)):
-        weights, links = w + size * n * fan_in, index + (4 if wide else 2) * n * fan_in
+        weights, links, count = w + size * n * fan_in, index + (4 if wide else 2) * n * fan_in, fan_in
+        if count > 0 and load(weights, zero) == zero and _all_zero(weights, fan_in, size, zero):  # an ablated neuron has no work
+            count = 0
         for b in range(batch):
             source = x + size * b * width
             if double:
-                total = gather_di(source, weights, links, fan_in) if wide else gather_du(source, weights, links, fan_in)
+                total = gather_di(source, weights, links, count) if wide else gather_du(source, weights, links, count)
             else:
-                total = gather_fi(source, weights, links, fan_in) if wide else gather_fu(source, weights, links, fan_in)
+                total = gather_fi(source, weights, links, count) if wide else gather_fu(source, weights, links, count)
             if bias != 0:
                 total += load(bias + size * n, zero)
             store(y + size * (b * outputs + n), total, zero)

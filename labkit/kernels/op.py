@@ -59,9 +59,18 @@ def fixed_fan_in(
     if isinstance(index, Topology) and backend in ("auto", "cpu") and _plain_call(x, weight, bias):
         y = on_cpu.forward(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), weight, index.index, index.tiles, bias)
         return y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
-    columns, tiles, inverse = (index.index, index.tiles, index.inverse) if isinstance(index, Topology) else (index, None, NOTHING)
+    columns, tiles, inverse = _links(index, learns=torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad))
     y = torch.ops.labkit.fixed_fan_in(x.reshape(-1, x.shape[-1]), weight, columns, bias, tiles, *inverse, backend)
     return y.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def _links(index: Tensor | Topology, *, learns: bool) -> tuple[Tensor, Tensor | None, tuple]:
+    """Index, tiles and, where a gradient may be asked for, the inverse index of a Topology; of a tensor the index alone."""
+    if not isinstance(index, Topology):
+        return index, None, NOTHING
+    # not made while a graph is traced, which would make it anew at every call of the graph
+    made = index.inverse if learns and not torch.compiler.is_compiling() else index._inverse
+    return index.index, index.tiles, made or NOTHING
 
 
 def _plain_call(x: Tensor, weight: Tensor, bias: Tensor | None) -> bool:

@@ -34,7 +34,8 @@ class Topology:
     tiles : Tensor int64 [N, tiles + 1]
         Where the links of each output to each tile of the input begin.
     inverse : tuple of Tensor
-        The same links by input, for the gradient: pointer [D, 2], output [N K], link [N K].
+        The same links by input, for the gradient: pointer [D, 2], output [N K], link [N K]. Made when it is first asked for: a
+        network that only predicts needs none, and it is larger than the index.
 
     Examples
     --------
@@ -46,8 +47,8 @@ class Topology:
         if not isinstance(index, Tensor) or index.dtype.is_floating_point or index.dtype in (torch.bool, torch.complex64):
             kind = index.dtype if isinstance(index, Tensor) else type(index).__name__
             raise TypeError(f"index must be a tensor of integers, got {kind}; give the input columns of every output")
-        if index.ndim != 2 or index.shape[1] == 0:
-            raise ValueError(f"index must have shape [outputs, fan_in] with a fan-in of at least 1, got {list(index.shape)}")
+        if index.ndim != 2:
+            raise ValueError(f"index must have shape [outputs, fan_in], got {list(index.shape)}")
         wide = index.detach().to(torch.int64)
         bad = (wide < 0) | (wide >= in_features)
         if bad.any():
@@ -57,9 +58,15 @@ class Topology:
                 f"index[{row}, {place}] is {value}, but columns run from 0 to {in_features - 1}; give the inputs of row {row} again"
             )
         self.in_features = int(in_features)
-        self.index = wide.to(index_dtype(self.in_features)).contiguous()
+        self.index = index.detach().to(index_dtype(self.in_features)).contiguous()  # the same tensor where it is so already
         self.tiles = _tiles(wide, self.in_features)
-        self.inverse = _inverse(wide, self.in_features)
+        self._inverse: tuple[Tensor, Tensor, Tensor] | None = None
+
+    @property
+    def inverse(self) -> tuple[Tensor, Tensor, Tensor]:
+        if self._inverse is None:
+            self._inverse = _inverse(self.index.to(torch.int64), self.in_features)
+        return self._inverse
 
     @property
     def out_features(self) -> int:
@@ -105,5 +112,5 @@ def _inverse(index: Tensor, in_features: int) -> tuple[Tensor, Tensor, Tensor]:
     link = torch.sort(flat, stable=True).indices
     ends = torch.bincount(flat, minlength=in_features).cumsum(0)
     pointer = torch.stack([torch.cat([ends.new_zeros(1), ends[:-1]]), ends], dim=1).contiguous()
-    output = torch.div(link, index.shape[1], rounding_mode="floor")
+    output = torch.div(link, max(1, index.shape[1]), rounding_mode="floor")
     return pointer, output.to(index_dtype(index.shape[0])).contiguous(), link

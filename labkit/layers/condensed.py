@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-
-def index_dtype(width: int) -> torch.dtype:
-    """The narrowest index type for `width` columns: uint16 up to 65,536, int32 beyond."""
-    return torch.uint16 if width <= 65_536 else torch.int32
+from labkit.kernels import Topology
 
 
 def fan_in_of(width: int, fan_in: int | None, sparsity: float | None) -> int:
@@ -51,57 +49,61 @@ def largest(weight: Tensor, fan_in: int) -> tuple[Tensor, Tensor]:
 class CondensedWeight(nn.Module):
     """Values [N, K] and indices [N, K] of a weight [N, D]; mixin of the fixed fan-in layers.
 
-    Parameters are trained through `dense`; in inference the dense weight is built once and kept until the values change. Torch does
-    not report writes through ``weight.data``; write under ``torch.no_grad()`` instead.
+    Its `topology` is what the kernels take; it is made anew when the index is loaded, moved or written to.
     """
 
     weight: nn.Parameter
     bias: nn.Parameter | None
     index: Tensor
+    topology: Topology
 
     def _hold(self, values: Tensor, index: Tensor, width: int, bias: Tensor | None) -> None:
-        self._check(values, index, width)
+        if values.ndim != 2 or values.shape != index.shape:
+            raise ValueError(f"values and index must have one shape [N, K], got {list(values.shape)} and {list(index.shape)}")
         if bias is not None and bias.shape != values.shape[:1]:
             raise ValueError(f"bias must have shape [{len(values)}], got {list(bias.shape)}")
         self.width = width
+        self.topology = Topology(index, width)
         self.weight = nn.Parameter(values)
         self.bias = None if bias is None else nn.Parameter(bias)
-        self.register_buffer("index", index.to(index_dtype(width)))
-        self._built: tuple[tuple, Tensor] | None = None
-
-    @staticmethod
-    def _check(values: Tensor, index: Tensor, width: int) -> None:
-        if values.ndim != 2 or values.shape != index.shape:
-            raise ValueError(f"values and index must have one shape [N, K], got {list(values.shape)} and {list(index.shape)}")
-        if index.dtype == torch.bool or index.dtype.is_floating_point:
-            raise TypeError(f"index must be of an integer type, got {index.dtype}")
-        wide = index.to(torch.int64)
-        if wide.numel() and (int(wide.min()) < 0 or int(wide.max()) >= width):
-            raise ValueError(f"index must lie between 0 and {width - 1}, got {int(wide.min())} to {int(wide.max())}")
+        self.register_buffer("index", self.topology.index)
+        self._seen = state_of(self.index)
 
     @property
     def fan_in(self) -> int:
         return self.weight.shape[1]
 
+    def links(self) -> Topology:
+        """Return the topology of the index as it is now."""
+        if not torch.compiler.is_compiling() and self._seen != state_of(self.index):
+            self.topology, self._seen = Topology(self.index, self.width), state_of(self.index)
+        return self.topology
+
     def dense(self) -> Tensor:
         """Return the weight [N, D], differentiable with respect to the values."""
-        if torch.is_grad_enabled() and self.weight.requires_grad:
-            return self._scatter()
-        state = (*_state(self.weight), *_state(self.index))
-        if self._built is None or self._built[0] != state:
-            with torch.inference_mode(False), torch.no_grad():  # a tensor of inference mode could not be used in a gradient later
-                self._built = (state, self._scatter())
-        return self._built[1]
-
-    def _scatter(self) -> Tensor:
         empty = self.weight.new_zeros(self.weight.shape[0], self.width)
         return empty.scatter_add(1, self.index.to(torch.int64), self.weight)
 
+    def _apply(self, *arguments: Any, **options: Any) -> Any:
+        """Moved to another device, the topology follows."""
+        result = super()._apply(*arguments, **options)
+        if not self.index.is_meta:
+            self.links()
+        return result
+
+    def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
+        super()._load_from_state_dict(*arguments, **options)
+        self.links()
+
     def __getstate__(self) -> dict:
-        """Copies and files hold no derived dense weight."""
-        return {**self.__dict__, "_built": None}
+        """Copies and files hold the index once."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("topology", "_seen", "_built")}
+
+    def __setstate__(self, state: dict) -> None:
+        super().__setstate__(state)
+        self.topology, self._seen = Topology(self.index, self.width), state_of(self.index)
 
 
-def _state(tensor: Tensor) -> tuple:
-    """Changes whenever the tensor is written to, moved or cast (inference tensors keep no version; they are not written to)."""
+def state_of(tensor: Tensor) -> tuple:
+    """What changes whenever the tensor is written to, moved or cast (inference tensors keep no version; they are not written to)."""
     return (0 if tensor.is_inference() else tensor._version, tensor.data_ptr(), tensor.dtype)

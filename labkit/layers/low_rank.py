@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.layers.fixed_fan_in import geometry
+from labkit.layers.fixed_fan_in_conv import geometry
 from labkit.layers.svd import svd
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from labkit.layers.fixed_fan_in import FixedFanInConv2d, FixedFanInLinear
+from labkit.layers.fixed_fan_in import FixedFanInLinear
+from labkit.layers.fixed_fan_in_conv import FixedFanInConv2d
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.low_rank import LowRankConv2d, LowRankLinear
 from labkit.messages import unknown_name

@@ -39,7 +39,7 @@ def problem(batch, inputs, outputs, fan_in, dtype=torch.float32, seed=0):
     batch=st.sampled_from([0, 1, 2, 3, 4, 7, 8, 9, 16, 31, 33, 64, 65, 129, 300]),
     inputs=st.sampled_from([1, 2, 3, 17, 64, 97]),
     outputs=st.sampled_from([1, 2, 13, 64, 65, 131]),
-    fan_in=st.integers(1, 40),
+    fan_in=st.integers(0, 40),
     dtype=st.sampled_from(list(TOLERANCE)),
     with_bias=st.booleans(),
     checked=st.booleans(),
@@ -96,6 +96,73 @@ def test_it_exports_as_one_operation():
     program = torch.export.export(Layer(), (x,))
     assert "labkit.fixed_fan_in" in str(program.graph)
     torch.testing.assert_close(program.module()(x), fixed_fan_in(x, weight, index))
+
+
+class Chain(torch.nn.Module):
+    """A layer with a checked topology and one whose index is checked at every call."""
+
+    def __init__(self):
+        super().__init__()
+        _, first, self.index, _ = problem(0, 12, 7, 4)
+        _, second, self.plain, _ = problem(0, 7, 3, 2)
+        self.topology = Topology(self.index, 12)
+        self.first, self.second = torch.nn.Parameter(first), torch.nn.Parameter(second)
+
+    def forward(self, x):
+        return fixed_fan_in(fixed_fan_in(x, self.first, self.topology).relu(), self.second, self.plain)
+
+
+def test_it_compiles_without_a_break_and_learns_there():
+    """Without code for the processor, which would need a C++ compiler: the graph and its gradient are what is ours."""
+    chain, again = Chain(), Chain()
+    compiled = torch.compile(again, fullgraph=True, backend="aot_eager")
+    x = torch.randn(5, 12)
+    y, wanted = compiled(x), chain(x)
+    torch.testing.assert_close(y, wanted)
+    y.square().sum().backward()
+    wanted.square().sum().backward()
+    for ours, theirs in zip(again.parameters(), chain.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(x[:3]), chain(x[:3]))
+
+
+@pytest.mark.parametrize("batch", [1, 9, 70, 900])
+def test_an_ablated_neuron_gives_its_bias_and_takes_no_work(batch):
+    x, weight, index, bias = problem(batch, 2500, 80, 40)
+    index = index.sort(1).values  # several tiles
+    weight[::3] = 0
+    weight[1, 0] = 0  # not ablated: its other weights count
+    topology = Topology(index, 2500)
+    y = fixed_fan_in(x, weight, topology, bias, backend="cpu")
+    torch.testing.assert_close(y, F.linear(x, dense(weight, index, 2500), bias), **TOLERANCE[torch.float32])
+    assert torch.equal(y[:, ::3], bias[::3].expand(batch, -1))
+    x[0, 5] = float("nan")  # reaches who is linked to it; an ablated neuron is linked to nothing
+    y = fixed_fan_in(x, weight, topology, bias, backend="cpu")
+    linked = (index == 5).any(1)
+    linked[::3] = False
+    assert torch.equal(y[0].isnan(), linked)
+
+
+class Forked(torch.utils.data.Dataset):
+    """Examples made by the operation, in a worker process that was forked after the kernel had run."""
+
+    def __init__(self):
+        self.x, self.weight, self.index, _ = problem(40, 30, 20, 5)
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, i):
+        return fixed_fan_in(self.x[i], self.weight, self.index)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
+def test_forked_loader_workers_compute_too():
+    data = Forked()
+    wanted = fixed_fan_in(data.x, data.weight, data.index)
+    loader = torch.utils.data.DataLoader(data, batch_size=8, num_workers=2, multiprocessing_context="fork", timeout=60)
+    torch.testing.assert_close(torch.cat(list(loader)), wanted)
 
 
 def views(x):
@@ -168,8 +235,8 @@ def test_mistakes_are_one_sentence():
         fixed_fan_in(x.double(), weight, index)
     with pytest.raises(TypeError, match=r"tensor of integers, got torch.float32"):
         Topology(index.float(), 7)
-    with pytest.raises(ValueError, match=r"fan-in of at least 1, got \[3, 0\]"):
-        Topology(index[:, :0], 7)
+    with pytest.raises(ValueError, match=r"shape \[outputs, fan_in\], got \[6\]"):
+        Topology(index.reshape(-1), 7)
 
 
 def test_the_inverse_lists_every_link_once_by_input():
