@@ -1,4 +1,4 @@
-"""The fixed fan-in kernels on the processor: pack, multiply, and both gradients, over tasks that a `Pool` shares out."""
+"""The fixed fan-in kernels on the processor: pack, multiply, and both gradients, over tasks that threads share out."""
 
 from __future__ import annotations
 
@@ -12,20 +12,27 @@ from labkit.kernels.compiled import CACHE
 from labkit.kernels.pool import ARGUMENTS, BITS, DONE, GENERATION, JOB, NEXT, SLOTS, SPIN, TASKS, take
 from labkit.kernels.simd import atomic_add, atomic_load, atomic_store, load, store
 
-PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, DOUBLE = 0, 1, 2, 3, 4, 8
+PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, DOUBLE = 0, 1, 2, 3, 4, 8  # kinds of jobs; DOUBLE is added for float64
+# where a job's arguments are: addresses, strides in numbers, sizes
+KIND, X, ROW_STRIDE, COLUMN_STRIDE, PACKED, HIDDEN, Y, BATCH, LANES, ACTIVATION, SPACE, SLOT = range(12)
+FIRST, SECOND = 12, 20  # the links, and those of a second layer that takes the outputs of the first
+WEIGHT, INDEX, POINTER, BIAS, OUTPUTS, INPUTS, TILES, WIDE = range(8)  # within them; POINTER as in `Topology.tiles`
+IDENTITY, RELU, GELU = 0, 1, 2
 ROWS = 64  # outputs of one task; with 64 lanes their scratch fills 16 kB, so that it is written out from the first cache
 SCRATCH = ROWS * 64 * 8  # bytes of it, for float64
 COLUMNS = 256  # inputs that one task packs
-LANES = (8, 16, 32, 64)
+VECTORS = (8, 16, 32, 64)  # examples of a block
 
-row_8_fu, row_16_fu, row_32_fu, row_64_fu = (simd.row(v, "float32", "uint16") for v in LANES)
-row_8_fi, row_16_fi, row_32_fi, row_64_fi = (simd.row(v, "float32", "int32") for v in LANES)
-row_8_du, row_16_du, row_32_du, row_64_du = (simd.row(v, "float64", "uint16") for v in LANES)
-row_8_di, row_16_di, row_32_di, row_64_di = (simd.row(v, "float64", "int32") for v in LANES)
+row_8_fu, row_16_fu, row_32_fu, row_64_fu = (simd.row(v, "float32", "uint16") for v in VECTORS)
+row_8_fi, row_16_fi, row_32_fi, row_64_fi = (simd.row(v, "float32", "int32") for v in VECTORS)
+row_8_du, row_16_du, row_32_du, row_64_du = (simd.row(v, "float64", "uint16") for v in VECTORS)
+row_8_di, row_16_di, row_32_di, row_64_di = (simd.row(v, "float64", "int32") for v in VECTORS)
 gather_fu, gather_fi = (simd.gather_dot("float32", kind) for kind in ("uint16", "int32"))
 gather_du, gather_di = (simd.gather_dot("float64", kind) for kind in ("uint16", "int32"))
-dot_8_f, dot_16_f, dot_32_f, dot_64_f = (simd.dot(v, "float32") for v in LANES)
-dot_8_d, dot_16_d, dot_32_d, dot_64_d = (simd.dot(v, "float64") for v in LANES)
+dot_8_f, dot_16_f, dot_32_f, dot_64_f = (simd.dot(v, "float32") for v in VECTORS)
+dot_8_d, dot_16_d, dot_32_d, dot_64_d = (simd.dot(v, "float64") for v in VECTORS)
+relu_8, relu_16, relu_32, relu_64 = (simd.biased(v, "relu") for v in VECTORS)
+gelu_8, gelu_16, gelu_32, gelu_64 = (simd.biased(v, "gelu") for v in VECTORS)
 
 
 @njit(nogil=True, cache=CACHE, inline="always")
@@ -95,89 +102,169 @@ def _dot_d(lanes, x, y):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=CACHE)
-def _pack(x, out, batch, width, lanes, row_stride, column_stride, task, size, zero):  # type: ignore[no-untyped-def]
-    """COLUMNS of a block: x [B, D] with any strides -> [blocks, D, V], feature-major; the last block is filled up with zeros."""
-    chunks = -(-width // COLUMNS)
-    block, chunk = task // chunks, task % chunks
-    filled = min(lanes, batch - block * lanes)
-    source, target = x + size * block * lanes * row_stride, out + size * block * width * lanes
-    for start in range(chunk * COLUMNS, min(width, (chunk + 1) * COLUMNS), 16):
-        stop = min(width, start + 16)
-        _pack_columns(source, target, start, stop, filled, lanes, row_stride, column_stride, size, zero)
+def _activate(kind, lanes, y, bias):  # type: ignore[no-untyped-def]
+    """y[0:V] = activation(y[0:V] + bias), float32."""
+    if kind == RELU:
+        if lanes == 64:
+            relu_64(y, bias)
+        elif lanes == 32:
+            relu_32(y, bias)
+        elif lanes == 16:
+            relu_16(y, bias)
+        else:
+            relu_8(y, bias)
+    elif lanes == 64:
+        gelu_64(y, bias)
+    elif lanes == 32:
+        gelu_32(y, bias)
+    elif lanes == 16:
+        gelu_16(y, bias)
+    else:
+        gelu_8(y, bias)
+
+
+@njit(nogil=True, cache=CACHE, inline="always")
+def _parts(whole, part):  # type: ignore[no-untyped-def]
+    return (whole + part - 1) // part
+
+
+@njit(nogil=True, cache=CACHE, inline="always")
+def _lanes_of(job, block):  # type: ignore[no-untyped-def]
+    """Lanes of a block: those of the job, fewer in a last block that is filled by fewer examples."""
+    left, lanes = job[BATCH] - block * job[LANES], 8
+    while lanes < left and lanes < job[LANES]:
+        lanes *= 2
+    return lanes
 
 
 @njit(nogil=True, cache=CACHE)
-def _pack_columns(source, target, start, stop, filled, lanes, row_stride, column_stride, size, zero):  # type: ignore[no-untyped-def]
-    """At most sixteen columns of a block: a cache line of every row."""
-    for lane in range(filled):
-        line = source + size * lane * row_stride
-        for column in range(start, stop):
-            store(target + size * (column * lanes + lane), load(line + size * column * column_stride, zero), zero)
-    for lane in range(filled, lanes):
-        for column in range(start, stop):
-            store(target + size * (column * lanes + lane), zero, zero)
+def _pack(job, task, size, zero):  # type: ignore[no-untyped-def]
+    """COLUMNS of a block: x [B, D] with any strides -> [blocks, D, V], feature-major; the last block is filled up with zeros."""
+    width = job[FIRST + INPUTS]
+    chunks = _parts(width, COLUMNS)
+    block, chunk = task // chunks, task % chunks
+    target = job[PACKED] + size * block * width * job[LANES]
+    _pack_columns(job, block, target, chunk * COLUMNS, min(width, (chunk + 1) * COLUMNS), size, zero)
+
+
+@njit(nogil=True, cache=CACHE)
+def _pack_columns(job, block, target, first, last, size, zero):  # type: ignore[no-untyped-def]
+    """Columns first … last of a block, sixteen at a time: a cache line of every row."""
+    row_stride, column_stride, lanes = job[ROW_STRIDE], job[COLUMN_STRIDE], _lanes_of(job, block)
+    filled = min(lanes, job[BATCH] - block * job[LANES])
+    source = job[X] + size * block * job[LANES] * row_stride
+    for start in range(first, last, 16):
+        stop = min(last, start + 16)
+        for lane in range(filled):
+            line = source + size * lane * row_stride
+            for column in range(start, stop):
+                store(target + size * (column * lanes + lane), load(line + size * column * column_stride, zero), zero)
+        for lane in range(filled, lanes):
+            for column in range(start, stop):
+                store(target + size * (column * lanes + lane), zero, zero)
 
 
 @njit(nogil=True, cache=CACHE)
 def _multiply(shared, job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
-    """COLUMNS inputs packed by one of the first tasks; one block of the batch times ROWS outputs by one of the others."""
-    width, batch, lanes = job[8], job[9], job[10]
-    if job[16] != 0:
-        packs = -(-batch // lanes) * -(-width // COLUMNS)
-        if task < packs:
-            _pack(job[16], job[1], batch, width, lanes, job[14], job[15], task, size, zero)
+    """First the inputs are packed, if they are not; then a layer is multiplied; then, if there is one, the second."""
+    blocks, before = _parts(job[BATCH], job[LANES]), 0
+    if job[X] != 0:
+        before = blocks * _parts(job[FIRST + INPUTS], COLUMNS)
+        if task < before:
+            _pack(job, task, size, zero)
             return
-        while atomic_load(shared + 8 * DONE) < packs:  # no multiplication is done before the last of the packing tasks
-            pass
-        task -= packs
-    chunks = job[13]
-    block, chunk = task // chunks, task % chunks
-    first, last = chunk * ROWS, min(job[7], (chunk + 1) * ROWS)
-    _outputs(job, job[1] + size * block * width * lanes, block, first, last, scratch, size, zero, double)
+        _await(shared, before)
+    layer, source = FIRST, job[PACKED]
+    chunks = _parts(job[FIRST + OUTPUTS], ROWS)
+    if job[SECOND + OUTPUTS] != 0:
+        if task < before + blocks * chunks:
+            block, first = (task - before) // chunks, (task - before) % chunks * ROWS
+            packed = source + size * block * job[FIRST + INPUTS] * job[LANES]
+            hidden = job[HIDDEN] + size * block * job[FIRST + OUTPUTS] * job[LANES]
+            _to_hidden(job, packed, hidden, block, first, size, zero, double)
+            return
+        before += blocks * chunks
+        _await(shared, before)
+        layer, source = SECOND, job[HIDDEN]
+        chunks = _parts(job[SECOND + OUTPUTS], ROWS)
+    block, first = (task - before) // chunks, (task - before) % chunks * ROWS
+    _to_y(job, layer, source + size * block * job[layer + INPUTS] * job[LANES], block, first, scratch, size, zero, double)
+
+
+@njit(nogil=True, cache=CACHE, inline="always")
+def _await(shared, tasks):  # type: ignore[no-untyped-def]
+    """Wait until so many tasks are done. They are the first ones: a later task is done only after it has waited for them."""
+    while atomic_load(shared + 8 * DONE) < tasks:
+        pass
 
 
 @njit(nogil=True, cache=CACHE)
-def _whole(job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
+def _whole(job, block, scratch, size, zero, double):  # type: ignore[no-untyped-def]
     """One block of the batch, packed and multiplied by all outputs while it is in the cache: what many blocks are worked off by."""
-    outputs, width, batch, lanes = job[7], job[8], job[9], job[10]
     packed = scratch + SCRATCH
-    filled = min(lanes, batch - task * lanes)
-    source = job[16] + size * task * lanes * job[14]
-    for start in range(0, width, 16):
-        _pack_columns(source, packed, start, min(width, start + 16), filled, lanes, job[14], job[15], size, zero)
+    width, outputs, layer = job[FIRST + INPUTS], job[FIRST + OUTPUTS], FIRST
+    _pack_columns(job, block, packed, 0, width, size, zero)
+    if job[SECOND + OUTPUTS] != 0:
+        hidden = packed + size * width * job[LANES]
+        for first in range(0, outputs, ROWS):
+            _to_hidden(job, packed, hidden, block, first, size, zero, double)
+        layer, packed, outputs = SECOND, hidden, job[SECOND + OUTPUTS]
     for first in range(0, outputs, ROWS):
-        _outputs(job, packed, task, first, min(outputs, first + ROWS), scratch, size, zero, double)
+        _to_y(job, layer, packed, block, first, scratch, size, zero, double)
 
 
 @njit(nogil=True, cache=CACHE)
-def _outputs(job, source, block, first, last, scratch, size, zero, double):  # type: ignore[no-untyped-def]
-    """Outputs first … last of a packed block, tile by tile of the input, then bias, and out in ordinary layout."""
-    w, index, pointer, bias, y = job[2], job[3], job[4], job[5], job[6]
-    outputs, batch, lanes, tiles, wide = job[7], job[9], job[10], job[11], job[12]
-    index_size = 4 if wide else 2
-    for tile in range(tiles):
-        for n in range(first, last):
-            place = pointer + 8 * (n * (tiles + 1) + tile)
-            begin = load(place, np.int64(0))
-            count = load(place + 8, np.int64(0)) - begin
-            if count > 0 and load(w + size * begin, zero) == zero:  # an ablated neuron has no work
-                place = pointer + 8 * n * (tiles + 1)
-                whole = load(place, np.int64(0))
-                if _all_zero(w + size * whole, load(place + 8 * tiles, np.int64(0)) - whole, size, zero):
-                    count = 0
-            into = scratch + size * (n - first) * lanes
-            if double:
-                _row_d(lanes, wide, source, w + 8 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
-            else:
-                _row_f(lanes, wide, source, w + 4 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
-    filled = min(lanes, batch - block * lanes)
-    for lane in range(filled):
-        target = y + size * ((block * lanes + lane) * outputs + first)
+def _to_hidden(job, source, hidden, block, first, size, zero, double):  # type: ignore[no-untyped-def]
+    """ROWS outputs of the first layer, activated, feature-major as the second takes them."""
+    lanes, last = _lanes_of(job, block), min(job[FIRST + OUTPUTS], first + ROWS)
+    _links(job, FIRST, source, first, last, lanes, hidden + size * first * lanes, size, zero, double)
+    for n in range(first, last):
+        bias = zero
+        if job[FIRST + BIAS] != 0:
+            bias = load(job[FIRST + BIAS] + size * n, zero)
+        _activate(job[ACTIVATION], lanes, hidden + size * n * lanes, bias)
+
+
+@njit(nogil=True, cache=CACHE)
+def _to_y(job, layer, source, block, first, scratch, size, zero, double):  # type: ignore[no-untyped-def]
+    """ROWS outputs of a layer, with their bias, in ordinary layout."""
+    outputs, lanes, bias = job[layer + OUTPUTS], _lanes_of(job, block), job[layer + BIAS]
+    last = min(outputs, first + ROWS)
+    _links(job, layer, source, first, last, lanes, scratch, size, zero, double)
+    for lane in range(min(lanes, job[BATCH] - block * job[LANES])):
+        target = job[Y] + size * ((block * job[LANES] + lane) * outputs + first)
         for n in range(last - first):
             value = load(scratch + size * (n * lanes + lane), zero)
             if bias != 0:
                 value += load(bias + size * (first + n), zero)
             store(target + size * n, value, zero)
+
+
+@njit(nogil=True, cache=CACHE)
+def _links(job, layer, source, first, last, lanes, target, size, zero, double):  # type: ignore[no-untyped-def]
+    """Sums of outputs first … last of a packed block, feature-major, tile by tile of the input."""
+    w, index, pointer, tiles, wide = (
+        job[layer + WEIGHT],
+        job[layer + INDEX],
+        job[layer + POINTER],
+        job[layer + TILES],
+        job[layer + WIDE],
+    )
+    index_size = 4 if wide else 2
+    for tile in range(tiles):
+        for n in range(first, last):
+            row = pointer + 8 * n * (tiles + 1)
+            begin = load(row + 8 * tile, np.int64(0))
+            count = load(row + 8 * (tile + 1), np.int64(0)) - begin
+            if count > 0 and load(w + size * begin, zero) == zero:  # an ablated neuron has no work
+                whole = load(row, np.int64(0))
+                if _all_zero(w + size * whole, load(row + 8 * tiles, np.int64(0)) - whole, size, zero):
+                    count = 0
+            into = target + size * (n - first) * lanes
+            if double:
+                _row_d(lanes, wide, source, w + 8 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
+            else:
+                _row_f(lanes, wide, source, w + 4 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
 
 
 @njit(nogil=True, cache=CACHE)
@@ -192,32 +279,36 @@ def _all_zero(weights, count, size, zero):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=CACHE)
 def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
     """Few examples: every output gathers its inputs from x itself."""
-    x, w, index, bias, y, outputs, fan_in, batch, wide = job[1], job[2], job[3], job[4], job[5], job[6], job[7], job[8], job[9]
-    width = job[10]
+    outputs, wide, bias, pointer = job[FIRST + OUTPUTS], job[FIRST + WIDE], job[FIRST + BIAS], job[FIRST + POINTER]
+    tiles = job[FIRST + TILES]
     for n in range(task * ROWS, min(outputs, (task + 1) * ROWS)):
-        weights, links, count = w + size * n * fan_in, index + (4 if wide else 2) * n * fan_in, fan_in
-        if count > 0 and load(weights, zero) == zero and _all_zero(weights, fan_in, size, zero):  # an ablated neuron has no work
+        row = pointer + 8 * n * (tiles + 1)
+        begin = load(row, np.int64(0))
+        count = load(row + 8 * tiles, np.int64(0)) - begin
+        weights, links = job[FIRST + WEIGHT] + size * begin, job[FIRST + INDEX] + (4 if wide else 2) * begin
+        if count > 0 and load(weights, zero) == zero and _all_zero(weights, count, size, zero):
             count = 0
-        for b in range(batch):
-            source = x + size * b * width
+        for b in range(job[BATCH]):
+            source = job[X] + size * b * job[ROW_STRIDE]
             if double:
                 total = gather_di(source, weights, links, count) if wide else gather_du(source, weights, links, count)
             else:
                 total = gather_fi(source, weights, links, count) if wide else gather_fu(source, weights, links, count)
             if bias != 0:
                 total += load(bias + size * n, zero)
-            store(y + size * (b * outputs + n), total, zero)
+            store(job[Y] + size * (b * outputs + n), total, zero)
 
 
 @njit(nogil=True, cache=CACHE)
 def _grad_weight(job, task, size, zero, double):  # type: ignore[no-untyped-def]
     """dW[n, k] = sum over blocks of the inner products of the gradient's row n with the input's row index[n, k]."""
-    x, grad, index, out = job[1], job[2], job[3], job[4]
-    outputs, fan_in, width, lanes, blocks, wide = job[5], job[6], job[7], job[8], job[9], job[10]
+    index, out, outputs, wide = job[FIRST + INDEX], job[Y], job[FIRST + OUTPUTS], job[FIRST + WIDE]
+    width, fan_in = job[FIRST + INPUTS], job[FIRST + TILES]
     for n in range(task * ROWS, min(outputs, (task + 1) * ROWS)):
-        for block in range(blocks):
-            left = grad + size * lanes * (block * outputs + n)
-            source = x + size * block * width * lanes
+        for block in range(_parts(job[BATCH], job[LANES])):
+            lanes = _lanes_of(job, block)
+            left = job[HIDDEN] + size * (block * outputs * job[LANES] + n * lanes)
+            source = job[PACKED] + size * block * width * job[LANES]
             for k in range(fan_in):
                 link = n * fan_in + k
                 column = np.int64(load(index + 4 * link, np.int32(0)) if wide else load(index + 2 * link, np.uint16(0)))
@@ -237,8 +328,8 @@ def run(shared, generation):  # type: ignore[no-untyped-def]
         if scratch == 0:  # whoever has a task has a place in the working memory of the job
             for i in range(ARGUMENTS):
                 job[i] = load(shared + 8 * (JOB + i), np.int64(0))
-            scratch = job[17] + job[18] * atomic_add(shared + 8 * SLOTS, 1)
-        if job[0] >= DOUBLE:
+            scratch = job[SPACE] + job[SLOT] * atomic_add(shared + 8 * SLOTS, 1)
+        if job[KIND] >= DOUBLE:
             _task(shared, job, task, scratch, 8, np.float64(0), True)
         else:
             _task(shared, job, task, scratch, 4, np.float32(0), False)
@@ -248,7 +339,7 @@ def run(shared, generation):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=CACHE)
 def _task(shared, job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
-    kind = job[0] % DOUBLE
+    kind = job[KIND] % DOUBLE
     if kind == MULTIPLY:
         _multiply(shared, job, task, scratch, size, zero, double)
     elif kind == WHOLE:
@@ -256,7 +347,7 @@ def _task(shared, job, task, scratch, size, zero, double):  # type: ignore[no-un
     elif kind == SMALL:
         _small(job, task, size, zero, double)
     elif kind == PACK:
-        _pack(job[1], job[2], job[3], job[4], job[5], job[6], job[7], task, size, zero)
+        _pack(job, task, size, zero)
     else:
         _grad_weight(job, task, size, zero, double)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +16,33 @@ from labkit.kernels.pool import Pool, pool_of
 
 KEPT = 16 * 2**20  # bytes of working memory that a thread keeps
 FEW = 3  # examples up to which gathering from x itself beats packing it
+NO_LAYER = (0,) * 8
+
+
+class Links(NamedTuple):
+    """A layer as the kernels take it: contiguous weight and index [N, K], pointer int64 [N, tiles + 1], bias [N] or None."""
+
+    weight: Tensor
+    index: Tensor
+    pointer: Tensor
+    bias: Tensor | None
+    inputs: int
+
+    @property
+    def outputs(self) -> int:
+        return self.pointer.shape[0]
+
+    def arguments(self) -> tuple[int, ...]:
+        """As the places of `cpu` after FIRST or SECOND say."""
+        bias = 0 if self.bias is None else self.bias.data_ptr()
+        outputs, ends = self.pointer.shape
+        addresses = (self.weight.data_ptr(), self.index.data_ptr(), self.pointer.data_ptr(), bias)
+        return (*addresses, outputs, self.inputs, ends - 1, int(self.index.dtype == torch.int32))
+
+
+def links(weight: Tensor, index: Tensor, pointer: Tensor, bias: Tensor | None, inputs: int) -> Links:
+    """Return the layer with everything contiguous."""
+    return Links(weight.contiguous(), index.contiguous(), pointer, None if bias is None else bias.contiguous(), inputs)
 
 
 def forward(x: Tensor, weight: Tensor, index: Tensor, tiles: Tensor, bias: Tensor | None) -> Tensor:
@@ -22,98 +50,101 @@ def forward(x: Tensor, weight: Tensor, index: Tensor, tiles: Tensor, bias: Tenso
 
     All of float32, or all of float64.
     """
-    weight, index = weight.contiguous(), index.contiguous()
-    batch, width = x.shape
-    outputs, fan_in = weight.shape
-    y = x.new_empty(batch, outputs)
-    if y.numel() == 0:
-        return y
-    bias = None if bias is None else bias.contiguous()
-    bias_at = 0 if bias is None else bias.data_ptr()
-    wide = int(index.dtype == torch.int32)
-    chunks = -(-outputs // cpu.ROWS)
-    if batch <= FEW:
-        x = x.contiguous()
-        few = (x.data_ptr(), weight.data_ptr(), index.data_ptr(), bias_at, y.data_ptr())
-        _job(cpu.SMALL, x, (*few, outputs, fan_in, batch, wide, width), chunks)
-        return y
-    _product(x, None, weight, index, tiles, bias_at, y)
+    y = x.new_empty(x.shape[0], weight.shape[0])
+    if y.numel():
+        _product(x, links(weight, index, tiles, bias, x.shape[1]), y)
+    return y
+
+
+def mlp(x: Tensor, first: Links, activation: int, second: Links) -> Tensor:
+    """y [B, M] of x [B, D] float32 through two layers with an activation of `cpu` between; the hidden layer stays feature-major."""
+    y = x.new_empty(x.shape[0], second.outputs)
+    if y.numel() and x.shape[0] <= FEW:
+        hidden = x.new_empty(x.shape[0], first.outputs)
+        _product(x, first, hidden)
+        hidden = hidden.relu_() if activation == cpu.RELU else torch.nn.functional.gelu(hidden)
+        _product(hidden, second, y)
+    elif y.numel():
+        _product(x, first, y, activation, second)
     return y
 
 
 def pack(x: Tensor) -> Tensor:
-    """[B, D] -> [blocks, D, V]: the batch along the lanes, the last block filled up with zeros."""
+    """[B, D] -> blocks of [D, V], one after the other: the batch along the lanes, the last block filled up with zeros."""
     batch, width = x.shape
     lanes = lanes_of(batch)
-    out = x.new_empty(-(-batch // lanes), width, lanes)
-    _job(cpu.PACK, x, (x.data_ptr(), out.data_ptr(), batch, width, lanes, *x.stride()), len(out) * -(-width // cpu.COLUMNS))
+    blocks = -(-batch // lanes)
+    out = x.new_empty(blocks * width * lanes)
+    layer = (0, 0, 0, 0, 0, width, 0, 0)
+    arguments = (x.data_ptr(), *x.stride(), out.data_ptr(), 0, 0, batch, lanes, 0)
+    _job(cpu.PACK, x, arguments, (*layer, *NO_LAYER), blocks * -(-width // cpu.COLUMNS))
     return out
 
 
 def lanes_of(batch: int) -> int:
     """Examples of a block."""
-    return next((lanes for lanes in cpu.LANES if lanes >= batch), cpu.LANES[-1])
+    return next((lanes for lanes in cpu.VECTORS if lanes >= batch), cpu.VECTORS[-1])
 
 
 def grad_weight(x: Tensor, grad: Tensor, index: Tensor) -> Tensor:
     """dW [N, K] of x [B, D] and the outputs' gradient [B, N]."""
     out = x.new_zeros(index.shape)
-    if x.shape[0] == 0 or out.numel() == 0:
+    batch = x.shape[0]
+    if batch == 0 or out.numel() == 0:
         return out
     left, right = pack(grad), pack(x)
-    blocks, width, lanes = right.shape
-    shape = (*index.shape, width, lanes, blocks, int(index.dtype == torch.int32))
-    addresses = (right.data_ptr(), left.data_ptr(), index.data_ptr(), out.data_ptr())
-    _job(cpu.GRAD_WEIGHT, out, (*addresses, *shape), -(-index.shape[0] // cpu.ROWS))
+    arguments = (0, 0, 0, right.data_ptr(), left.data_ptr(), out.data_ptr(), batch, lanes_of(batch), 0)
+    layer = (0, index.data_ptr(), 0, 0, index.shape[0], x.shape[1], index.shape[1], int(index.dtype == torch.int32))
+    _job(cpu.GRAD_WEIGHT, out, arguments, (*layer, *NO_LAYER), -(-index.shape[0] // cpu.ROWS))
     return out
 
 
 def grad_input(grad: Tensor, weight: Tensor, pointer: Tensor, output: Tensor, link: Tensor) -> Tensor:
     """dX [B, D] of the outputs' gradient [B, N] and weight [N, K]: the same multiplication, through the links by input."""
     out = grad.new_zeros(grad.shape[0], pointer.shape[0])
-    if grad.numel() == 0 or out.numel() == 0:
-        return out
-    _product(grad, None, weight.reshape(-1)[link], output, pointer, 0, out)
+    if grad.numel() and out.numel():
+        _product(grad, Links(weight.reshape(-1)[link], output, pointer, None, grad.shape[1]), out)
     return out
 
 
-def _product(x: Tensor, packed: Tensor | None, weight: Tensor, index: Tensor, pointer: Tensor, bias: int, y: Tensor) -> None:
-    """y [B, N] = the links times x [B, D], or times what `pack` made of it."""
-    batch, outputs = y.shape
-    width, lanes = x.shape[1], lanes_of(batch)
-    blocks, chunks = -(-batch // lanes), -(-outputs // cpu.ROWS)
-    whole = packed is None and blocks >= 4 * torch.get_num_threads()
-    tasks = blocks if whole else blocks * chunks
-    if packed is None and not whole:
-        tasks += blocks * -(-width // cpu.COLUMNS)
-        packed, source = x.new_empty(blocks * width * lanes), x.data_ptr()
-    else:
-        source = x.data_ptr() if packed is None else 0
-    addresses = (weight.data_ptr(), index.data_ptr(), pointer.data_ptr(), bias, y.data_ptr())
-    shape = (outputs, width, batch, lanes, pointer.shape[1] - 1, int(index.dtype == torch.int32), chunks)
-    space = cpu.SCRATCH + whole * width * lanes * x.element_size()
-    arguments = (0 if packed is None else packed.data_ptr(), *addresses, *shape, *x.stride(), source)
-    _job(cpu.WHOLE if whole else cpu.MULTIPLY, y, arguments, tasks, space)
+def _product(x: Tensor, first: Links, y: Tensor, activation: int = cpu.IDENTITY, second: Links | None = None) -> None:
+    """y = the links times x [B, D] with any strides, then those of a second layer."""
+    batch, size = x.shape[0], x.element_size()
+    layers = (*first.arguments(), *(NO_LAYER if second is None else second.arguments()))
+    chunks = -(-first.outputs // cpu.ROWS)
+    if batch <= FEW:
+        x = x if x.stride(1) == 1 else x.contiguous()
+        _job(cpu.SMALL, y, (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, 0, 0), layers, chunks)
+        return
+    lanes = lanes_of(batch)
+    blocks, more = -(-batch // lanes), 0 if second is None else first.outputs
+    if blocks >= 4 * torch.get_num_threads():
+        arguments = (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, lanes, activation)
+        _job(cpu.WHOLE, y, arguments, layers, blocks, cpu.SCRATCH + (x.shape[1] + more) * lanes * size)
+        return
+    packed = x.new_empty((blocks * lanes * (x.shape[1] + more)))
+    hidden = packed.data_ptr() + blocks * lanes * x.shape[1] * size
+    tasks = blocks * (chunks + -(-x.shape[1] // cpu.COLUMNS) + (0 if second is None else -(-second.outputs // cpu.ROWS)))
+    arguments = (x.data_ptr(), *x.stride(), packed.data_ptr(), hidden, y.data_ptr(), batch, lanes, activation)
+    _job(cpu.MULTIPLY, y, arguments, layers, tasks, cpu.SCRATCH)
 
 
-def _job(kind: int, like: Tensor, arguments: tuple[int, ...], tasks: int, space: int = 0) -> None:
+def _job(kind: int, like: Tensor, arguments: tuple[int, ...], layers: tuple[int, ...], tasks: int, space: int = 0) -> None:
     """Run a job on torch's number of threads, each with `space` bytes to work in; alone when another Python thread has them."""
-    threads = torch.get_num_threads()
-    code = kind + (cpu.DOUBLE if like.dtype == torch.float64 else 0)
-    mine = _mine()
-    if space:
-        room = mine.room(space * threads)
-        arguments = (*arguments, room.data_ptr(), space)
+    threads, mine = torch.get_num_threads(), _mine()
+    room = mine.room(space * threads) if space else None
+    kind += cpu.DOUBLE if like.dtype == torch.float64 else 0
+    given = (kind, *arguments, 0 if room is None else room.data_ptr(), space, *layers)
     if min(threads, tasks) > 1 and _busy.acquire(blocking=False):
         try:
             if openmp.usable():
-                mine.team.call((code, *arguments), tasks, threads)
+                mine.team.call(given, tasks, threads)
             else:
-                pool_of(cpu.follow, cpu.submit, threads).call((code, *arguments), tasks)
+                pool_of(cpu.follow, cpu.submit, threads).call(given, tasks)
         finally:
             _busy.release()
     else:
-        mine.alone.call((code, *arguments), tasks)
+        mine.alone.call(given, tasks)
 
 
 class _Mine:

@@ -21,7 +21,7 @@ from labkit.kernels.simd import atomic_load, exchange_if
 
 # places in the shared memory, each on a cache line of its own (8 numbers)
 GENERATION, NEXT, DONE, TASKS, SLOTS, JOB = 0, 8, 16, 24, 32, 40
-ARGUMENTS = 24
+ARGUMENTS = 32
 SPIN = 50_000  # looks before a worker sleeps, some tens of microseconds
 BITS = 24  # NEXT holds the generation above and the next task below, so that a late worker takes no task of another job
 

@@ -1,0 +1,264 @@
+"""How fast fixed fan-in is beside a dense weight, CSR and the paper's gather form; everything a call does is inside the timed region.
+
+Inputs and outputs are in ordinary [batch, features] layout. Competitors take turns on the same threads; a row is the median of the
+turns of one competitor, with its quartiles.
+"""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from labkit.kernels.op import fixed_fan_in
+from labkit.kernels.topology import Topology
+
+Calls = dict[str, Callable[[], object]]
+MODES = ("inference", "cold", "training")
+TURNS = 5  # of each competitor at least, however short the time
+LIMIT = 512 * 2**20  # bytes of the gather form's intermediate, beyond which it is left out
+EVICT = 96 * 2**20  # bytes written between two calls of the cold mode: more than the caches hold
+DIGITS = 3  # of a ratio
+
+_alone = threading.Lock()  # two measurements at a time would measure each other
+
+
+def measure(
+    inputs: int,
+    outputs: int,
+    sparsity: float,
+    batches: Iterable[int],
+    *,
+    seconds: float = 0.3,
+    device: str = "cpu",
+    progress: Callable[[float, str], None] | None = None,
+) -> pd.DataFrame:
+    """Time one layer's product in every form.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Shape of the layer.
+    sparsity : float
+        Fraction of zeros, 0 <= sparsity < 1; every output keeps the same number of links, at least 1.
+    batches : iterable of int
+        Numbers of examples to measure with.
+    seconds : float
+        How long the competitors take turns for one batch size; slow ones have five turns at least.
+    device : {"cpu", "cuda"}
+    progress : callable, optional
+        Called with the fraction that is done and a short message.
+
+    Returns
+    -------
+    DataFrame, a row a (batch, competitor)
+        Columns in, out, sparsity, batch, mode ("inference"), what ("dense", "ours", "torch CSR", "gather", "scipy CSR"),
+        median_us, low_us, high_us (microseconds, quartiles), ratio_to_dense (above 1 is faster than dense), bytes (of values and
+        indices), turns, threads. The gather form is left out where its intermediate would take over 512 MB; SciPy on a GPU.
+
+    Raises
+    ------
+    ValueError
+        When a number is out of range, or `device` is not there.
+
+    Examples
+    --------
+    >>> rows = measure(64, 32, 0.9, [1, 8], seconds=0.01)
+    >>> list(rows.loc[rows["what"] == "dense", "batch"])
+    [1, 8]
+    """
+    sizes = [_whole("a batch", batch) for batch in dict.fromkeys(batches)]
+    inputs, outputs = _whole("inputs", inputs), _whole("outputs", outputs)
+    _check(sparsity, sizes, seconds, device)
+    rows: list[dict[str, Any]] = []
+    say = progress or (lambda done, message: None)
+    with _alone:
+        say(0.0, "making the layer")
+        made = problem(inputs, outputs, sparsity, device)
+        topology = Topology(made[2], inputs)
+        for turn_of, batch in enumerate(sizes):
+            say(turn_of / len(sizes), f"batch {batch} ({turn_of + 1} of {len(sizes)})")
+            rows += measure_cell(made, topology, sparsity=sparsity, batch=batch, seconds=seconds, device=device)
+    say(1.0, "done")
+    return pd.DataFrame(rows)
+
+
+def measure_cell(
+    made: tuple[Tensor, Tensor, Tensor],
+    topology: Topology,
+    *,
+    sparsity: float,
+    batch: int,
+    mode: str = "inference",
+    seconds: float = 0.3,
+    device: str = "cpu",
+) -> list[dict[str, Any]]:
+    """Time one batch size of a layer, and return a row a competitor.
+
+    Parameters
+    ----------
+    made : tuple of Tensor
+        What `problem` returns, and `topology` its links.
+    sparsity : float
+        Stands in the rows.
+    mode : {"inference", "cold", "training"}
+        "cold" empties the caches between calls; "training" is forward and backward, of "dense" and "ours" alone.
+    """
+    dense, values, index = made
+    x = torch.randn(batch, dense.shape[1], generator=torch.Generator().manual_seed(1)).to(device)
+    if mode == "training":
+        taken = compete(training(x, dense, values, topology), device, seconds=seconds)
+    else:
+        with torch.inference_mode():
+            calls = competitors(x, dense, values, index, topology)
+            taken = compete(calls, device, seconds=seconds, cold=mode == "cold")
+    cell = {"in": dense.shape[1], "out": dense.shape[0], "sparsity": sparsity, "batch": batch, "mode": mode}
+    base, rows = statistics.median(taken["dense"]), []
+    for name, spent in taken.items():
+        low, middle, high = (round(1e6 * float(quartile), 1) for quartile in np.percentile(spent, (25, 50, 75)))
+        ratio = float(f"{base / statistics.median(spent):.{DIGITS}g}")
+        times = {"median_us": middle, "low_us": low, "high_us": high, "ratio_to_dense": ratio}
+        facts = {"bytes": weight_bytes(name, values, dense), "turns": len(spent), "threads": torch.get_num_threads()}
+        rows.append({**cell, "what": name, **times, **facts})
+    return rows
+
+
+def problem(inputs: int, outputs: int, sparsity: float, device: str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
+    """Return a random weight with the same number of links in each row, dense and condensed; always the same one.
+
+    Returns
+    -------
+    dense : Tensor float32 [outputs, inputs]
+    values : Tensor float32 [outputs, K]
+    index : Tensor int64 [outputs, K]
+        Ascending in each row; K = round((1 - sparsity) inputs), at least 1.
+    """
+    generator = torch.Generator().manual_seed(0)
+    fan_in = max(1, round(inputs * (1 - sparsity)))
+    index = torch.stack([torch.randperm(inputs, generator=generator)[:fan_in].sort().values for _ in range(outputs)])
+    values = torch.randn(outputs, fan_in, generator=generator)
+    dense = torch.zeros(outputs, inputs).scatter_(1, index, values)
+    return dense.to(device), values.to(device), index.to(device)
+
+
+def competitors(x: Tensor, dense: Tensor, values: Tensor, index: Tensor, topology: Topology) -> Calls:
+    """Return name -> call; every call makes the same product [batch, outputs], contiguous, from `x` [batch, inputs].
+
+    References
+    ----------
+    Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024: "gather" is the condensed layer of their code
+    (condensed_linear.py), without its bias.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR")  # torch calls it beta
+        csr = dense.to_sparse_csr()
+    found: Calls = {
+        "dense": lambda: F.linear(x, dense),
+        "ours": lambda: fixed_fan_in(x, values, topology),
+        "torch CSR": lambda: F.linear(x, csr),
+    }
+    if x.shape[0] * values.numel() * x.element_size() <= LIMIT:
+        found["gather"] = lambda: (x[:, index] * values).sum(-1)
+    if x.device.type == "cpu":
+        matrix, plain = scipy.sparse.csr_matrix(dense.numpy()), x.numpy()
+        found["scipy CSR"] = lambda: np.ascontiguousarray((matrix @ plain.T).T)
+    return found
+
+
+def training(x: Tensor, dense: Tensor, values: Tensor, topology: Topology) -> Calls:
+    """Return name -> call of forward and backward, which gives the gradients of the input and of the weights."""
+    x = x.clone().requires_grad_()
+    whole, condensed = dense.clone().requires_grad_(), values.clone().requires_grad_()
+    gradient = torch.randn(x.shape[0], dense.shape[0], generator=torch.Generator().manual_seed(2)).to(x.device)
+    return {
+        "dense": lambda: torch.autograd.grad(F.linear(x, whole), (x, whole), gradient),
+        "ours": lambda: torch.autograd.grad(fixed_fan_in(x, condensed, topology), (x, condensed), gradient),
+    }
+
+
+def compete(
+    calls: Calls, device: str = "cpu", *, seconds: float = 0.8, turns: int = TURNS, cold: bool = False
+) -> dict[str, list[float]]:
+    """Return the seconds of every turn of every call.
+
+    Each call runs once untimed; then they take turns for so many `seconds`, at least `turns` each, in an order that changes from
+    round to round. `cold` writes over the caches before every turn.
+    """
+    names = list(calls)
+    for name in names:
+        calls[name]()
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    waste = torch.zeros(EVICT // 4) if cold else None
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until or len(taken[names[0]]) < turns:
+        names = names[1:] + names[:1]
+        for name in names:
+            if waste is not None:
+                waste.add_(1)
+            taken[name].append(turn(calls[name], device))
+    return taken
+
+
+def turn(call: Callable[[], object], device: str = "cpu") -> float:
+    """Return the seconds of one call; on a GPU by its own events."""
+    if device == "cpu":
+        began = time.perf_counter()
+        call()
+        return time.perf_counter() - began
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    call()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1e3
+
+
+def weight_bytes(name: str, values: Tensor, dense: Tensor) -> int:
+    """Return the bytes that a form keeps: values, indices and, for CSR, where each row begins.
+
+    Parameters
+    ----------
+    name : {"dense", "ours", "gather", "torch CSR", "scipy CSR"}
+    values : Tensor [outputs, K]
+    dense : Tensor [outputs, inputs]
+    """
+    outputs, inputs = dense.shape
+    size, links = values.element_size(), values.numel()
+    narrow = 2 if inputs <= 65_536 else 4
+    indices = {
+        "dense": (dense.numel() - links) * size,  # no index, but every zero
+        "ours": links * narrow,
+        "gather": links * 8,
+        "torch CSR": links * 8 + (outputs + 1) * 8,
+        "scipy CSR": links * 4 + (outputs + 1) * 4,
+    }
+    return links * size + indices[name]
+
+
+def _whole(name: str, value: int) -> int:
+    if isinstance(value, bool) or int(value) != value or value < 1:
+        raise ValueError(f"{name} must be a whole number from 1 on, got {value}")
+    return int(value)
+
+
+def _check(sparsity: float, sizes: list[int], seconds: float, device: str) -> None:
+    if not 0 <= sparsity < 1:
+        raise ValueError(f"sparsity must be from 0 up to, but not, 1, got {sparsity}; 0.9 leaves a tenth of the links")
+    if not sizes:
+        raise ValueError("batches must name at least one batch size, got none; give for example [1, 64]")
+    if not seconds > 0:
+        raise ValueError(f"seconds must be above 0, got {seconds}")
+    if device not in ("cpu", "cuda"):
+        raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device 'cuda' needs a GPU that torch can reach, and there is none; use device='cpu'")
