@@ -10,6 +10,7 @@ from labkit import __version__
 from labkit.cli.app import app
 from labkit.cli.compress import audit, compress
 from labkit.cli.data import data
+from labkit.cli.kernels import kernels
 from labkit.cli.methods import methods
 from labkit.cli.models import models
 from labkit.cli.runs import runs
@@ -34,7 +35,7 @@ def cli(context: click.Context, debug: bool, plugin: tuple[str, ...]) -> None:
             load_plugin(path)
 
 
-for command in (app, audit, compress, data, methods, models, runs, sweep, train):
+for command in (app, audit, compress, data, kernels, methods, models, runs, sweep, train):
     cli.add_command(command)
 
 

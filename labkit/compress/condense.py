@@ -8,7 +8,8 @@ from torch import nn
 
 from labkit.compress.method import Choice, Method, Param, register
 from labkit.compress.select import Layers, replaced, select_layers
-from labkit.layers import FixedFanInConv2d, FixedFanInLinear
+from labkit.layers import FixedFanInConv2d, FixedFanInLinear, replace_layer
+from labkit.layers.fixed_fan_in_mlp import fused
 
 
 def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | None = None, layers: Layers = "all") -> nn.Module:
@@ -29,7 +30,8 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     Returns
     -------
     nn.Module
-        In eval mode, with `FixedFanInLinear` and `FixedFanInConv2d` layers.
+        In eval mode, with `FixedFanInLinear` and `FixedFanInConv2d` layers, and `FixedFanInMLP` in place of feed-forward blocks. At
+        a sparsity of 50 % or less linear layers are pruned but stay dense, and a warning says so.
 
     Raises
     ------
@@ -46,7 +48,17 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     if sparsity is None and fan_in is None:
         sparsity = 0.9
     chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d))
-    return replaced(model, {path: _condensed(layer, sparsity, fan_in) for path, layer in chosen.items()}).eval()
+    small = replaced(model, {path: _condensed(layer, sparsity, fan_in) for path, layer in chosen.items()}).eval()
+    return _with_fused_mlps(small)
+
+
+def _with_fused_mlps(model: nn.Module) -> nn.Module:
+    """Put one layer in place of every feed-forward block whose two layers are condensed (in place)."""
+    for path, module in list(model.named_modules()):
+        block = fused(module)
+        if block is not None and path:
+            replace_layer(model, path, block)
+    return model
 
 
 def _condensed(layer: nn.Module, sparsity: float | None, fan_in: int | None) -> nn.Module:

@@ -10,6 +10,8 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
+import labkit.kernels  # noqa: F401 - makes torch.ops.labkit known
+
 Example = torch.Tensor | tuple | dict
 
 
@@ -21,10 +23,15 @@ def _int8_product(a: torch.Size, b: torch.Size, *_: Any, **__: Any) -> int:
     return 2 * a[0] * a[1] * b[1]
 
 
+def _fixed_fan_in(x: torch.Size, weight: torch.Size, *_: Any, **__: Any) -> int:
+    return 2 * x[0] * weight.numel()
+
+
 # torch knows the fused attention of GPUs but not that of CPUs, and no integer products: they would count as nothing
 FORMULAS = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
     torch.ops.aten._int_mm: _int8_product,
+    torch.ops.labkit.fixed_fan_in: _fixed_fan_in,
 }
 
 

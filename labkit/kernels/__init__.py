@@ -1,6 +1,6 @@
 """The operation behind condensed layers: every output has the same number of inputs."""
 
-from labkit.kernels.op import fixed_fan_in
+from labkit.kernels.op import fixed_fan_in, fixed_fan_in_mlp
 from labkit.kernels.topology import Topology
 
-__all__ = ["Topology", "fixed_fan_in"]
+__all__ = ["Topology", "fixed_fan_in", "fixed_fan_in_mlp"]

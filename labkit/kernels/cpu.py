@@ -12,7 +12,7 @@ from labkit.kernels.compiled import CACHE
 from labkit.kernels.pool import ARGUMENTS, BITS, DONE, GENERATION, JOB, NEXT, SLOTS, SPIN, TASKS, take
 from labkit.kernels.simd import atomic_add, atomic_load, atomic_store, load, store
 
-PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, DOUBLE = 0, 1, 2, 3, 4, 8  # kinds of jobs; DOUBLE is added for float64
+PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, TAKE, DOUBLE = 0, 1, 2, 3, 4, 5, 8  # kinds of jobs; DOUBLE is added for float64
 # where a job's arguments are: addresses, strides in numbers, sizes
 KIND, X, ROW_STRIDE, COLUMN_STRIDE, PACKED, HIDDEN, Y, BATCH, LANES, ACTIVATION, SPACE, SLOT = range(12)
 FIRST, SECOND = 12, 20  # the links, and those of a second layer that takes the outputs of the first
@@ -21,6 +21,7 @@ IDENTITY, RELU, GELU = 0, 1, 2
 ROWS = 64  # outputs of one task; with 64 lanes their scratch fills 16 kB, so that it is written out from the first cache
 SCRATCH = ROWS * 64 * 8  # bytes of it, for float64
 COLUMNS = 256  # inputs that one task packs
+TAKEN = 16_384  # numbers that one task gathers
 VECTORS = (8, 16, 32, 64)  # examples of a block
 
 row_8_fu, row_16_fu, row_32_fu, row_64_fu = (simd.row(v, "float32", "uint16") for v in VECTORS)
@@ -270,7 +271,7 @@ def _links(job, layer, source, first, last, lanes, target, size, zero, double): 
 @njit(nogil=True, cache=CACHE)
 def _all_zero(weights, count, size, zero):  # type: ignore[no-untyped-def]
     """Whether so many weights are zero. Asked only where the first is: most outputs answer by it."""
-    for link in range(count):
+    for link in range(count):  # noqa: SIM110 - numba compiles no generators
         if load(weights + size * link, zero) != zero:
             return False
     return True
@@ -297,6 +298,14 @@ def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
             if bias != 0:
                 total += load(bias + size * n, zero)
             store(job[Y] + size * (b * outputs + n), total, zero)
+
+
+@njit(nogil=True, cache=CACHE)
+def _take(job, task, size, zero):  # type: ignore[no-untyped-def]
+    """out[i] = weight[index[i]], index int64."""
+    for i in range(task * TAKEN, min(job[FIRST + OUTPUTS], (task + 1) * TAKEN)):
+        place = load(job[FIRST + INDEX] + 8 * i, np.int64(0))
+        store(job[Y] + size * i, load(job[FIRST + WEIGHT] + size * place, zero), zero)
 
 
 @njit(nogil=True, cache=CACHE)
@@ -348,6 +357,8 @@ def _task(shared, job, task, scratch, size, zero, double):  # type: ignore[no-un
         _small(job, task, size, zero, double)
     elif kind == PACK:
         _pack(job, task, size, zero)
+    elif kind == TAKE:
+        _take(job, task, size, zero)
     else:
         _grad_weight(job, task, size, zero, double)
 

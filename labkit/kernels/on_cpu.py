@@ -16,14 +16,15 @@ from labkit.kernels.pool import Pool, pool_of
 
 KEPT = 16 * 2**20  # bytes of working memory that a thread keeps
 FEW = 3  # examples up to which gathering from x itself beats packing it
+LIGHT = 2**17  # multiply-adds below which waking the other threads takes longer than they would save
 NO_LAYER = (0,) * 8
 
 
 class Links(NamedTuple):
-    """A layer as the kernels take it: contiguous weight and index [N, K], pointer int64 [N, tiles + 1], bias [N] or None."""
+    """A layer as the kernels take it: contiguous weight and columns [N, K], pointer int64 [N, tiles + 1], bias [N] or None."""
 
     weight: Tensor
-    index: Tensor
+    columns: Tensor
     pointer: Tensor
     bias: Tensor | None
     inputs: int
@@ -36,8 +37,8 @@ class Links(NamedTuple):
         """As the places of `cpu` after FIRST or SECOND say."""
         bias = 0 if self.bias is None else self.bias.data_ptr()
         outputs, ends = self.pointer.shape
-        addresses = (self.weight.data_ptr(), self.index.data_ptr(), self.pointer.data_ptr(), bias)
-        return (*addresses, outputs, self.inputs, ends - 1, int(self.index.dtype == torch.int32))
+        addresses = (self.weight.data_ptr(), self.columns.data_ptr(), self.pointer.data_ptr(), bias)
+        return (*addresses, outputs, self.inputs, ends - 1, int(self.columns.dtype == torch.int32))
 
 
 def links(weight: Tensor, index: Tensor, pointer: Tensor, bias: Tensor | None, inputs: int) -> Links:
@@ -103,7 +104,15 @@ def grad_input(grad: Tensor, weight: Tensor, pointer: Tensor, output: Tensor, li
     """dX [B, D] of the outputs' gradient [B, N] and weight [N, K]: the same multiplication, through the links by input."""
     out = grad.new_zeros(grad.shape[0], pointer.shape[0])
     if grad.numel() and out.numel():
-        _product(grad, Links(weight.reshape(-1)[link], output, pointer, None, grad.shape[1]), out)
+        _product(grad, Links(_taken(weight.contiguous(), link), output, pointer, None, grad.shape[1]), out)
+    return out
+
+
+def _taken(values: Tensor, link: Tensor) -> Tensor:
+    """values.reshape(-1)[link]."""
+    out = values.new_empty(link.shape)
+    layer = (values.data_ptr(), link.data_ptr(), 0, 0, len(link), 0, 0, 0)
+    _job(cpu.TAKE, values, (0, 0, 0, 0, 0, out.data_ptr(), 0, 0, 0), (*layer, *NO_LAYER), -(-len(link) // cpu.TAKEN))
     return out
 
 
@@ -112,9 +121,17 @@ def _product(x: Tensor, first: Links, y: Tensor, activation: int = cpu.IDENTITY,
     batch, size = x.shape[0], x.element_size()
     layers = (*first.arguments(), *(NO_LAYER if second is None else second.arguments()))
     chunks = -(-first.outputs // cpu.ROWS)
+    links = first.weight.numel() + (0 if second is None else second.weight.numel())
     if batch <= FEW:
         x = x if x.stride(1) == 1 else x.contiguous()
-        _job(cpu.SMALL, y, (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, 0, 0), layers, chunks)
+        _job(
+            cpu.SMALL,
+            y,
+            (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, 0, 0),
+            layers,
+            chunks,
+            light=links * batch < LIGHT // 8,
+        )
         return
     lanes = lanes_of(batch)
     blocks, more = -(-batch // lanes), 0 if second is None else first.outputs
@@ -122,16 +139,27 @@ def _product(x: Tensor, first: Links, y: Tensor, activation: int = cpu.IDENTITY,
         arguments = (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, lanes, activation)
         _job(cpu.WHOLE, y, arguments, layers, blocks, cpu.SCRATCH + (x.shape[1] + more) * lanes * size)
         return
-    packed = x.new_empty((blocks * lanes * (x.shape[1] + more)))
+    packed = x.new_empty(blocks * lanes * (x.shape[1] + more))
     hidden = packed.data_ptr() + blocks * lanes * x.shape[1] * size
     tasks = blocks * (chunks + -(-x.shape[1] // cpu.COLUMNS) + (0 if second is None else -(-second.outputs // cpu.ROWS)))
     arguments = (x.data_ptr(), *x.stride(), packed.data_ptr(), hidden, y.data_ptr(), batch, lanes, activation)
-    _job(cpu.MULTIPLY, y, arguments, layers, tasks, cpu.SCRATCH)
+    _job(cpu.MULTIPLY, y, arguments, layers, tasks, cpu.SCRATCH, light=links * batch < LIGHT)
 
 
-def _job(kind: int, like: Tensor, arguments: tuple[int, ...], layers: tuple[int, ...], tasks: int, space: int = 0) -> None:
-    """Run a job on torch's number of threads, each with `space` bytes to work in; alone when another Python thread has them."""
-    threads, mine = torch.get_num_threads(), _mine()
+def _job(
+    kind: int,
+    like: Tensor,
+    arguments: tuple[int, ...],
+    layers: tuple[int, ...],
+    tasks: int,
+    space: int = 0,
+    light: bool = False,
+) -> None:
+    """Run a job on torch's number of threads, each with `space` bytes to work in.
+
+    On this thread alone when it is light, or when another Python thread has the others.
+    """
+    threads, mine = 1 if light else torch.get_num_threads(), _mine()
     room = mine.room(space * threads) if space else None
     kind += cpu.DOUBLE if like.dtype == torch.float64 else 0
     given = (kind, *arguments, 0 if room is None else room.data_ptr(), space, *layers)

@@ -1,4 +1,4 @@
-"""How fast fixed fan-in is beside a dense weight, CSR and the paper's gather form; everything a call does is inside the timed region.
+"""How fast fixed fan-in is beside a dense weight, CSR and the paper's gather form; everything that a call does is in its time.
 
 Inputs and outputs are in ordinary [batch, features] layout. Competitors take turns on the same threads; a row is the median of the
 turns of one competitor, with its quartiles.
@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,8 @@ def measure(
         made = problem(inputs, outputs, sparsity, device)
         topology = Topology(made[2], inputs)
         for turn_of, batch in enumerate(sizes):
-            say(turn_of / len(sizes), f"batch {batch} ({turn_of + 1} of {len(sizes)})")
+            first = "" if turn_of else "; a kernel that is new here is compiled first"
+            say(turn_of / len(sizes), f"batch {batch} ({turn_of + 1} of {len(sizes)}){first}")
             rows += measure_cell(made, topology, sparsity=sparsity, batch=batch, seconds=seconds, device=device)
     say(1.0, "done")
     return pd.DataFrame(rows)
@@ -131,6 +133,28 @@ def measure_cell(
         facts = {"bytes": weight_bytes(name, values, dense), "turns": len(spent), "threads": torch.get_num_threads()}
         rows.append({**cell, "what": name, **times, **facts})
     return rows
+
+
+def measure_backends(
+    inputs: int, outputs: int, sparsity: float, batches: Iterable[int], *, seconds: float
+) -> dict[int, dict[str, float]]:
+    """Return batch -> way -> seconds (the lower quartile, which a busy machine disturbs least).
+
+    The ways are `fixed_fan_in` by the "cpu" kernel and by way of a "dense" weight, and "kept", F.linear with a dense weight that is
+    there already.
+    """
+    whole, values, index = problem(inputs, outputs, sparsity)
+    topology, found = Topology(index, inputs), {}
+    with _alone, torch.inference_mode():
+        for batch in batches:
+            x = torch.randn(batch, inputs, generator=torch.Generator().manual_seed(1))
+            calls: Calls = {
+                "cpu": partial(fixed_fan_in, x, values, topology, backend="cpu"),
+                "dense": partial(fixed_fan_in, x, values, topology, backend="dense"),
+                "kept": partial(F.linear, x, whole),
+            }
+            found[batch] = {name: float(np.percentile(spent, 25)) for name, spent in compete(calls, seconds=seconds).items()}
+    return found
 
 
 def problem(inputs: int, outputs: int, sparsity: float, device: str = "cpu") -> tuple[Tensor, Tensor, Tensor]:

@@ -4,6 +4,7 @@ from labkit.layers.blueprint import blueprint, build
 from labkit.layers.condensed import CondensedWeight
 from labkit.layers.fixed_fan_in import FixedFanInLinear
 from labkit.layers.fixed_fan_in_conv import FixedFanInConv2d
+from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.low_rank import LowRankConv2d, LowRankLinear, truncated_svd
 from labkit.layers.manifest import describe_layers, rebuild_layers, register_layer, replace_layer
@@ -12,6 +13,7 @@ __all__ = [
     "CondensedWeight",
     "FixedFanInConv2d",
     "FixedFanInLinear",
+    "FixedFanInMLP",
     "Int8Linear",
     "LowRankConv2d",
     "LowRankLinear",

@@ -68,6 +68,7 @@ class CondensedWeight(nn.Module):
         self.bias = None if bias is None else nn.Parameter(bias)
         self.register_buffer("index", self.topology.index)
         self._seen = state_of(self.index)
+        self._built: tuple[tuple, Tensor] | None = None
 
     @property
     def fan_in(self) -> int:
@@ -84,6 +85,19 @@ class CondensedWeight(nn.Module):
         empty = self.weight.new_zeros(self.weight.shape[0], self.width)
         return empty.scatter_add(1, self.index.to(torch.int64), self.weight)
 
+    def kept_dense(self) -> Tensor:
+        """Return `dense`; in inference it is built once and kept until the values change.
+
+        Torch does not report writes through ``weight.data``; write under ``torch.no_grad()`` instead.
+        """
+        if torch.compiler.is_compiling() or (torch.is_grad_enabled() and self.weight.requires_grad):
+            return self.dense()
+        state = (*state_of(self.weight), *state_of(self.index))
+        if self._built is None or self._built[0] != state:
+            with torch.inference_mode(False), torch.no_grad():  # a tensor of inference mode could not be used in a gradient later
+                self._built = (state, self.dense())
+        return self._built[1]
+
     def _apply(self, *arguments: Any, **options: Any) -> Any:
         """Moved to another device, the topology follows."""
         result = super()._apply(*arguments, **options)
@@ -96,14 +110,17 @@ class CondensedWeight(nn.Module):
         self.links()
 
     def __getstate__(self) -> dict:
-        """Copies and files hold the index once."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("topology", "_seen", "_built")}
+        """Copies and files hold the index once, in a type that pickle knows."""
+        state = {name: value for name, value in self.__dict__.items() if name not in ("topology", "_seen", "_built")}
+        return {**state, "_buffers": {**self._buffers, "index": self.index.to(torch.int32)}}
 
     def __setstate__(self, state: dict) -> None:
-        super().__setstate__(state)
-        self.topology, self._seen = Topology(self.index, self.width), state_of(self.index)
+        super().__setstate__({**state, "_built": None})
+        self.topology = Topology(self.index, self.width)
+        self.index = self.topology.index
+        self._seen = state_of(self.index)
 
 
 def state_of(tensor: Tensor) -> tuple:
-    """What changes whenever the tensor is written to, moved or cast (inference tensors keep no version; they are not written to)."""
+    """What changes whenever the tensor is written to, moved or cast (inference tensors keep no version; nobody writes to them)."""
     return (0 if tensor.is_inference() else tensor._version, tensor.data_ptr(), tensor.dtype)

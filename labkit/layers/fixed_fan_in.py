@@ -1,4 +1,4 @@
-"""A linear layer in which every output has the same number of inputs (SRigL's condensed form, spec 2.9, with full output and biases)."""
+"""A linear layer in which every output has the same number of inputs (SRigL's condensed form, with full output and biases)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import warnings
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from labkit.kernels import fixed_fan_in
+from labkit.kernels.choice import KEEP_UP_TO, keep_dense
+from labkit.kernels.op import learns, plain_call
 from labkit.layers.condensed import CondensedWeight, fan_in_of, largest
-
 
 DENSE_UP_TO = 0.5  # sparsity
 KEPT_DENSE = (
@@ -21,7 +23,8 @@ KEPT_DENSE = (
 class FixedFanInLinear(CondensedWeight):
     """Drop-in for nn.Linear: ``y[b, n] = bias[n] + sum_k weight[n, k] * x[b, index[n, k]]``.
 
-    It runs on `labkit.kernels.fixed_fan_in`. Unlike the published condensed layer it keeps every output and every bias: an ablated
+    It runs on `labkit.kernels.fixed_fan_in`; a small layer (256 kB dense) keeps its dense weight too and takes that for the few
+    examples at which it is faster. Unlike the published condensed layer it keeps every output and every bias: an ablated
     neuron, whose weights are all zero, still gives its bias, and on the processor costs no multiplication.
 
     Parameters
@@ -83,7 +86,15 @@ class FixedFanInLinear(CondensedWeight):
     def forward(self, x: Tensor) -> Tensor:
         if x.dtype != self.weight.dtype and torch.is_autocast_enabled(x.device.type):
             x = x.to(self.weight.dtype)
+        if self._does_better_dense(x):
+            return F.linear(x, self.kept_dense(), self.bias)
         return fixed_fan_in(x, self.weight, self.links(), self.bias)
+
+    def _does_better_dense(self, x: Tensor) -> bool:
+        """A small layer with few examples, in inference on the processor."""
+        if self.width * len(self.weight) > KEEP_UP_TO or not plain_call(x, self.weight) or learns(x, self.weight, self.bias):
+            return False
+        return keep_dense(x.numel() // self.width, self.width, len(self.weight), self.fan_in)
 
     def to_dense(self) -> nn.Linear:
         """Return an nn.Linear with the same outputs."""

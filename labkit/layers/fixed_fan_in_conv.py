@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.layers.condensed import CondensedWeight, fan_in_of, largest, state_of
+from labkit.layers.condensed import CondensedWeight, fan_in_of, largest
 
 
 class FixedFanInConv2d(CondensedWeight):
@@ -34,7 +34,6 @@ class FixedFanInConv2d(CondensedWeight):
         if len(values) != conv["out_channels"]:
             raise ValueError(f"values must have a row an output channel, {conv['out_channels']}, got {list(values.shape)}")
         self._hold(values, index, self.kernel_shape[0] * height * width, bias)
-        self._built: tuple[tuple, Tensor] | None = None
 
     @classmethod
     def from_dense(cls, conv: nn.Conv2d, *, fan_in: int | None = None, sparsity: float | None = None) -> FixedFanInConv2d:
@@ -52,31 +51,20 @@ class FixedFanInConv2d(CondensedWeight):
         bias = None if conv.bias is None else conv.bias.detach().clone()
         return cls(geometry(conv), values, index, bias).train(conv.training)
 
-    def _kernel(self) -> Tensor:
-        return self.dense().view(-1, *self.kernel_shape)
-
-    def _kept_kernel(self) -> Tensor:
-        """In inference the dense kernel is built once and kept until the values change.
-
-        Torch does not report writes through ``weight.data``; write under ``torch.no_grad()`` instead.
-        """
-        if torch.compiler.is_compiling() or (torch.is_grad_enabled() and self.weight.requires_grad):
-            return self._kernel()
-        state = (*state_of(self.weight), *state_of(self.index))
-        if self._built is None or self._built[0] != state:
-            with torch.inference_mode(False), torch.no_grad():  # a tensor of inference mode could not be used in a gradient later
-                self._built = (state, self._kernel())
-        return self._built[1]
+    def _kernel(self, weight: Tensor) -> Tensor:
+        return weight.view(-1, *self.kernel_shape)
 
     def forward(self, x: Tensor) -> Tensor:
         c = self.conv
         padding = c["padding"] if isinstance(c["padding"], str) else tuple(c["padding"])
-        return F.conv2d(x, self._kept_kernel(), self.bias, tuple(c["stride"]), padding, tuple(c["dilation"]), c["groups"])
+        return F.conv2d(
+            x, self._kernel(self.kept_dense()), self.bias, tuple(c["stride"]), padding, tuple(c["dilation"]), c["groups"]
+        )
 
     def to_dense(self) -> nn.Conv2d:
         """Return an nn.Conv2d with the same outputs."""
         conv = nn.Conv2d(**self.conv, bias=self.bias is not None, device="meta")
-        conv.weight = nn.Parameter(self._kernel().detach())
+        conv.weight = nn.Parameter(self._kernel(self.dense()).detach())
         if self.bias is not None:
             conv.bias = nn.Parameter(self.bias.detach().clone())
         return conv.train(self.training)
@@ -91,9 +79,6 @@ class FixedFanInConv2d(CondensedWeight):
         values = torch.zeros(conv["out_channels"], fan_in)
         index = torch.zeros(conv["out_channels"], fan_in, dtype=torch.int64)
         return cls(conv, values, index, values[:, 0].clone() if bias else None)
-
-    def __setstate__(self, state: dict) -> None:
-        super().__setstate__({**state, "_built": None})
 
     def extra_repr(self) -> str:
         c = self.conv

@@ -8,12 +8,13 @@ from torch import nn
 
 from labkit.layers.fixed_fan_in import FixedFanInLinear
 from labkit.layers.fixed_fan_in_conv import FixedFanInConv2d
+from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.low_rank import LowRankConv2d, LowRankLinear
 from labkit.messages import unknown_name
 
 LAYERS: dict[str, Any] = {
-    kind.__name__: kind for kind in (FixedFanInConv2d, FixedFanInLinear, Int8Linear, LowRankConv2d, LowRankLinear)
+    kind.__name__: kind for kind in (FixedFanInConv2d, FixedFanInLinear, FixedFanInMLP, Int8Linear, LowRankConv2d, LowRankLinear)
 }
 
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from labkit.layers import FixedFanInConv2d, FixedFanInLinear
 from labkit.kernels.topology import index_dtype
+from labkit.layers import FixedFanInConv2d, FixedFanInLinear
 from labkit.layers.fixed_fan_in_conv import geometry
 
 CONVOLUTIONS = [
