@@ -17,6 +17,7 @@ page = st.navigation(
         st.Page("views/compare.py", title="Compare", icon=":material/balance:", default=True),
         st.Page("views/live.py", title="Live", icon=":material/tune:"),
         st.Page("views/per_class.py", title="Per class", icon=":material/bar_chart:"),
+        st.Page("views/speed.py", title="Speed", icon=":material/speed:"),
         st.Page("views/models.py", title="Reference models", icon=":material/list_alt:"),
     ],
     position="top",

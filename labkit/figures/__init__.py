@@ -10,6 +10,7 @@ from labkit.figures.pareto import pareto
 from labkit.figures.pareto_front import pareto_front
 from labkit.figures.redraw import redraw
 from labkit.figures.slider_curve import slider_curve
+from labkit.figures.speed import end_to_end_speed, kernel_speed
 from labkit.figures.template import COLOURS, Theme, template
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "class_change",
     "class_change_heatmap",
     "confusion_change",
+    "end_to_end_speed",
     "group_rates",
     "intervals",
+    "kernel_speed",
     "pareto",
     "pareto_front",
     "redraw",

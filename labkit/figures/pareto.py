@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.log_ticks import log_ticks
 from labkit.figures.pareto_front import pareto_front
 from labkit.figures.shades import SYMBOLS, shades
 from labkit.figures.template import Theme, template
@@ -84,13 +85,10 @@ def pareto(
 
 
 def _axis(values: np.ndarray) -> dict:
-    """Log where the values span decades, with ticks written out: plotly's own between decades are bare digits, 2 for 0.2."""
+    """Log where the values span decades."""
     if not len(values) or values.min() <= 0 or values.max() / values.min() <= LOG_FROM:
         return {"type": "linear", "rangemode": "tozero"}
-    first, last = int(np.floor(np.log10(values.min()))), int(np.ceil(np.log10(values.max())))
-    digits = (1, 2, 5) if last - first <= 3 else (1,)
-    ticks = [digit * 10.0**decade for decade in range(first, last + 1) for digit in digits]
-    return {"type": "log", "tickvals": ticks, "ticktext": [f"{tick:,.10g}" for tick in ticks]}
+    return log_ticks(values)
 
 
 def _front(points: pd.DataFrame, name: str, colour: str) -> go.Scatter:

@@ -1,4 +1,4 @@
-"""A real dashboard process and a real Chromium."""
+"""The dashboard without a browser; a real dashboard process and a real Chromium."""
 
 import os
 import signal
@@ -8,8 +8,23 @@ import sys
 import time
 import urllib.request
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
+
+import labkit
+
+MAIN = Path(labkit.__file__).parents[1] / "app" / "main.py"
+
+
+@pytest.fixture
+def app(monkeypatch, tmp_path):
+    """The dashboard on an empty store of the user's own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", [str(MAIN)])
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit leaves the page there, and spawn would run it
+    return AppTest.from_file(str(MAIN), default_timeout=60)
 
 
 @contextmanager

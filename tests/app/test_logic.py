@@ -2,24 +2,11 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-import labkit
 from labkit import models, runs
-
-MAIN = Path(labkit.__file__).parents[1] / "app" / "main.py"
-
-
-@pytest.fixture
-def app(monkeypatch, tmp_path):
-    """The dashboard on an empty store of the user's own."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.argv", [str(MAIN)])
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit leaves the page there, and spawn would run it
-    return AppTest.from_file(str(MAIN), default_timeout=60)
+from tests.app.conftest import MAIN
 
 
 def test_compare_lists_the_network_and_every_run_of_it(app):

@@ -1,0 +1,86 @@
+"""Speed: whether fewer links take less time."""
+
+import streamlit as st
+
+from components.address import choose
+from components.layer_speed import layer_speed, measure_here
+from components.results import results
+from components.shell import figure, mistakes, steady, theme
+from labkit import figures
+
+FORMS = """
+Every form holds the same weights and gives the same numbers.
+
+- **dense**: the full matrix, zeros included, as PyTorch's `F.linear` multiplies it. It is the line at 1.
+- **ours**: `labkit.kernels.fixed_fan_in`. Every output keeps the same number of links, as values and indices.
+- **torch CSR**, **scipy CSR**: the usual sparse matrix, *compressed sparse rows*, of the two libraries.
+- **gather**: the way of the paper's own code; inputs are picked by their index, multiplied and added up.
+
+A call starts with a batch of examples as any layer gets it and ends when the outputs are there in the same order. All that happens
+in between is in the time, moving and reordering of data too. The forms take turns on the same threads of the same machine, so that
+none has a quieter moment.
+"""
+
+st.title("Speed")
+st.write("A sparse layer multiplies less. Is it therefore faster? That depends on the machine, the sparsity and the batch size.")
+with st.expander("What is compared, and what is in the time"):
+    st.markdown(FORMS)
+
+st.subheader("One layer")
+with mistakes():
+    found = results("fixed_fan_in", ["in", "out", "sparsity", "batch", "mode", "what"])
+if found is not None:
+    left, right = st.columns(2)
+    inference = found.rows[found.rows["mode"] == "inference"]
+    shapes = {f"{row['in']}x{row.out}": (row["in"], row.out) for _, row in inference[["in", "out"]].drop_duplicates().iterrows()}
+    shape = choose(
+        left, "layer", list(shapes), name="shape", format_func=lambda key: "{:,} inputs → {:,} outputs".format(*shapes[key])
+    )
+    inputs, outputs = shapes[shape]
+    layer = found.rows[(found.rows["in"] == inputs) & (found.rows["out"] == outputs)]
+    sparsities = {f"{value:g}": value for value in sorted(set(layer["sparsity"]))}
+    sparsity = choose(right, "sparsity", list(sparsities), name="sparsity", start="0.9", help="Fraction of zeros")
+    with mistakes():
+        layer_speed(layer[layer["sparsity"] == sparsities[sparsity]], found.place, name="from the benchmark")
+
+st.subheader("Measure on this machine")
+st.write("The same comparison, for a layer of yours. Close what else keeps the processor busy: it would be in the times.")
+with steady():
+    measure_here()
+
+st.subheader("Whole networks")
+st.write(
+    "A network does more than multiply by its weights: how much of the gain is left? Each layer of a vision transformer sees every "
+    "patch of every image, so that one image is a batch of many already."
+)
+with mistakes():
+    found = results("vit_end_to_end", ["model", "batch", "sparsity", "what"])
+if found is not None:
+    sparsities = {f"{value:g}": value for value in sorted(set(found.rows["sparsity"]))}
+    sparsity = choose(st.columns(2)[0], "sparsity", list(sparsities), name="network-sparsity", start="0.9")
+    rows = found.rows[found.rows["sparsity"] == sparsities[sparsity]]
+    with mistakes():
+        figure(
+            figures.end_to_end_speed(rows, theme=theme()),
+            "shorter is faster; the figure beside a pair says how many times as fast ours is. Whiskers hold the middle half of the "
+            "measurements. Where times differ much, the axis is logarithmic: each step multiplies.",
+            alt="Time of whole networks, dense and ours",
+        )
+    with st.expander("Every figure"):
+        st.dataframe(
+            rows,
+            hide_index=True,
+            width="stretch",
+            alt="Times of whole networks",
+            column_order=["model", "batch", "what", "median_ms", "low_ms", "high_ms", "ratio_to_dense"],
+            column_config={
+                "what": st.column_config.TextColumn(
+                    "form", help="masked dense: the pruned weights, zeros included, in dense layers"
+                ),
+                "median_ms": st.column_config.NumberColumn("median", format="%.2f ms"),
+                "low_ms": st.column_config.NumberColumn("from", format="%.2f ms", help="A quarter of the calls took less"),
+                "high_ms": st.column_config.NumberColumn("to", format="%.2f ms", help="A quarter of the calls took more"),
+                "ratio_to_dense": st.column_config.NumberColumn("times as fast", format="%.2f×"),
+            },
+        )
+        st.caption(f"Measured on: {found.place}.")
