@@ -14,12 +14,12 @@ from labkit.kernels.simd import atomic_add, atomic_load, atomic_store, load, sto
 
 PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, TAKE, DOUBLE = 0, 1, 2, 3, 4, 5, 8  # kinds of jobs; DOUBLE is added for float64
 # where a job's arguments are: addresses, strides in numbers, sizes
-KIND, X, ROW_STRIDE, COLUMN_STRIDE, PACKED, HIDDEN, Y, BATCH, LANES, ACTIVATION, SPACE, SLOT = range(12)
-FIRST, SECOND = 12, 20  # the links, and those of a second layer that takes the outputs of the first
+KIND, X, ROW_STRIDE, COLUMN_STRIDE, PACKED, HIDDEN, Y, BATCH, LANES, ROWS, ACTIVATION, SPACE, SLOT = range(13)
+FIRST, SECOND = 13, 21  # the links, and those of a second layer that takes the outputs of the first
 WEIGHT, INDEX, POINTER, BIAS, OUTPUTS, INPUTS, TILES, WIDE = range(8)  # within them; POINTER as in `Topology.tiles`
 IDENTITY, RELU, GELU = 0, 1, 2
-ROWS = 64  # outputs of one task; with 64 lanes their scratch fills 16 kB, so that it is written out from the first cache
-SCRATCH = ROWS * 64 * 8  # bytes of it, for float64
+SUMS = 4096  # numbers that the outputs of one task have while they are summed, 16 kB: they are written out from the first cache
+SCRATCH = SUMS * 8  # bytes of them, for float64
 COLUMNS = 256  # inputs that one task packs
 TAKEN = 16_384  # numbers that one task gathers
 VECTORS = (8, 16, 32, 64)  # examples of a block
@@ -176,10 +176,10 @@ def _multiply(shared, job, task, scratch, size, zero, double):  # type: ignore[n
             return
         _await(shared, before)
     layer, source = FIRST, job[PACKED]
-    chunks = _parts(job[FIRST + OUTPUTS], ROWS)
+    chunks = _parts(job[FIRST + OUTPUTS], job[ROWS])
     if job[SECOND + OUTPUTS] != 0:
         if task < before + blocks * chunks:
-            block, first = (task - before) // chunks, (task - before) % chunks * ROWS
+            block, first = (task - before) // chunks, (task - before) % chunks * job[ROWS]
             packed = source + size * block * job[FIRST + INPUTS] * job[LANES]
             hidden = job[HIDDEN] + size * block * job[FIRST + OUTPUTS] * job[LANES]
             _to_hidden(job, packed, hidden, block, first, size, zero, double)
@@ -187,8 +187,8 @@ def _multiply(shared, job, task, scratch, size, zero, double):  # type: ignore[n
         before += blocks * chunks
         _await(shared, before)
         layer, source = SECOND, job[HIDDEN]
-        chunks = _parts(job[SECOND + OUTPUTS], ROWS)
-    block, first = (task - before) // chunks, (task - before) % chunks * ROWS
+        chunks = _parts(job[SECOND + OUTPUTS], job[ROWS])
+    block, first = (task - before) // chunks, (task - before) % chunks * job[ROWS]
     _to_y(job, layer, source + size * block * job[layer + INPUTS] * job[LANES], block, first, scratch, size, zero, double)
 
 
@@ -207,17 +207,17 @@ def _whole(job, block, scratch, size, zero, double):  # type: ignore[no-untyped-
     _pack_columns(job, block, packed, 0, width, size, zero)
     if job[SECOND + OUTPUTS] != 0:
         hidden = packed + size * width * job[LANES]
-        for first in range(0, outputs, ROWS):
+        for first in range(0, outputs, job[ROWS]):
             _to_hidden(job, packed, hidden, block, first, size, zero, double)
         layer, packed, outputs = SECOND, hidden, job[SECOND + OUTPUTS]
-    for first in range(0, outputs, ROWS):
+    for first in range(0, outputs, job[ROWS]):
         _to_y(job, layer, packed, block, first, scratch, size, zero, double)
 
 
 @njit(nogil=True, cache=CACHE)
 def _to_hidden(job, source, hidden, block, first, size, zero, double):  # type: ignore[no-untyped-def]
     """ROWS outputs of the first layer, activated, feature-major as the second takes them."""
-    lanes, last = _lanes_of(job, block), min(job[FIRST + OUTPUTS], first + ROWS)
+    lanes, last = _lanes_of(job, block), min(job[FIRST + OUTPUTS], first + job[ROWS])
     _links(job, FIRST, source, first, last, lanes, hidden + size * first * lanes, size, zero, double)
     for n in range(first, last):
         bias = zero
@@ -230,7 +230,7 @@ def _to_hidden(job, source, hidden, block, first, size, zero, double):  # type: 
 def _to_y(job, layer, source, block, first, scratch, size, zero, double):  # type: ignore[no-untyped-def]
     """ROWS outputs of a layer, with their bias, in ordinary layout."""
     outputs, lanes, bias = job[layer + OUTPUTS], _lanes_of(job, block), job[layer + BIAS]
-    last = min(outputs, first + ROWS)
+    last = min(outputs, first + job[ROWS])
     _links(job, layer, source, first, last, lanes, scratch, size, zero, double)
     for lane in range(min(lanes, job[BATCH] - block * job[LANES])):
         target = job[Y] + size * ((block * job[LANES] + lane) * outputs + first)
@@ -282,7 +282,7 @@ def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
     """Few examples: every output gathers its inputs from x itself."""
     outputs, wide, bias, pointer = job[FIRST + OUTPUTS], job[FIRST + WIDE], job[FIRST + BIAS], job[FIRST + POINTER]
     tiles = job[FIRST + TILES]
-    for n in range(task * ROWS, min(outputs, (task + 1) * ROWS)):
+    for n in range(task * job[ROWS], min(outputs, (task + 1) * job[ROWS])):
         row = pointer + 8 * n * (tiles + 1)
         begin = load(row, np.int64(0))
         count = load(row + 8 * tiles, np.int64(0)) - begin
@@ -313,7 +313,7 @@ def _grad_weight(job, task, size, zero, double):  # type: ignore[no-untyped-def]
     """dW[n, k] = sum over blocks of the inner products of the gradient's row n with the input's row index[n, k]."""
     index, out, outputs, wide = job[FIRST + INDEX], job[Y], job[FIRST + OUTPUTS], job[FIRST + WIDE]
     width, fan_in = job[FIRST + INPUTS], job[FIRST + TILES]
-    for n in range(task * ROWS, min(outputs, (task + 1) * ROWS)):
+    for n in range(task * job[ROWS], min(outputs, (task + 1) * job[ROWS])):
         for block in range(_parts(job[BATCH], job[LANES])):
             lanes = _lanes_of(job, block)
             left = job[HIDDEN] + size * (block * outputs * job[LANES] + n * lanes)

@@ -16,6 +16,8 @@ from labkit.kernels.pool import Pool, pool_of
 
 KEPT = 16 * 2**20  # bytes of working memory that a thread keeps
 FEW = 3  # examples up to which gathering from x itself beats packing it
+LEAST = 64  # outputs of one task
+GRADIENT_LANES = 64  # examples of a block for the gradient of the weights, whose sums are longer the larger it is
 LIGHT = 2**17  # multiply-adds below which waking the other threads takes longer than they would save
 NO_LAYER = (0,) * 8
 
@@ -70,21 +72,26 @@ def mlp(x: Tensor, first: Links, activation: int, second: Links) -> Tensor:
     return y
 
 
-def pack(x: Tensor) -> Tensor:
+def pack(x: Tensor, lanes: int) -> Tensor:
     """[B, D] -> blocks of [D, V], one after the other: the batch along the lanes, the last block filled up with zeros."""
     batch, width = x.shape
-    lanes = lanes_of(batch)
     blocks = -(-batch // lanes)
     out = x.new_empty(blocks * width * lanes)
     layer = (0, 0, 0, 0, 0, width, 0, 0)
-    arguments = (x.data_ptr(), *x.stride(), out.data_ptr(), 0, 0, batch, lanes, 0)
+    arguments = (x.data_ptr(), *x.stride(), out.data_ptr(), 0, 0, batch, lanes, 0, 0)
     _job(cpu.PACK, x, arguments, (*layer, *NO_LAYER), blocks * -(-width // cpu.COLUMNS))
     return out
 
 
 def lanes_of(batch: int) -> int:
-    """Examples of a block."""
-    return next((lanes for lanes in cpu.VECTORS if lanes >= batch), cpu.VECTORS[-1])
+    """Examples of a block: all where one block holds them, else 32, with which the usual input stays in a second cache."""
+    return next((lanes for lanes in cpu.VECTORS if lanes >= batch), 32)
+
+
+def _rows(outputs: int, lanes: int, blocks: int) -> int:
+    """Outputs of one task: many, because a task goes through the whole input, but a few tasks for every thread."""
+    fair = -(-outputs * blocks // (3 * torch.get_num_threads()))
+    return max(LEAST, min(cpu.SUMS // lanes, fair))
 
 
 def grad_weight(x: Tensor, grad: Tensor, index: Tensor) -> Tensor:
@@ -93,10 +100,10 @@ def grad_weight(x: Tensor, grad: Tensor, index: Tensor) -> Tensor:
     batch = x.shape[0]
     if batch == 0 or out.numel() == 0:
         return out
-    left, right = pack(grad), pack(x)
-    arguments = (0, 0, 0, right.data_ptr(), left.data_ptr(), out.data_ptr(), batch, lanes_of(batch), 0)
+    left, right = pack(grad, GRADIENT_LANES), pack(x, GRADIENT_LANES)
+    arguments = (0, 0, 0, right.data_ptr(), left.data_ptr(), out.data_ptr(), batch, GRADIENT_LANES, LEAST, 0)
     layer = (0, index.data_ptr(), 0, 0, index.shape[0], x.shape[1], index.shape[1], int(index.dtype == torch.int32))
-    _job(cpu.GRAD_WEIGHT, out, arguments, (*layer, *NO_LAYER), -(-index.shape[0] // cpu.ROWS))
+    _job(cpu.GRAD_WEIGHT, out, arguments, (*layer, *NO_LAYER), -(-index.shape[0] // LEAST))
     return out
 
 
@@ -112,7 +119,7 @@ def _taken(values: Tensor, link: Tensor) -> Tensor:
     """values.reshape(-1)[link]."""
     out = values.new_empty(link.shape)
     layer = (values.data_ptr(), link.data_ptr(), 0, 0, len(link), 0, 0, 0)
-    _job(cpu.TAKE, values, (0, 0, 0, 0, 0, out.data_ptr(), 0, 0, 0), (*layer, *NO_LAYER), -(-len(link) // cpu.TAKEN))
+    _job(cpu.TAKE, values, (0, 0, 0, 0, 0, out.data_ptr(), 0, 0, 0, 0), (*layer, *NO_LAYER), -(-len(link) // cpu.TAKEN))
     return out
 
 
@@ -120,29 +127,24 @@ def _product(x: Tensor, first: Links, y: Tensor, activation: int = cpu.IDENTITY,
     """y = the links times x [B, D] with any strides, then those of a second layer."""
     batch, size = x.shape[0], x.element_size()
     layers = (*first.arguments(), *(NO_LAYER if second is None else second.arguments()))
-    chunks = -(-first.outputs // cpu.ROWS)
     links = first.weight.numel() + (0 if second is None else second.weight.numel())
     if batch <= FEW:
         x = x if x.stride(1) == 1 else x.contiguous()
-        _job(
-            cpu.SMALL,
-            y,
-            (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, 0, 0),
-            layers,
-            chunks,
-            light=links * batch < LIGHT // 8,
-        )
+        arguments = (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, 0, LEAST, 0)
+        _job(cpu.SMALL, y, arguments, layers, -(-first.outputs // LEAST), light=links * batch < LIGHT // 8)
         return
     lanes = lanes_of(batch)
     blocks, more = -(-batch // lanes), 0 if second is None else first.outputs
     if blocks >= 4 * torch.get_num_threads():
-        arguments = (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, lanes, activation)
+        arguments = (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, lanes, cpu.SUMS // lanes, activation)
         _job(cpu.WHOLE, y, arguments, layers, blocks, cpu.SCRATCH + (x.shape[1] + more) * lanes * size)
         return
     packed = x.new_empty(blocks * lanes * (x.shape[1] + more))
     hidden = packed.data_ptr() + blocks * lanes * x.shape[1] * size
-    tasks = blocks * (chunks + -(-x.shape[1] // cpu.COLUMNS) + (0 if second is None else -(-second.outputs // cpu.ROWS)))
-    arguments = (x.data_ptr(), *x.stride(), packed.data_ptr(), hidden, y.data_ptr(), batch, lanes, activation)
+    rows = _rows(y.shape[1], lanes, blocks)
+    tasks = blocks * (-(-x.shape[1] // cpu.COLUMNS) + -(-first.outputs // rows))
+    tasks += 0 if second is None else blocks * -(-second.outputs // rows)
+    arguments = (x.data_ptr(), *x.stride(), packed.data_ptr(), hidden, y.data_ptr(), batch, lanes, rows, activation)
     _job(cpu.MULTIPLY, y, arguments, layers, tasks, cpu.SCRATCH, light=links * batch < LIGHT)
 
 

@@ -74,7 +74,8 @@ def fixed_fan_in(
     plain = plain_call(x, weight, *(() if bias is None else (bias,)))
     # a tracer knows no sizes: the operation chooses when it runs
     chosen = _chosen(flat, weight, backend) if plain or explain else Choice(backend, "")
-    if plain and chosen.backend == "cpu" and isinstance(index, Topology):
+    if plain and chosen.backend == "cpu":
+        index = index if isinstance(index, Topology) else Topology(index, flat.shape[1])
         if learns(x, weight, bias):
             y = _OnProcessor.apply(flat, weight, bias, index)
         else:

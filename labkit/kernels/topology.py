@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
 WIDE = 65_536  # inputs beyond which an index no longer fits 16 bits
-TILE = 1024  # inputs of a tile: 256 kB of 64 packed float32 examples, which a second cache holds
+PART = 2**20  # links that are looked at at a time
+TILE = 4096  # inputs of a tile: 512 kB of 32 packed float32 examples; smaller ones cost more per output than they save
 
 
 class Topology:
@@ -49,17 +51,10 @@ class Topology:
             raise TypeError(f"index must be a tensor of integers, got {kind}; give the input columns of every output")
         if index.ndim != 2:
             raise ValueError(f"index must have shape [outputs, fan_in], got {list(index.shape)}")
-        wide = index.detach().to(torch.int64)
-        bad = (wide < 0) | (wide >= in_features)
-        if bad.any():
-            row, place = (int(i) for i in bad.nonzero()[0])
-            value = int(wide[row, place])
-            raise ValueError(
-                f"index[{row}, {place}] is {value}, but columns run from 0 to {in_features - 1}; give the inputs of row {row} again"
-            )
         self.in_features = int(in_features)
+        _check_columns(index.detach(), self.in_features)
         self.index = index.detach().to(index_dtype(self.in_features)).contiguous()  # the same tensor where it is so already
-        self.tiles = _tiles(wide, self.in_features)
+        self.tiles = _tiles(self.index, self.in_features)
         self._inverse: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
@@ -92,6 +87,24 @@ def index_dtype(width: int) -> torch.dtype:
     return torch.uint16 if width <= WIDE else torch.int32
 
 
+def _parts(index: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """(first row, rows as int64) of the index, some at a time: a copy of all would be four times as large as the index."""
+    step = max(1, PART // max(1, index.shape[1]))
+    for start in range(0, index.shape[0], step):
+        yield start, index[start : start + step].to(torch.int64)
+
+
+def _check_columns(index: Tensor, in_features: int) -> None:
+    for start, rows in _parts(index):
+        bad = (rows < 0) | (rows >= in_features)
+        if bad.any():
+            row, place = (int(i) for i in bad.nonzero()[0])
+            raise ValueError(
+                f"index[{start + row}, {place}] is {int(rows[row, place])}, but columns run from 0 to {in_features - 1}; "
+                f"give the inputs of row {start + row} again"
+            )
+
+
 def _tiles(index: Tensor, in_features: int) -> Tensor:
     """int64 [N, tiles + 1]: where the links of each output to each tile of TILE inputs begin, counted over all links.
 
@@ -99,9 +112,14 @@ def _tiles(index: Tensor, in_features: int) -> Tensor:
     """
     outputs, fan_in = index.shape
     starts = torch.arange(outputs, dtype=torch.int64, device=index.device)[:, None] * fan_in
-    count = -(-in_features // TILE) if bool((index[:, 1:] >= index[:, :-1]).all()) else 1
+    count = -(-in_features // TILE)
+    ascends = count > 1 and all(bool((rows[:, 1:] >= rows[:, :-1]).all()) for _, rows in _parts(index))
+    if not ascends:
+        return torch.cat([starts, starts + fan_in], dim=1)
     edges = torch.arange(count + 1, device=index.device) * TILE
-    inside = torch.searchsorted(index.contiguous(), edges.expand(outputs, -1).contiguous()) if count > 1 else edges * 0 + starts * 0
+    inside = torch.cat(
+        [torch.searchsorted(rows.contiguous(), edges.expand(len(rows), -1).contiguous()) for _, rows in _parts(index)]
+    )
     inside[:, -1] = fan_in
     return (starts + inside).contiguous()
 

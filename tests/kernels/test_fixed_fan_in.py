@@ -129,13 +129,13 @@ def test_it_compiles_without_a_break_and_learns_there():
 
 @pytest.mark.parametrize("batch", [1, 9, 70, 900])
 def test_an_ablated_neuron_gives_its_bias_and_takes_no_work(batch):
-    x, weight, index, bias = problem(batch, 2500, 80, 40)
+    x, weight, index, bias = problem(batch, 9000, 80, 40)
     index = index.sort(1).values  # several tiles
     weight[::3] = 0
     weight[1, 0] = 0  # not ablated: its other weights count
-    topology = Topology(index, 2500)
+    topology = Topology(index, 9000)
     y = fixed_fan_in(x, weight, topology, bias, backend="cpu")
-    torch.testing.assert_close(y, F.linear(x, dense(weight, index, 2500), bias), **TOLERANCE[torch.float32])
+    torch.testing.assert_close(y, F.linear(x, dense(weight, index, 9000), bias), **TOLERANCE[torch.float32])
     assert torch.equal(y[:, ::3], bias[::3].expand(batch, -1))
     x[0, 5] = float("nan")  # reaches who is linked to it; an ablated neuron is linked to nothing
     y = fixed_fan_in(x, weight, topology, bias, backend="cpu")
