@@ -18,6 +18,7 @@ SHAPES = [(128, 128), (256, 256), (768, 768), (3072, 768)]
 DENSITIES = [0.9, 0.7, 0.5, 0.25, 0.1, 0.05]
 BATCHES = [1, 16, 64, 512]
 CLEARLY = 0.9  # dense is taken when it needs less than this share of the kernel's time: it also needs the memory of a dense weight
+DENSE_UP_TO = 2**23  # numbers of a dense weight that is made for one call, 32 MB
 KEEP_UP_TO = 2**16  # numbers of a dense weight that a layer may keep beside its links, 256 kB
 
 
@@ -54,7 +55,8 @@ def _on_the_processor(batch: int, inputs: int, outputs: int, fan_in: int) -> Cho
     row = nearest(batch, inputs, outputs, fan_in)
     shape = f"{row['inputs']} -> {row['outputs']}, {row['density']:.0%} of the links, batch {row['batch']}"
     times = f"{row['cpu_us']:.0f} us by the kernel, {row['dense_us']:.0f} us by a dense weight made for the call"
-    backend = "dense" if row["dense_us"] < CLEARLY * row["cpu_us"] else "cpu"
+    fits = inputs * outputs <= DENSE_UP_TO
+    backend = "dense" if fits and row["dense_us"] < CLEARLY * row["cpu_us"] else "cpu"
     return Choice(backend, f"the nearest measurement, {shape}: {times} ({table()['cpu']})")
 
 

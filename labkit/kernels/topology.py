@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 WIDE = 65_536  # inputs beyond which an index no longer fits 16 bits
-PART = 2**20  # links that are looked at at a time
+PART = 2**18  # links that are looked at at a time
 TILE = 4096  # inputs of a tile: 512 kB of 32 packed float32 examples; smaller ones cost more per output than they save
 
 
