@@ -61,9 +61,51 @@ def live_table() -> str:
     return "\n".join(lines)
 
 
+def results(name: str) -> list[dict]:
+    """Rows of benchmarks/results/NAME.json; none where it was not measured."""
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    return json.loads(path.read_text())["rows"] if path.is_file() else []
+
+
+def speed_table() -> str:
+    """Ratio of F.linear's time to ours for one layer, by batch size."""
+    ratios = {
+        (row["in"], row["out"], row["sparsity"], row["batch"], row["mode"]): (row["ratio_to_dense"], row["bytes"])
+        for row in results("fixed_fan_in")
+        if row["what"] == "ours"
+    }
+    columns = [(batch, "inference") for batch in (1, 8, 64, 256, 2048)] + [(1, "cold"), (64, "cold"), (64, "training")]
+    names = [f"batch {batch}" if mode == "inference" else f"{mode}, {batch}" for batch, mode in columns]
+    lines = [f"| layer | sparsity | bytes | {' | '.join(names)} |", "|---|---:|---:|" + "---:|" * len(columns)]
+    for inputs, outputs, sparsity in dict.fromkeys(place[:3] for place in ratios):
+        found = [ratios.get((inputs, outputs, sparsity, *column)) for column in columns]
+        if not any(found):
+            continue
+        size = next(entry[1] for entry in found if entry) / (4 * inputs * outputs)
+        cells = ["" if entry is None else f"{entry[0]:.1f}x" for entry in found]
+        lines.append(f"| {inputs} → {outputs:,} | {100 * sparsity:.0f} % | {100 * size:.0f} % | {' | '.join(cells)} |")
+    if not results("fixed_fan_in_cuda"):
+        empty = " | ".join([""] * len(columns))
+        lines.append(f"| on a GPU | | | not measured: `python benchmarks/fixed_fan_in.py --device cuda` {empty}|")
+    return "\n".join(lines)
+
+
+def networks_table() -> str:
+    """Whole transformers, dense and condensed."""
+    rows = {(row["model"], row["sparsity"], row["batch"], row["what"]): row for row in results("vit_end_to_end")}
+    lines = ["| network | sparsity | batch | dense | condensed | ratio |", "|---|---:|---:|---:|---:|---:|"]
+    for model, sparsity, batch, what in rows:
+        if what == "ours":
+            dense, ours = rows[model, sparsity, batch, "dense"], rows[model, sparsity, batch, "ours"]
+            times = f"{dense['median_ms']:,.0f} ms | {ours['median_ms']:,.0f} ms | {ours['ratio_to_dense']:.1f}x"
+            lines.append(f"| {model} | {100 * sparsity:.0f} % | {batch} | {times} |")
+    return "\n".join(lines)
+
+
 def filled(text: str) -> str:
     """Return `text` with every table made anew."""
     tables = {"models": model_table(), "gallery": gallery_table(), "startup": startup_table(), "live": live_table()}
+    tables |= {"speed": speed_table(), "networks": networks_table()}
     for name, table in tables.items():
         text = re.sub(f"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}\n{t}\n{m[2]}", text, flags=re.S)
     return text

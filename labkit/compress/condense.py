@@ -84,5 +84,6 @@ register(
                 ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"
             ),
         },
+        version=2,
     )
 )

@@ -10,7 +10,7 @@ from numba import cfunc, njit, types
 from labkit.kernels import simd
 from labkit.kernels.compiled import CACHE
 from labkit.kernels.pool import ARGUMENTS, BITS, DONE, GENERATION, JOB, NEXT, SLOTS, SPIN, TASKS, take
-from labkit.kernels.simd import atomic_add, atomic_load, atomic_store, load, store
+from labkit.kernels.simd import atomic_add, atomic_load, atomic_store, load, prefetch, store
 
 PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, TAKE, DOUBLE = 0, 1, 2, 3, 4, 5, 8  # kinds of jobs; DOUBLE is added for float64
 # where a job's arguments are: addresses, strides in numbers, sizes
@@ -21,6 +21,7 @@ IDENTITY, RELU, GELU = 0, 1, 2
 SUMS = 4096  # numbers that the outputs of one task have while they are summed, 16 kB: they are written out from the first cache
 SCRATCH = SUMS * 8  # bytes of them, for float64
 COLUMNS = 256  # inputs that one task packs
+AHEAD = 1024  # links that are fetched ahead
 TAKEN = 16_384  # numbers that one task gathers
 VECTORS = (8, 16, 32, 64)  # examples of a block
 
@@ -261,11 +262,21 @@ def _links(job, layer, source, first, last, lanes, target, size, zero, double): 
                 whole = load(row, np.int64(0))
                 if _all_zero(w + size * whole, load(row + 8 * tiles, np.int64(0)) - whole, size, zero):
                     count = 0
+            _fetch(w + size * begin, index + index_size * begin, count, size, index_size)
             into = target + size * (n - first) * lanes
             if double:
                 _row_d(lanes, wide, source, w + 8 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
             else:
                 _row_f(lanes, wide, source, w + 4 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
+
+
+@njit(nogil=True, cache=CACHE, inline="always")
+def _fetch(weights, links, count, size, index_size):  # type: ignore[no-untyped-def]
+    """Have later weights and indices on their way: what the processor fetches by itself ends at every page of memory."""
+    for place in range(0, size * count, 64):
+        prefetch(weights + size * AHEAD + place)
+    for place in range(0, index_size * count, 64):
+        prefetch(links + index_size * AHEAD + place)
 
 
 @njit(nogil=True, cache=CACHE)
@@ -289,6 +300,7 @@ def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
         weights, links = job[FIRST + WEIGHT] + size * begin, job[FIRST + INDEX] + (4 if wide else 2) * begin
         if count > 0 and load(weights, zero) == zero and _all_zero(weights, count, size, zero):
             count = 0
+        _fetch(weights, links, count, size, 4 if wide else 2)
         for b in range(job[BATCH]):
             source = job[X] + size * b * job[ROW_STRIDE]
             if double:

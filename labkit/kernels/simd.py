@@ -337,6 +337,21 @@ def exchange_if(typing: Any, address: Any, expected: Any, value: Any) -> Any:
 
 
 @intrinsic
+def prefetch(typing: Any, address: Any) -> Any:
+    """``f(address)``: have a cache line on its way that will be read soon. An address that is nobody's does no harm."""
+    signature = types.void(types.int64)
+
+    def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+        kinds = ir.FunctionType(ir.VoidType(), [I8.as_pointer(), I32, I32, I32])
+        name = "llvm.prefetch.p0i8"
+        found = b.module.globals.get(name) or ir.Function(b.module, kinds, name)
+        b.call(found, [_pointer(b, arguments[0], I8), ir.Constant(I32, 0), ir.Constant(I32, 2), ir.Constant(I32, 1)])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+@intrinsic
 def load(typing: Any, address: Any, like: Any) -> Any:
     """``f(address, like)``: the number at an address, of the type of `like`."""
     signature = like(types.int64, like)

@@ -6,6 +6,7 @@ turns of one competitor, with its quartiles.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import threading
 import time
@@ -25,10 +26,12 @@ from labkit.kernels.op import fixed_fan_in
 from labkit.kernels.topology import Topology
 
 Calls = dict[str, Callable[[], object]]
+Form = Callable[[Tensor, Tensor, Tensor, Tensor], Callable[[], object]]
 MODES = ("inference", "cold", "training")
 TURNS = 5  # of each competitor at least, however short the time
 LIMIT = 512 * 2**20  # bytes of the gather form's intermediate, beyond which it is left out
-EVICT = 96 * 2**20  # bytes written between two calls of the cold mode: more than the caches hold
+EVICT = 96 * 2**20  # bytes of weights that the cold mode goes round: more than the caches hold
+MOST_COPIES = 400
 DIGITS = 3  # of a ratio
 
 _alone = threading.Lock()  # two measurements at a time would measure each other
@@ -114,7 +117,8 @@ def measure_cell(
     sparsity : float
         Stands in the rows.
     mode : {"inference", "cold", "training"}
-        "cold" empties the caches between calls; "training" is forward and backward, of "dense" and "ours" alone.
+        "inference" calls each twice in its turn and times the second; "cold" goes round so many copies of the weight that none is
+        in a cache (see `cold_competitors`); "training" is forward and backward, of "dense" and "ours" alone.
     """
     dense, values, index = made
     x = torch.randn(batch, dense.shape[1], generator=torch.Generator().manual_seed(1)).to(device)
@@ -122,8 +126,8 @@ def measure_cell(
         taken = compete(training(x, dense, values, topology), device, seconds=seconds)
     else:
         with torch.inference_mode():
-            calls = competitors(x, dense, values, index, topology)
-            taken = compete(calls, device, seconds=seconds, cold=mode == "cold")
+            calls = (cold_competitors if mode == "cold" else competitors)(x, dense, values, index)
+            taken = compete(calls, device, seconds=seconds, warm=mode != "cold")
     cell = {"in": dense.shape[1], "out": dense.shape[0], "sparsity": sparsity, "batch": batch, "mode": mode}
     base, rows = statistics.median(taken["dense"]), []
     for name, spent in taken.items():
@@ -175,7 +179,7 @@ def problem(inputs: int, outputs: int, sparsity: float, device: str = "cpu") -> 
     return dense.to(device), values.to(device), index.to(device)
 
 
-def competitors(x: Tensor, dense: Tensor, values: Tensor, index: Tensor, topology: Topology) -> Calls:
+def competitors(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Calls:
     """Return name -> call; every call makes the same product [batch, outputs], contiguous, from `x` [batch, inputs].
 
     References
@@ -183,20 +187,67 @@ def competitors(x: Tensor, dense: Tensor, values: Tensor, index: Tensor, topolog
     Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024: "gather" is the condensed layer of their code
     (condensed_linear.py), without its bias.
     """
+    return {name: form(x, dense, values, index) for name, form in _forms(x, values).items()}
+
+
+def cold_competitors(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Calls:
+    """Return name -> call as `competitors`, each of which finds its weights outside the caches.
+
+    Each goes round a hundred megabytes of copies of the weight, as a network goes through its layers.
+    """
+    calls: Calls = {}
+    for name, form in _forms(x, values).items():
+        copies = min(MOST_COPIES, -(-EVICT // weight_bytes(name, values, dense)) + 1)
+        turn_of = itertools.cycle([form(x, dense.clone(), values.clone(), index.clone()) for _ in range(copies)])
+        calls[name] = lambda turn_of=turn_of: next(turn_of)()  # type: ignore[misc]
+    return calls
+
+
+def _forms(x: Tensor, values: Tensor) -> dict[str, Form]:
+    """The forms that can be measured with this input: name -> function (x, dense, values, index) -> call."""
+    found: dict[str, Form] = {"dense": _dense, "ours": _ours, "torch CSR": _torch_csr}
+    if x.shape[0] * values.numel() * x.element_size() <= LIMIT:
+        found["gather"] = _gather
+    found |= {"dense TF32": _tf32} if x.device.type == "cuda" else {"scipy CSR": _scipy_csr}
+    return found
+
+
+def _dense(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[[], object]:
+    return lambda: F.linear(x, dense)
+
+
+def _tf32(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[[], object]:
+    """F.linear with the shorter mantissa of a GPU's tensor cores; torch's default, and "dense", is full float32."""
+
+    def call() -> Tensor:
+        torch.backends.cuda.matmul.allow_tf32 = True
+        try:
+            return F.linear(x, dense)
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = False
+
+    return call
+
+
+def _ours(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[[], object]:
+    topology = Topology(index, x.shape[1])
+    return lambda: fixed_fan_in(x, values, topology)
+
+
+def _gather(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[[], object]:
+    return lambda: (x[:, index] * values).sum(-1)
+
+
+def _torch_csr(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[[], object]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Sparse CSR")  # torch calls it beta
         csr = dense.to_sparse_csr()
-    found: Calls = {
-        "dense": lambda: F.linear(x, dense),
-        "ours": lambda: fixed_fan_in(x, values, topology),
-        "torch CSR": lambda: F.linear(x, csr),
-    }
-    if x.shape[0] * values.numel() * x.element_size() <= LIMIT:
-        found["gather"] = lambda: (x[:, index] * values).sum(-1)
-    if x.device.type == "cpu":
-        matrix, plain = scipy.sparse.csr_matrix(dense.numpy()), x.numpy()
-        found["scipy CSR"] = lambda: np.ascontiguousarray((matrix @ plain.T).T)
-    return found
+    return lambda: F.linear(x, csr)
+
+
+def _scipy_csr(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[[], object]:
+    matrix, plain = scipy.sparse.csr_matrix(dense.numpy()), x.numpy()
+    return lambda: np.ascontiguousarray((matrix @ plain.T).T)
 
 
 def training(x: Tensor, dense: Tensor, values: Tensor, topology: Topology) -> Calls:
@@ -211,24 +262,23 @@ def training(x: Tensor, dense: Tensor, values: Tensor, topology: Topology) -> Ca
 
 
 def compete(
-    calls: Calls, device: str = "cpu", *, seconds: float = 0.8, turns: int = TURNS, cold: bool = False
+    calls: Calls, device: str = "cpu", *, seconds: float = 0.8, turns: int = TURNS, warm: bool = True
 ) -> dict[str, list[float]]:
     """Return the seconds of every turn of every call.
 
-    Each call runs once untimed; then they take turns for so many `seconds`, at least `turns` each, in an order that changes from
-    round to round. `cold` writes over the caches before every turn.
+    They take turns for so many `seconds`, at least `turns` each, in an order that changes from round to round. Each is called once
+    untimed at the beginning, and when `warm` again before every turn: what the others left in the caches is then not its affair.
     """
     names = list(calls)
     for name in names:
         calls[name]()
     taken: dict[str, list[float]] = {name: [] for name in names}
-    waste = torch.zeros(EVICT // 4) if cold else None
     until = time.perf_counter() + seconds
     while time.perf_counter() < until or len(taken[names[0]]) < turns:
         names = names[1:] + names[:1]
         for name in names:
-            if waste is not None:
-                waste.add_(1)
+            if warm:
+                calls[name]()
             taken[name].append(turn(calls[name], device))
     return taken
 
@@ -261,6 +311,7 @@ def weight_bytes(name: str, values: Tensor, dense: Tensor) -> int:
     narrow = 2 if inputs <= 65_536 else 4
     indices = {
         "dense": (dense.numel() - links) * size,  # no index, but every zero
+        "dense TF32": (dense.numel() - links) * size,
         "ours": links * narrow,
         "gather": links * 8,
         "torch CSR": links * 8 + (outputs + 1) * 8,

@@ -8,7 +8,7 @@ import scipy.sparse
 import torch
 
 from labkit.kernels import Topology
-from labkit.kernels.speed import compete, competitors, measure, problem, training, weight_bytes
+from labkit.kernels.speed import cold_competitors, compete, competitors, measure, problem, training, weight_bytes
 
 FORMS = ["dense", "ours", "torch CSR", "gather", "scipy CSR"]
 
@@ -28,12 +28,13 @@ def test_a_problem_has_as_many_links_in_every_row_and_is_always_the_same(layer):
     assert problem(40, 24, 0.999)[1].shape == (24, 1)
 
 
+@pytest.mark.parametrize("forms", [competitors, cold_competitors])
 @pytest.mark.parametrize("batch", [1, 8, 33])
-def test_every_competitor_makes_the_same_product_in_the_same_layout(layer, batch):
-    dense, values, index, topology = layer
+def test_every_competitor_makes_the_same_product_in_the_same_layout(layer, batch, forms):
+    dense, values, index, _ = layer
     x = torch.randn(batch, 40)
     with torch.inference_mode():
-        made = {name: call() for name, call in competitors(x, dense, values, index, topology).items()}
+        made = {name: call() for name, call in forms(x, dense, values, index).items()}
     assert sorted(made) == sorted(FORMS)
     wanted = x.double() @ dense.double().T
     for name, y in made.items():
@@ -52,10 +53,10 @@ def test_both_competitors_in_training_make_the_same_gradients(layer):
 
 
 def test_the_gather_form_is_left_out_where_it_would_fill_the_memory(layer):
-    dense, values, index, topology = layer
+    dense, values, index, _ = layer
     x = torch.zeros(1).expand(2**29 // (4 * values.numel()) + 1, 40)
-    assert "gather" not in competitors(x, dense, values, index, topology)
-    assert "gather" in competitors(x[1:], dense, values, index, topology)
+    assert "gather" not in competitors(x, dense, values, index)
+    assert "gather" in competitors(x[1:], dense, values, index)
 
 
 def test_bytes_are_those_of_the_tensors(layer):
@@ -82,8 +83,12 @@ def test_competitors_take_turns_and_each_turn_is_its_own_time():
     taken = compete({"slow": call("slow", 0.02), "fast": call("fast", 0.001)}, seconds=0.001, turns=4)
     assert {name: len(spent) for name, spent in taken.items()} == {"slow": 4, "fast": 4}
     assert min(taken["slow"]) >= 0.02
+    rounds = [order[i : i + 4] for i in range(2, len(order), 4)]
+    assert all(turns[0] == turns[1] != turns[2] == turns[3] for turns in rounds)  # untimed, then timed
+    assert rounds[0] != rounds[1]  # who begins changes
+    order.clear()
+    compete({"slow": call("slow", 0.02), "fast": call("fast", 0.001)}, seconds=0.001, turns=4, warm=False)
     assert all(set(order[i : i + 2]) == {"slow", "fast"} for i in range(0, len(order), 2))
-    assert order[2:4] != order[4:6]  # who begins changes
 
 
 def test_measure_gives_a_row_a_batch_and_competitor():
