@@ -8,14 +8,14 @@ import numpy as np
 from numba import cfunc, njit, types
 
 from labkit.kernels import simd
-from labkit.kernels.compiled import CACHE
+from labkit.kernels.compiled import CACHE, announced
 from labkit.kernels.pool import ARGUMENTS, BITS, DONE, GENERATION, JOB, NEXT, SLOTS, SPIN, TASKS, take
 from labkit.kernels.simd import atomic_add, atomic_load, atomic_store, load, prefetch, store
 
-PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, TAKE, DOUBLE = 0, 1, 2, 3, 4, 5, 8  # kinds of jobs; DOUBLE is added for float64
+PACK, MULTIPLY, SMALL, GRAD_WEIGHT, WHOLE, TAKE = 0, 1, 2, 3, 4, 5  # kinds of jobs
 # where a job's arguments are: addresses, strides in numbers, sizes
-KIND, X, ROW_STRIDE, COLUMN_STRIDE, PACKED, HIDDEN, Y, BATCH, LANES, ROWS, ACTIVATION, SPACE, SLOT = range(13)
-FIRST, SECOND = 13, 21  # the links, and those of a second layer that takes the outputs of the first
+KIND, X, ROW_STRIDE, COLUMN_STRIDE, PACKED, HIDDEN, Y, BATCH, LANES, ROWS, ACTIVATION, SPACE, SLOT, SIZE = range(14)
+FIRST, SECOND = 14, 22  # the links, and those of a second layer that takes the outputs of the first
 WEIGHT, INDEX, POINTER, BIAS, OUTPUTS, INPUTS, TILES, WIDE = range(8)  # within them; POINTER as in `Topology.tiles`
 IDENTITY, RELU, GELU = 0, 1, 2
 SUMS = 4096  # numbers that the outputs of one task have while they are summed, 16 kB: they are written out from the first cache
@@ -25,82 +25,45 @@ AHEAD = 1024  # links that are fetched ahead
 TAKEN = 16_384  # numbers that one task gathers
 VECTORS = (8, 16, 32, 64)  # examples of a block
 
-row_8_fu, row_16_fu, row_32_fu, row_64_fu = (simd.row(v, "float32", "uint16") for v in VECTORS)
-row_8_fi, row_16_fi, row_32_fi, row_64_fi = (simd.row(v, "float32", "int32") for v in VECTORS)
-row_8_du, row_16_du, row_32_du, row_64_du = (simd.row(v, "float64", "uint16") for v in VECTORS)
-row_8_di, row_16_di, row_32_di, row_64_di = (simd.row(v, "float64", "int32") for v in VECTORS)
-gather_fu, gather_fi = (simd.gather_dot("float32", kind) for kind in ("uint16", "int32"))
-gather_du, gather_di = (simd.gather_dot("float64", kind) for kind in ("uint16", "int32"))
-dot_8_f, dot_16_f, dot_32_f, dot_64_f = (simd.dot(v, "float32") for v in VECTORS)
-dot_8_d, dot_16_d, dot_32_d, dot_64_d = (simd.dot(v, "float64") for v in VECTORS)
+row_8_u, row_16_u, row_32_u, row_64_u = (simd.row(v, "uint16") for v in VECTORS)
+row_8_i, row_16_i, row_32_i, row_64_i = (simd.row(v, "int32") for v in VECTORS)
+gather_u, gather_i = (simd.gather_dot(kind) for kind in ("uint16", "int32"))
+dot_8, dot_16, dot_32, dot_64 = (simd.dot(v) for v in VECTORS)
 relu_8, relu_16, relu_32, relu_64 = (simd.biased(v, "relu") for v in VECTORS)
 gelu_8, gelu_16, gelu_32, gelu_64 = (simd.biased(v, "gelu") for v in VECTORS)
 
 
 @njit(nogil=True, cache=CACHE, inline="always")
-def _row_f(lanes, wide, x, w, i, count, y, fresh):  # type: ignore[no-untyped-def]
-    """`simd.row` for float32; the branch costs less than one link."""
+def _row(lanes, wide, x, w, i, count, y, fresh, zero):  # type: ignore[no-untyped-def]
+    """`simd.row` for lanes and an index type that are known when it runs; the branch costs less than one link."""
     if wide:
         if lanes == 64:
-            row_64_fi(x, w, i, count, y, fresh)
+            row_64_i(x, w, i, count, y, fresh, zero)
         elif lanes == 32:
-            row_32_fi(x, w, i, count, y, fresh)
+            row_32_i(x, w, i, count, y, fresh, zero)
         elif lanes == 16:
-            row_16_fi(x, w, i, count, y, fresh)
+            row_16_i(x, w, i, count, y, fresh, zero)
         else:
-            row_8_fi(x, w, i, count, y, fresh)
+            row_8_i(x, w, i, count, y, fresh, zero)
     elif lanes == 64:
-        row_64_fu(x, w, i, count, y, fresh)
+        row_64_u(x, w, i, count, y, fresh, zero)
     elif lanes == 32:
-        row_32_fu(x, w, i, count, y, fresh)
+        row_32_u(x, w, i, count, y, fresh, zero)
     elif lanes == 16:
-        row_16_fu(x, w, i, count, y, fresh)
+        row_16_u(x, w, i, count, y, fresh, zero)
     else:
-        row_8_fu(x, w, i, count, y, fresh)
+        row_8_u(x, w, i, count, y, fresh, zero)
 
 
 @njit(nogil=True, cache=CACHE, inline="always")
-def _row_d(lanes, wide, x, w, i, count, y, fresh):  # type: ignore[no-untyped-def]
-    """`simd.row` for float64."""
-    if wide:
-        if lanes == 64:
-            row_64_di(x, w, i, count, y, fresh)
-        elif lanes == 32:
-            row_32_di(x, w, i, count, y, fresh)
-        elif lanes == 16:
-            row_16_di(x, w, i, count, y, fresh)
-        else:
-            row_8_di(x, w, i, count, y, fresh)
-    elif lanes == 64:
-        row_64_du(x, w, i, count, y, fresh)
-    elif lanes == 32:
-        row_32_du(x, w, i, count, y, fresh)
-    elif lanes == 16:
-        row_16_du(x, w, i, count, y, fresh)
-    else:
-        row_8_du(x, w, i, count, y, fresh)
-
-
-@njit(nogil=True, cache=CACHE, inline="always")
-def _dot_f(lanes, x, y):  # type: ignore[no-untyped-def]
+def _dot(lanes, x, y, zero):  # type: ignore[no-untyped-def]
     if lanes == 64:
-        return dot_64_f(x, y)
+        return dot_64(x, y, zero)
     if lanes == 32:
-        return dot_32_f(x, y)
+        return dot_32(x, y, zero)
     if lanes == 16:
-        return dot_16_f(x, y)
-    return dot_8_f(x, y)
-
-
-@njit(nogil=True, cache=CACHE, inline="always")
-def _dot_d(lanes, x, y):  # type: ignore[no-untyped-def]
-    if lanes == 64:
-        return dot_64_d(x, y)
-    if lanes == 32:
-        return dot_32_d(x, y)
-    if lanes == 16:
-        return dot_16_d(x, y)
-    return dot_8_d(x, y)
+        return dot_16(x, y, zero)
+    return dot_8(x, y, zero)
 
 
 @njit(nogil=True, cache=CACHE)
@@ -167,7 +130,7 @@ def _pack_columns(job, block, target, first, last, size, zero):  # type: ignore[
 
 
 @njit(nogil=True, cache=CACHE)
-def _multiply(shared, job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
+def _multiply(shared, job, task, scratch, size, zero):  # type: ignore[no-untyped-def]
     """First the inputs are packed, if they are not; then a layer is multiplied; then, if there is one, the second."""
     blocks, before = _parts(job[BATCH], job[LANES]), 0
     if job[X] != 0:
@@ -183,14 +146,14 @@ def _multiply(shared, job, task, scratch, size, zero, double):  # type: ignore[n
             block, first = (task - before) // chunks, (task - before) % chunks * job[ROWS]
             packed = source + size * block * job[FIRST + INPUTS] * job[LANES]
             hidden = job[HIDDEN] + size * block * job[FIRST + OUTPUTS] * job[LANES]
-            _to_hidden(job, packed, hidden, block, first, size, zero, double)
+            _to_hidden(job, packed, hidden, block, first, size, zero)
             return
         before += blocks * chunks
         _await(shared, before)
         layer, source = SECOND, job[HIDDEN]
         chunks = _parts(job[SECOND + OUTPUTS], job[ROWS])
     block, first = (task - before) // chunks, (task - before) % chunks * job[ROWS]
-    _to_y(job, layer, source + size * block * job[layer + INPUTS] * job[LANES], block, first, scratch, size, zero, double)
+    _to_y(job, layer, source + size * block * job[layer + INPUTS] * job[LANES], block, first, scratch, size, zero)
 
 
 @njit(nogil=True, cache=CACHE, inline="always")
@@ -201,7 +164,7 @@ def _await(shared, tasks):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=CACHE)
-def _whole(job, block, scratch, size, zero, double):  # type: ignore[no-untyped-def]
+def _whole(job, block, scratch, size, zero):  # type: ignore[no-untyped-def]
     """One block of the batch, packed and multiplied by all outputs while it is in the cache: what many blocks are worked off by."""
     packed = scratch + SCRATCH
     width, outputs, layer = job[FIRST + INPUTS], job[FIRST + OUTPUTS], FIRST
@@ -209,17 +172,17 @@ def _whole(job, block, scratch, size, zero, double):  # type: ignore[no-untyped-
     if job[SECOND + OUTPUTS] != 0:
         hidden = packed + size * width * job[LANES]
         for first in range(0, outputs, job[ROWS]):
-            _to_hidden(job, packed, hidden, block, first, size, zero, double)
+            _to_hidden(job, packed, hidden, block, first, size, zero)
         layer, packed, outputs = SECOND, hidden, job[SECOND + OUTPUTS]
     for first in range(0, outputs, job[ROWS]):
-        _to_y(job, layer, packed, block, first, scratch, size, zero, double)
+        _to_y(job, layer, packed, block, first, scratch, size, zero)
 
 
 @njit(nogil=True, cache=CACHE)
-def _to_hidden(job, source, hidden, block, first, size, zero, double):  # type: ignore[no-untyped-def]
+def _to_hidden(job, source, hidden, block, first, size, zero):  # type: ignore[no-untyped-def]
     """ROWS outputs of the first layer, activated, feature-major as the second takes them."""
     lanes, last = _lanes_of(job, block), min(job[FIRST + OUTPUTS], first + job[ROWS])
-    _links(job, FIRST, source, first, last, lanes, hidden + size * first * lanes, size, zero, double)
+    _links(job, FIRST, source, first, last, lanes, hidden + size * first * lanes, size, zero)
     for n in range(first, last):
         bias = zero
         if job[FIRST + BIAS] != 0:
@@ -228,11 +191,11 @@ def _to_hidden(job, source, hidden, block, first, size, zero, double):  # type: 
 
 
 @njit(nogil=True, cache=CACHE)
-def _to_y(job, layer, source, block, first, scratch, size, zero, double):  # type: ignore[no-untyped-def]
+def _to_y(job, layer, source, block, first, scratch, size, zero):  # type: ignore[no-untyped-def]
     """ROWS outputs of a layer, with their bias, in ordinary layout."""
     outputs, lanes, bias = job[layer + OUTPUTS], _lanes_of(job, block), job[layer + BIAS]
     last = min(outputs, first + job[ROWS])
-    _links(job, layer, source, first, last, lanes, scratch, size, zero, double)
+    _links(job, layer, source, first, last, lanes, scratch, size, zero)
     for lane in range(min(lanes, job[BATCH] - block * job[LANES])):
         target = job[Y] + size * ((block * job[LANES] + lane) * outputs + first)
         for n in range(last - first):
@@ -243,7 +206,7 @@ def _to_y(job, layer, source, block, first, scratch, size, zero, double):  # typ
 
 
 @njit(nogil=True, cache=CACHE)
-def _links(job, layer, source, first, last, lanes, target, size, zero, double):  # type: ignore[no-untyped-def]
+def _links(job, layer, source, first, last, lanes, target, size, zero):  # type: ignore[no-untyped-def]
     """Sums of outputs first … last of a packed block, feature-major, tile by tile of the input."""
     w, index, pointer, tiles, wide = (
         job[layer + WEIGHT],
@@ -262,12 +225,8 @@ def _links(job, layer, source, first, last, lanes, target, size, zero, double): 
                 whole = load(row, np.int64(0))
                 if _all_zero(w + size * whole, load(row + 8 * tiles, np.int64(0)) - whole, size, zero):
                     count = 0
-            _fetch(w + size * begin, index + index_size * begin, count, size, index_size)
             into = target + size * (n - first) * lanes
-            if double:
-                _row_d(lanes, wide, source, w + 8 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
-            else:
-                _row_f(lanes, wide, source, w + 4 * begin, index + index_size * begin, count, into, np.int64(tile == 0))
+            _row(lanes, wide, source, w + size * begin, index + index_size * begin, count, into, np.int64(tile == 0), zero)
 
 
 @njit(nogil=True, cache=CACHE, inline="always")
@@ -289,7 +248,7 @@ def _all_zero(weights, count, size, zero):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=CACHE)
-def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
+def _small(job, task, size, zero):  # type: ignore[no-untyped-def]
     """Few examples: every output gathers its inputs from x itself."""
     outputs, wide, bias, pointer = job[FIRST + OUTPUTS], job[FIRST + WIDE], job[FIRST + BIAS], job[FIRST + POINTER]
     tiles = job[FIRST + TILES]
@@ -303,10 +262,7 @@ def _small(job, task, size, zero, double):  # type: ignore[no-untyped-def]
         _fetch(weights, links, count, size, 4 if wide else 2)
         for b in range(job[BATCH]):
             source = job[X] + size * b * job[ROW_STRIDE]
-            if double:
-                total = gather_di(source, weights, links, count) if wide else gather_du(source, weights, links, count)
-            else:
-                total = gather_fi(source, weights, links, count) if wide else gather_fu(source, weights, links, count)
+            total = gather_i(source, weights, links, count, zero) if wide else gather_u(source, weights, links, count, zero)
             if bias != 0:
                 total += load(bias + size * n, zero)
             store(job[Y] + size * (b * outputs + n), total, zero)
@@ -321,7 +277,7 @@ def _take(job, task, size, zero):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=CACHE)
-def _grad_weight(job, task, size, zero, double):  # type: ignore[no-untyped-def]
+def _grad_weight(job, task, size, zero):  # type: ignore[no-untyped-def]
     """dW[n, k] = sum over blocks of the inner products of the gradient's row n with the input's row index[n, k]."""
     index, out, outputs, wide = job[FIRST + INDEX], job[Y], job[FIRST + OUTPUTS], job[FIRST + WIDE]
     width, fan_in = job[FIRST + INPUTS], job[FIRST + TILES]
@@ -334,14 +290,14 @@ def _grad_weight(job, task, size, zero, double):  # type: ignore[no-untyped-def]
                 link = n * fan_in + k
                 column = np.int64(load(index + 4 * link, np.int32(0)) if wide else load(index + 2 * link, np.uint16(0)))
                 right = source + size * lanes * column
-                value = _dot_d(lanes, left, right) if double else _dot_f(lanes, left, right)
+                value = _dot(lanes, left, right, zero)
                 place = out + size * link
                 store(place, value if block == 0 else load(place, zero) + value, zero)
 
 
 @njit(nogil=True, cache=CACHE)
-def run(shared, generation):  # type: ignore[no-untyped-def]
-    """Work off tasks of the job that lies in the shared memory until none is left."""
+def run(shared, generation, zero):  # type: ignore[no-untyped-def]
+    """Work off tasks of the job that lies in the shared memory until none is left; its numbers are of the type of `zero`."""
     job = np.empty(ARGUMENTS, np.int64)
     scratch = 0
     task = take(shared, generation)
@@ -350,29 +306,26 @@ def run(shared, generation):  # type: ignore[no-untyped-def]
             for i in range(ARGUMENTS):
                 job[i] = load(shared + 8 * (JOB + i), np.int64(0))
             scratch = job[SPACE] + job[SLOT] * atomic_add(shared + 8 * SLOTS, 1)
-        if job[KIND] >= DOUBLE:
-            _task(shared, job, task, scratch, 8, np.float64(0), True)
-        else:
-            _task(shared, job, task, scratch, 4, np.float32(0), False)
+        _task(shared, job, task, scratch, job[SIZE], zero)
         atomic_add(shared + 8 * DONE, 1)
         task = take(shared, generation)
 
 
 @njit(nogil=True, cache=CACHE)
-def _task(shared, job, task, scratch, size, zero, double):  # type: ignore[no-untyped-def]
-    kind = job[KIND] % DOUBLE
+def _task(shared, job, task, scratch, size, zero):  # type: ignore[no-untyped-def]
+    kind = job[KIND]
     if kind == MULTIPLY:
-        _multiply(shared, job, task, scratch, size, zero, double)
+        _multiply(shared, job, task, scratch, size, zero)
     elif kind == WHOLE:
-        _whole(job, task, scratch, size, zero, double)
+        _whole(job, task, scratch, size, zero)
     elif kind == SMALL:
-        _small(job, task, size, zero, double)
+        _small(job, task, size, zero)
     elif kind == PACK:
         _pack(job, task, size, zero)
     elif kind == TAKE:
         _take(job, task, size, zero)
     else:
-        _grad_weight(job, task, size, zero, double)
+        _grad_weight(job, task, size, zero)
 
 
 @njit(nogil=True, cache=CACHE)
@@ -385,7 +338,10 @@ def follow(shared, generation):  # type: ignore[no-untyped-def]
             looks += 1
             continue
         generation = newest
-        run(shared, generation)
+        if load(shared + 8 * (JOB + SIZE), np.int64(0)) == 8:
+            run(shared, generation, np.float64(0))
+        else:
+            run(shared, generation, np.float32(0))
         looks = 0
     return generation
 
@@ -403,19 +359,31 @@ def publish(shared, tasks):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=CACHE)
-def submit(shared, tasks):  # type: ignore[no-untyped-def]
+def submit(shared, tasks, zero):  # type: ignore[no-untyped-def]
     """The caller: publish a job, take part, and wait for tasks that others have begun."""
-    run(shared, publish(shared, tasks))
+    run(shared, publish(shared, tasks), zero)
     while atomic_load(shared + 8 * DONE) < tasks:
         pass
 
 
 @cache
-def member() -> int:
-    """Address of a C function (shared): take part in the newest job."""
+def member(size: int) -> int:
+    """Address of a C function (shared): take part in the newest job, of numbers of so many bytes."""
+    with announced():
+        return (_member_of_double() if size == 8 else _member_of_single()).address
 
+
+def _member_of_single():  # type: ignore[no-untyped-def]
     @cfunc(types.void(types.int64), nopython=True, nogil=True, cache=CACHE)
-    def take_part(shared):  # type: ignore[no-untyped-def]
-        run(shared, atomic_load(shared + 8 * GENERATION))
+    def take_part_in_single(shared):  # type: ignore[no-untyped-def]
+        run(shared, atomic_load(shared + 8 * GENERATION), np.float32(0))
 
-    return take_part.address
+    return take_part_in_single
+
+
+def _member_of_double():  # type: ignore[no-untyped-def]
+    @cfunc(types.void(types.int64), nopython=True, nogil=True, cache=CACHE)
+    def take_part_in_double(shared):  # type: ignore[no-untyped-def]
+        run(shared, atomic_load(shared + 8 * GENERATION), np.float64(0))
+
+    return take_part_in_double

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from labkit.kernels import cpu, openmp
-from labkit.kernels.compiled import announced
 from labkit.kernels.openmp import Team
 from labkit.kernels.pool import Pool, pool_of
 
@@ -20,6 +20,7 @@ LEAST = 64  # outputs of one task
 GRADIENT_LANES = 64  # examples of a block for the gradient of the weights, whose sums are longer the larger it is
 LIGHT = 2**17  # multiply-adds below which waking the other threads takes longer than they would save
 NO_LAYER = (0,) * 8
+ZERO: dict[int, Any] = {4: np.float32(0), 8: np.float64(0)}
 
 
 class Links(NamedTuple):
@@ -161,29 +162,27 @@ def _job(
 
     On this thread alone when it is light, or when another Python thread has the others.
     """
-    threads, mine = 1 if light else torch.get_num_threads(), _mine()
+    threads, mine, size = 1 if light else torch.get_num_threads(), _mine(), like.element_size()
+    member = cpu.member(size)  # compiled before all else, with a word to who waits
     room = mine.room(space * threads) if space else None
-    kind += cpu.DOUBLE if like.dtype == torch.float64 else 0
-    given = (kind, *arguments, 0 if room is None else room.data_ptr(), space, *layers)
+    given = (kind, *arguments, 0 if room is None else room.data_ptr(), space, size, *layers)
     if min(threads, tasks) > 1 and _busy.acquire(blocking=False):
         try:
             if openmp.usable():
-                mine.team.call(given, tasks, threads)
+                mine.team.call(member, given, tasks, threads)
             else:
-                pool_of(cpu.follow, cpu.submit, threads).call(given, tasks)
+                pool_of(cpu.follow, cpu.submit, threads).call(given, tasks, ZERO[size])
         finally:
             _busy.release()
     else:
-        mine.alone.call(given, tasks)
+        mine.alone.call(given, tasks, ZERO[size])
 
 
 class _Mine:
     """What each Python thread has of its own."""
 
     def __init__(self) -> None:
-        with announced():  # the first one compiles
-            self.team = Team(cpu.publish, cpu.member())
-            cpu.submit(self.team.shared, 0)
+        self.team = Team(cpu.publish)
         self.alone = Pool(cpu.follow, cpu.submit, 1)
         self.memory = torch.empty(0, dtype=torch.uint8)
 

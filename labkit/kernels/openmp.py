@@ -48,20 +48,21 @@ class Team:
     ----------
     publish : compiled function (shared, tasks)
         Makes a job known.
-    member : int
-        Address of a C function (shared) that works off the tasks of the job until none is left.
     """
 
-    def __init__(self, publish: Any, member: int) -> None:
+    def __init__(self, publish: Any) -> None:
         self.memory = np.zeros(JOB + ARGUMENTS, np.int64)
         self.shared = int(self.memory.ctypes.data)
-        self.publish, self.member = publish, member
+        self.publish = publish
 
-    def call(self, arguments: tuple[int, ...], tasks: int, threads: int) -> None:
-        """Run one job on so many threads and return when all its tasks are done."""
+    def call(self, member: int, arguments: tuple[int, ...], tasks: int, threads: int) -> None:
+        """Run one job on so many threads and return when all its tasks are done.
+
+        `member` is the address of a C function (shared) that works off tasks of the newest job until none is left.
+        """
         pack_into(f"{len(arguments)}q", self.memory.data, 8 * JOB, *arguments)
         self.publish(self.shared, tasks)
-        _entry()(self.member, self.shared, min(threads, tasks), 0)
+        _entry()(member, self.shared, min(threads, tasks), 0)
 
 
 def _in_child() -> None:

@@ -54,7 +54,7 @@ class Pool:
     ----------
     follow : compiled function (shared, generation) -> generation
         A worker's loop: takes part in every new job, returns when none has come for a while.
-    submit : compiled function (shared, tasks)
+    submit : compiled function (shared, tasks, zero)
         Publishes a job, takes part, and returns when all its tasks are done.
     threads : int
         The calling thread included.
@@ -68,14 +68,14 @@ class Pool:
         for awake in self._awake:
             threading.Thread(target=self._work, args=(awake,), daemon=True, name="labkit-kernel").start()
 
-    def call(self, arguments: tuple[int, ...], tasks: int) -> None:
-        """Run one job and return when all its tasks are done. One job at a time."""
+    def call(self, arguments: tuple[int, ...], tasks: int, zero: np.floating) -> None:
+        """Run one job, of the type of `zero`, and return when all its tasks are done. One job at a time."""
         pack_into(f"{len(arguments)}q", self.memory.data, 8 * JOB, *arguments)
         if tasks > 1:
             for awake in self._awake:
                 if not awake.is_set():
                     awake.set()
-        self.submit(self.shared, tasks)
+        self.submit(self.shared, tasks, zero)
 
     def _work(self, awake: threading.Event) -> None:
         generation = 0

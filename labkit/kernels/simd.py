@@ -38,23 +38,23 @@ def _intrinsic(builder: Any, name: str, result: Any, arguments: list[Any]) -> An
 
 
 @cache
-def row(lanes: int, scalar: str, index: str) -> Any:
-    """Return ``f(x, w, i, count, y, fresh)``, all addresses int64: y[0:V] (+)= sum_k w[k] * x[i[k], 0:V].
+def row(lanes: int, index: str) -> Any:
+    """Return ``f(x, w, i, count, y, fresh, like)``, addresses int64: y[0:V] (+)= sum_k w[k] * x[i[k], 0:V], of the type of `like`.
 
     `fresh` 1 starts from zero, 0 adds to what y holds. A multiply-add takes several cycles but two new ones can start in each, so
     narrow vectors go through several sums at a time.
     """
-    kind, size = KINDS[scalar]
     index_kind, index_size = INDEX[index]
-    vector = ir.VectorType(kind, lanes)
-    sums = max(1, SUMS * 4 // (size * lanes))
 
     @intrinsic
-    def accumulate(typing: Any, x: Any, w: Any, i: Any, count: Any, y: Any, fresh: Any) -> Any:
-        signature = types.void(types.int64, types.int64, types.int64, types.int64, types.int64, types.int64)
+    def accumulate(typing: Any, x: Any, w: Any, i: Any, count: Any, y: Any, fresh: Any, like: Any) -> Any:
+        signature = types.void(types.int64, types.int64, types.int64, types.int64, types.int64, types.int64, like)
+        kind, size = KINDS[like.name]
+        vector = ir.VectorType(kind, lanes)
+        sums = max(1, SUMS * 4 // (size * lanes))
 
         def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-            x, w, i, count, y, fresh = arguments
+            x, w, i, count, y, fresh, _ = arguments
 
             def link(k: Any, total: Any) -> Any:
                 column = b.zext(b.load(_pointer(b, b.add(i, b.mul(k, _whole(index_size))), index_kind)), I64)
@@ -157,23 +157,23 @@ def _gelu(b: Any, x: Any, vector: Any) -> Any:
 
 
 @cache
-def gather_dot(scalar: str, index: str) -> Any:
-    """Return ``f(x, w, i, count) -> float``, addresses int64: sum_k w[k] * x[i[k]].
+def gather_dot(index: str) -> Any:
+    """Return ``f(x, w, i, count, like) -> like``, addresses int64: sum_k w[k] * x[i[k]].
 
     Inputs are read one by one into a vector, weights and indices several at a time (the first in the lowest bits: little-endian
     machines, as all are that torch has wheels for): a third faster than number by number, and than the processors' own gather.
     """
-    kind, size = KINDS[scalar]
     index_kind, index_size = INDEX[index]
-    result, lanes = getattr(types, scalar), 32 // size
-    vector = ir.VectorType(kind, lanes)
 
     @intrinsic
-    def product(typing: Any, x: Any, w: Any, i: Any, count: Any) -> Any:
-        signature = result(types.int64, types.int64, types.int64, types.int64)
+    def product(typing: Any, x: Any, w: Any, i: Any, count: Any, like: Any) -> Any:
+        signature = like(types.int64, types.int64, types.int64, types.int64, like)
+        kind, size = KINDS[like.name]
+        lanes = 32 // size
+        vector = ir.VectorType(kind, lanes)
 
         def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-            x, w, i, count = arguments
+            x, w, i, count, _ = arguments
 
             def value(column: Any) -> Any:
                 return b.load(_pointer(b, b.add(x, b.mul(column, _whole(size))), kind))
@@ -269,18 +269,17 @@ def _loop(
 
 
 @cache
-def dot(lanes: int, scalar: str) -> Any:
-    """Return ``f(x, y) -> float``, addresses int64: the sum of x[0:V] * y[0:V]."""
-    kind, size = KINDS[scalar]
-    vector = ir.VectorType(kind, lanes)
-    result = getattr(types, scalar)
+def dot(lanes: int) -> Any:
+    """Return ``f(x, y, like) -> like``, addresses int64: the sum of x[0:V] * y[0:V]."""
 
     @intrinsic
-    def product(typing: Any, x: Any, y: Any) -> Any:
-        signature = result(types.int64, types.int64)
+    def product(typing: Any, x: Any, y: Any, like: Any) -> Any:
+        signature = like(types.int64, types.int64, like)
+        kind, size = KINDS[like.name]
+        vector = ir.VectorType(kind, lanes)
 
         def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
-            left, right = (b.load(_pointer(b, address, vector)) for address in arguments)
+            left, right = (b.load(_pointer(b, address, vector)) for address in arguments[:2])
             left.align = right.align = size
             return _sum(b, b.fmul(left, right), lanes)
 
