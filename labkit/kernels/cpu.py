@@ -29,6 +29,7 @@ row_8_u, row_16_u, row_32_u, row_64_u = (simd.row(v, "uint16") for v in VECTORS)
 row_8_i, row_16_i, row_32_i, row_64_i = (simd.row(v, "int32") for v in VECTORS)
 gather_u, gather_i = (simd.gather_dot(kind) for kind in ("uint16", "int32"))
 dot_8, dot_16, dot_32, dot_64 = (simd.dot(v) for v in VECTORS)
+turned, turned_with_bias = simd.transpose(False), simd.transpose(True)
 relu_8, relu_16, relu_32, relu_64 = (simd.biased(v, "relu") for v in VECTORS)
 gelu_8, gelu_16, gelu_32, gelu_64 = (simd.biased(v, "gelu") for v in VECTORS)
 
@@ -118,15 +119,29 @@ def _pack_columns(job, block, target, first, last, size, zero):  # type: ignore[
     row_stride, column_stride, lanes = job[ROW_STRIDE], job[COLUMN_STRIDE], _lanes_of(job, block)
     filled = min(lanes, job[BATCH] - block * job[LANES])
     source = job[X] + size * block * job[LANES] * row_stride
+    if column_stride == 1:  # eight by eight as far as that goes
+        whole, first_whole = filled // 8 * 8, first
+        first += (last - first) // 8 * 8
+        for column in range(first_whole, first, 8):
+            for lane in range(0, whole, 8):
+                line = source + size * (lane * row_stride + column)
+                turned(line, size * row_stride, target + size * (column * lanes + lane), size * lanes, 0, zero)
+        _pack_numbers(source, target, first_whole, first, whole, filled, lanes, row_stride, column_stride, size, zero)
+    _pack_numbers(source, target, first, last, 0, filled, lanes, row_stride, column_stride, size, zero)
+
+
+@njit(nogil=True, cache=CACHE)
+def _pack_numbers(source, target, first, last, lane, filled, lanes, row_stride, column_stride, size, zero):  # type: ignore[no-untyped-def]
+    """Columns first … last of the examples from `lane` on, sixteen columns at a time: a cache line of every row."""
     for start in range(first, last, 16):
         stop = min(last, start + 16)
-        for lane in range(filled):
-            line = source + size * lane * row_stride
+        for example in range(lane, filled):
+            line = source + size * example * row_stride
             for column in range(start, stop):
-                store(target + size * (column * lanes + lane), load(line + size * column * column_stride, zero), zero)
-        for lane in range(filled, lanes):
+                store(target + size * (column * lanes + example), load(line + size * column * column_stride, zero), zero)
+        for example in range(filled, lanes):
             for column in range(start, stop):
-                store(target + size * (column * lanes + lane), zero, zero)
+                store(target + size * (column * lanes + example), zero, zero)
 
 
 @njit(nogil=True, cache=CACHE)
@@ -196,9 +211,19 @@ def _to_y(job, layer, source, block, first, scratch, size, zero):  # type: ignor
     outputs, lanes, bias = job[layer + OUTPUTS], _lanes_of(job, block), job[layer + BIAS]
     last = min(outputs, first + job[ROWS])
     _links(job, layer, source, first, last, lanes, scratch, size, zero)
-    for lane in range(min(lanes, job[BATCH] - block * job[LANES])):
+    filled, whole = min(lanes, job[BATCH] - block * job[LANES]), (last - first) // 8 * 8
+    stride = size * outputs
+    for lane in range(0, filled // 8 * 8, 8):
         target = job[Y] + size * ((block * job[LANES] + lane) * outputs + first)
-        for n in range(last - first):
+        for n in range(0, whole, 8):
+            here = scratch + size * (n * lanes + lane)
+            if bias == 0:
+                turned(here, size * lanes, target + size * n, stride, 0, zero)
+            else:
+                turned_with_bias(here, size * lanes, target + size * n, stride, bias + size * (first + n), zero)
+    for lane in range(filled):
+        target = job[Y] + size * ((block * job[LANES] + lane) * outputs + first)
+        for n in range(whole if lane < filled // 8 * 8 else 0, last - first):
             value = load(scratch + size * (n * lanes + lane), zero)
             if bias != 0:
                 value += load(bias + size * (first + n), zero)

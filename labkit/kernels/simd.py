@@ -91,6 +91,57 @@ def row(lanes: int, index: str) -> Any:
 
 
 @cache
+def transpose(with_bias: bool) -> Any:
+    """Return ``f(source, source_stride, target, target_stride, bias, like)``: eight rows of eight numbers become columns.
+
+    Addresses and strides (in bytes) int64; row j of the target is column j of the source, plus bias[0:8] where there is one.
+    """
+
+    @intrinsic
+    def turned(typing: Any, source: Any, source_stride: Any, target: Any, target_stride: Any, bias: Any, like: Any) -> Any:
+        signature = types.void(types.int64, types.int64, types.int64, types.int64, types.int64, like)
+        kind, size = KINDS[like.name]
+        vector = ir.VectorType(kind, 8)
+
+        def generate(context: Any, b: Any, signature: Any, arguments: Any) -> Any:
+            source, source_stride, target, target_stride, bias, _ = arguments
+
+            def read(address: Any) -> Any:
+                value = b.load(_pointer(b, address, vector))
+                value.align = size
+                return value
+
+            rows = [read(b.add(source, b.mul(source_stride, _whole(row)))) for row in range(8)]
+            for apart in (1, 2, 4):  # numbers that are `apart` off the diagonal change places
+                rows = _exchanged(b, rows, apart)
+            if with_bias:
+                more = read(bias)
+                rows = [b.fadd(row, more) for row in rows]
+            for place, row in enumerate(rows):
+                b.store(row, _pointer(b, b.add(target, b.mul(target_stride, _whole(place))), vector)).align = size
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return turned
+
+
+def _exchanged(b: Any, rows: list[Any], apart: int) -> list[Any]:
+    """One stage of a transposition: of two rows `apart` from each other, each takes the numbers that belong to its block."""
+    after = list(rows)
+    for low in range(8):
+        if low & apart:
+            continue
+        high = low + apart
+        # numbers 0 … 7 are those of the lower row, 8 … 15 those of the higher
+        to_low = [i if not i & apart else 8 + i - apart for i in range(8)]
+        to_high = [8 + i if i & apart else i + apart for i in range(8)]
+        for place, taken in ((low, to_low), (high, to_high)):
+            after[place] = b.shuffle_vector(rows[low], rows[high], ir.Constant(ir.VectorType(I32, 8), taken))
+    return after
+
+
+@cache
 def biased(lanes: int, activation: str) -> Any:
     """Return ``f(y, bias)``: y[0:V] = activation(y[0:V] + bias) for "relu" or "gelu" (the exact one), float32, in place."""
     kind, size = KINDS["float32"]

@@ -78,7 +78,7 @@ def test_every_page_is_reached_from_every_other_however_fast(tmp_path, desktop):
     with dashboard(after=("--no-browser", "--store", str(tmp_path))) as url:
         desktop.goto(url)
         for _ in range(3):
-            for name in ("Live", "Per class", "Reference models", "Compare"):
+            for name in ("Live", "Per class", "Speed", "Reference models", "Compare"):
                 desktop.get_by_role("link", name=name).click()
                 desktop.get_by_role("heading", name=name, exact=True, level=1).wait_for(timeout=30_000)
                 desktop.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=30_000)
