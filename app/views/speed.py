@@ -18,8 +18,9 @@ Every form holds the same weights and gives the same numbers.
 
 A call starts with a batch of examples as any layer gets it and ends when the outputs are there in the same order. All that happens
 in between is in the time, moving and reordering of data too. The forms take turns on the same threads of the same machine, so that
-none has a quieter moment; each is called twice in its turn and the second call counts, so that none pays for what another left in the
-caches. Rows marked *cold* in the table go round so many copies of the weight that it comes from memory every time, as in a large network.
+none has a quieter moment; each is called twice in its turn and the second call counts, so that none pays for what another left
+in the caches. Rows marked *cold* in the table go round so many copies of the weight that it comes from memory every time, as in a
+large network.
 """
 
 st.title("Speed")
