@@ -41,9 +41,9 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     Examples
     --------
     >>> import torch
-    >>> small = condense(nn.Sequential(nn.Linear(10, 4), nn.ReLU(), nn.Linear(4, 2)), sparsity=0.5)
+    >>> small = condense(nn.Sequential(nn.Linear(10, 4), nn.ReLU(), nn.Linear(4, 2)), sparsity=0.7)
     >>> small[0]
-    FixedFanInLinear(in_features=10, out_features=4, fan_in=5, bias=True)
+    FixedFanInLinear(in_features=10, out_features=4, fan_in=3, bias=True)
     """
     if sparsity is None and fan_in is None:
         sparsity = 0.9
