@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.1.0"
-_ROOMS = ("audit", "compress", "cost", "data", "figures", "layers", "live", "models", "runs", "training")
+_ROOMS = ("audit", "compress", "cost", "data", "figures", "kernels", "layers", "live", "models", "runs", "sparsify", "training")
 
 
 def __getattr__(name: str) -> Any:

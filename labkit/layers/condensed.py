@@ -80,6 +80,26 @@ class CondensedWeight(nn.Module):
             self.topology, self._seen = Topology(self.index, self.width), state_of(self.index)
         return self.topology
 
+    @torch.no_grad()
+    def set_links(self, values: Tensor, index: Tensor) -> None:
+        """Take other links, values [N, K'] and index [N, K']. With another K' the weight becomes another parameter.
+
+        Raises
+        ------
+        ValueError, TypeError
+            On other shapes, columns out of range, or indices that are no integers.
+        """
+        if values.shape != index.shape or len(values) != len(self.weight):
+            raise ValueError(
+                f"values and index must have one shape [{len(self.weight)}, K], got {list(values.shape)} and {list(index.shape)}"
+            )
+        self.topology = Topology(index, self.width)
+        self.index, self._seen = self.topology.index, state_of(self.topology.index)
+        if values.shape == self.weight.shape:
+            self.weight.copy_(values)
+        else:
+            self.weight = nn.Parameter(values.clone(), requires_grad=self.weight.requires_grad)
+
     def dense(self) -> Tensor:
         """Return the weight [N, D], differentiable with respect to the values."""
         empty = self.weight.new_zeros(self.weight.shape[0], self.width)
@@ -105,8 +125,14 @@ class CondensedWeight(nn.Module):
             self.links()
         return result
 
-    def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
-        super()._load_from_state_dict(*arguments, **options)
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *arguments: Any, **options: Any) -> None:
+        """A state with another fan-in is taken: training sparse changes it."""
+        values, index = state_dict.get(f"{prefix}weight"), state_dict.get(f"{prefix}index")
+        other = values is not None and index is not None and values.shape == index.shape != self.weight.shape
+        if other and len(values) == len(self.weight):  # type: ignore[arg-type]
+            self.weight = nn.Parameter(self.weight.new_zeros(values.shape), requires_grad=self.weight.requires_grad)  # type: ignore[union-attr]
+            self.index = self.index.new_zeros(index.shape)  # type: ignore[union-attr]
+        super()._load_from_state_dict(state_dict, prefix, *arguments, **options)
         self.links()
 
     def __getstate__(self) -> dict:

@@ -1,0 +1,29 @@
+"""Training sparse from the start: topologies that change while a network learns."""
+
+from labkit.sparsify.callback import SparsifierCallback
+from labkit.sparsify.distribution import DISTRIBUTIONS, densities, erdos_renyi, erk, nonzeros, uniform
+from labkit.sparsify.methods import TOPOLOGIES, gmp, n_of_m, rigl, set, srigl, srigl_no_ablation, static
+from labkit.sparsify.schedule import Schedule, cubic_sparsity
+from labkit.sparsify.sparsifier import Sparsifier, eligible
+
+__all__ = [
+    "DISTRIBUTIONS",
+    "TOPOLOGIES",
+    "Schedule",
+    "Sparsifier",
+    "SparsifierCallback",
+    "cubic_sparsity",
+    "densities",
+    "eligible",
+    "erdos_renyi",
+    "erk",
+    "gmp",
+    "n_of_m",
+    "nonzeros",
+    "rigl",
+    "set",
+    "srigl",
+    "srigl_no_ablation",
+    "static",
+    "uniform",
+]

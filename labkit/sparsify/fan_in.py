@@ -1,0 +1,45 @@
+"""What every constant fan-in topology does: some links of a row are kept, the rest is filled up by its largest gradients."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def largest(score: Tensor, count: int) -> Tensor:
+    """Return a bool tensor that is true at the `count` largest entries of `score`, ties by place."""
+    chosen = torch.zeros(score.numel(), dtype=torch.bool, device=score.device)
+    if count > 0:
+        chosen[score.flatten().topk(min(count, score.numel()), sorted=False).indices] = True
+    return chosen.view_as(score)
+
+
+def largest_of_rows(score: Tensor, count: int) -> Tensor:
+    """Return a bool tensor [N, D] that is true at the `count` largest entries of each row."""
+    return torch.zeros_like(score, dtype=torch.bool).scatter_(1, score.topk(count, dim=1, sorted=False).indices, True)
+
+
+def filled_up(kept: Tensor, gradient: Tensor, fan_in: int, rows: Tensor | None = None) -> Tensor:
+    """Return the mask [N, D] with `fan_in` links in each row: the kept ones first, then those of largest gradient.
+
+    Parameters
+    ----------
+    kept : bool Tensor [N, D]
+        At most `fan_in` a row.
+    gradient : Tensor [N, D]
+    fan_in : int
+    rows : bool Tensor [N], optional
+        Rows that have links at all; the others get none.
+    """
+    score = gradient.abs().masked_fill(kept, float("inf"))
+    mask = largest_of_rows(score, fan_in)
+    return mask if rows is None else mask & rows[:, None]
+
+
+def without_excess(kept: Tensor, weight: Tensor, fan_in: int) -> Tensor:
+    """Return `kept` [N, D] with at most `fan_in` links a row, those of largest magnitude.
+
+    The official code drops them by place, because it sorts the boolean row (spec 2.5).
+    """
+    score = weight.abs().masked_fill(~kept, -1.0)
+    return largest_of_rows(score, min(fan_in, kept.shape[1])) & kept

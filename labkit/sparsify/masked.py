@@ -1,0 +1,114 @@
+"""A layer that holds its whole weight, with a mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from labkit.sparsify.rules import Rule, View
+
+
+class MaskedLayer:
+    """A weight [outputs, …] and its links.
+
+    Attributes
+    ----------
+    name : str
+        Of the parameter.
+    nonzeros : int
+        Links before rounding to whole rows.
+    ablates : bool
+        Whether neurons may lose all links.
+    """
+
+    def __init__(self, name: str, weight: nn.Parameter, nonzeros: int, ablates: bool) -> None:
+        self.name, self.weight, self.nonzeros, self.ablates = name, weight, nonzeros, ablates
+        self.mask = self.explored = torch.ones_like(weight, dtype=torch.bool)
+        self.gradient: Tensor | None = None
+        self.collects = False
+        self._hook: Any = None
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Outputs and inputs, the kernel of a convolution among the inputs."""
+        return self.weight.shape[0], self.weight[0].numel()
+
+    def begin(self, mask: Tensor) -> None:
+        """Take the first mask [N, D]; weights are as they are to be."""
+        self.mask = mask.view_as(self.weight)
+        self.explored = self.mask.clone()
+        with torch.no_grad():
+            self.weight.mul_(self.mask)
+        self._hook = self.weight.register_hook(self._received)
+
+    def view(self, generator: torch.Generator, share: float, step: int) -> View:
+        """The layer as a rule sees it."""
+        return View(
+            weight=self.weight.detach().reshape(self.rows),
+            gradient=None if self.gradient is None else self.gradient.reshape(self.rows),
+            mask=self.mask.reshape(self.rows),
+            nonzeros=self.nonzeros,
+            share=share,
+            step=step,
+            ablates=self.ablates,
+            generator=generator,
+        )
+
+    @torch.no_grad()
+    def change(self, rule: Rule, generator: torch.Generator, share: float, step: int, optimizer: torch.optim.Optimizer) -> None:
+        """Let the rule choose the next links; new ones are zero."""
+        if rule.needs_gradient:
+            self.gradient = shared(torch.zeros_like(self.weight) if self.gradient is None else self.gradient)
+        before = self.mask
+        self.mask = rule.update(self.view(generator, share, step)).view_as(self.weight)
+        self.weight.masked_fill_(self.mask & ~before, 0.0)
+        self.explored |= self.mask
+        self.gradient = None
+        self.clear(optimizer)
+
+    @torch.no_grad()
+    def clear(self, optimizer: torch.optim.Optimizer | None) -> None:
+        """Zeros where there is no link; in the optimizer's moments too, where one is given."""
+        self.weight.mul_(self.mask)
+        for value in moments(optimizer, self.weight).values():
+            value.mul_(self.mask)
+
+    def _received(self, gradient: Tensor) -> Tensor:
+        """A backward pass has come here: keep the whole gradient where an update is near, give the optimizer the links'."""
+        if self.collects:
+            self.gradient = gradient.clone() if self.gradient is None else self.gradient.add_(gradient)
+        return gradient * self.mask
+
+    def held_by(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Whether the optimizer trains this weight."""
+        return any(self.weight is parameter for group in optimizer.param_groups for parameter in group["params"])
+
+    def detach(self) -> None:
+        """Leave the model as it is."""
+        self._hook.remove()
+
+    def state(self) -> dict[str, Any]:
+        return {"mask": self.mask, "explored": self.explored, "gradient": self.gradient}
+
+    def load(self, state: dict[str, Any], optimizer: torch.optim.Optimizer | None) -> None:
+        """Put back what `state` returned."""
+        device = self.weight.device
+        self.mask, self.explored = state["mask"].to(device), state["explored"].to(device)
+        self.gradient = None if state["gradient"] is None else state["gradient"].to(device)
+        self.clear(optimizer)
+
+
+def moments(optimizer: torch.optim.Optimizer | None, weight: nn.Parameter) -> dict[str, Tensor]:
+    """What an optimizer keeps for each number of a weight."""
+    kept = {} if optimizer is None else optimizer.state.get(weight, {})
+    return {name: value for name, value in kept.items() if isinstance(value, Tensor) and value.shape == weight.shape}
+
+
+def shared(gradient: Tensor) -> Tensor:
+    """The gradient summed over the processes of a group; where a step overflowed it counts as nothing."""
+    gradient = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.all_reduce(gradient)
+    return gradient

@@ -1,0 +1,265 @@
+"""`Sparsifier`: keeps a network sparse while any PyTorch loop trains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from labkit.layers import replace_layer
+from labkit.sparsify.condensed import CondensedLayer
+from labkit.sparsify.distribution import densities, nonzeros
+from labkit.sparsify.initial import initialise
+from labkit.sparsify.masked import MaskedLayer
+from labkit.sparsify.rules import Rule
+from labkit.sparsify.schedule import Schedule
+
+
+class Sparsifier:
+    """Sparse training of a network by masks on its weights.
+
+    After ``optimizer.step()`` call `step`, which changes the links from time to time. Gradients are masked as they come, so that
+    weights and the optimizer's moments are zero where there is no link.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Its linear layers and convolutions become sparse, in place; biases and normalisation stay.
+    rule : Rule
+        How links change.
+    sparsity : float in [0, 1)
+        Over all sparse layers together.
+    schedule : Schedule
+    distribution : {"erk", "erdos_renyi", "uniform"}
+    exclude : iterable of str
+        Patterns of layer names that stay dense and do not count.
+    dense : iterable of str
+        Patterns of layer names that stay dense and count: the others are made sparser.
+    no_ablation : iterable of str
+        Patterns of layer names whose neurons keep their links; the last layer's always do.
+    fan_in : int or mapping of pattern to int, optional
+        Links of every neuron, set by hand instead of by the sparsity.
+    accumulate : int
+        Backward passes before an update whose gradients are averaged.
+    seed : int
+    trained : bool
+        Keep the weights that are there, and begin with the largest; otherwise links and weights are random.
+    storage : {"masked", "condensed"}
+        "masked" holds whole weights with zeros, as all others do; "condensed" puts `FixedFanInLinear` in the place of linear
+        layers, which hold values, gradients and moments of their links alone. For topologies with as many links for every neuron.
+
+    Raises
+    ------
+    ValueError
+        When no layer is eligible, or the sparsity leaves a layer without links.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        rule: Rule,
+        *,
+        sparsity: float,
+        schedule: Schedule,
+        distribution: str = "erk",
+        exclude: Iterable[str] = (),
+        dense: Iterable[str] = (),
+        no_ablation: Iterable[str] = (),
+        fan_in: int | Mapping[str, int] | None = None,
+        accumulate: int = 1,
+        seed: int = 0,
+        trained: bool = False,
+        storage: Literal["masked", "condensed"] = "masked",
+    ) -> None:
+        if storage not in ("masked", "condensed"):
+            raise ValueError(f"storage must be 'masked' or 'condensed', got {storage!r}")
+        if storage == "condensed" and not hasattr(rule, "change"):
+            raise ValueError(
+                f"storage='condensed' needs as many links for every neuron, which {rule.name} does not keep; use srigl"
+            )
+        self.rule, self.schedule, self.accumulate = rule, schedule, accumulate
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step_count = 0
+        self.optimizer: torch.optim.Optimizer | None = None
+        found = eligible(model, exclude)
+        counts = self._counts(found, sparsity, distribution, set(_matching(found, dense)), fan_in)
+        kept_whole = {list(found)[-1], *_matching(found, no_ablation)}
+        self.layers: dict[str, MaskedLayer | CondensedLayer] = {}
+        for name, weight in found.items():
+            layer = MaskedLayer(name, weight, counts[name], ablates=name not in kept_whole)
+            self._begin(layer, trained)
+            self.layers[name] = layer if storage == "masked" else _condensed(model, layer)
+        self._collect()
+
+    def _begin(self, layer: MaskedLayer, trained: bool) -> None:
+        """First links and weights."""
+        random = torch.rand(layer.rows, generator=self.generator).to(layer.weight.device)
+        score = layer.weight.detach().reshape(layer.rows).abs() if trained else random
+        mask = self.rule.initial(layer.view(self.generator, 1.0, 0), score)
+        if not trained and not self.rule.starts_dense:
+            initialise(layer.weight, mask.view_as(layer.weight), self.generator)
+        layer.begin(mask)
+
+    def _counts(
+        self,
+        found: Mapping[str, nn.Parameter],
+        sparsity: float,
+        distribution: str,
+        dense: set[str],
+        fan_in: int | Mapping[str, int] | None,
+    ) -> dict[str, int]:
+        """Links of each layer."""
+        shapes = {name: tuple(weight.shape) for name, weight in found.items()}
+        counts = nonzeros(shapes, densities(shapes, sparsity, distribution, dense=dense))
+        by_hand = {"*": fan_in} if isinstance(fan_in, int) else dict(fan_in or {})
+        for pattern, links in by_hand.items():
+            for name in _matching(found, [pattern]):
+                outputs, inputs = shapes[name][0], found[name][0].numel()
+                if not 1 <= links <= inputs:
+                    raise ValueError(f"fan_in of {name} must lie between 1 and its {inputs} inputs, got {links}")
+                counts[name] = outputs * links
+        for name, count in counts.items():
+            neurons = shapes[name][0]
+            if count < (neurons if self.rule.by_row else 1):
+                raise ValueError(
+                    f"a sparsity of {sparsity} leaves {count} links for the {neurons} neurons of {name}, less than one each; "
+                    f"give a lower sparsity, another distribution, or leave the layer out with exclude="
+                )
+        return counts
+
+    @property
+    def masks(self) -> dict[str, Tensor]:
+        """Parameter name -> bool mask of its shape."""
+        return {name: layer.mask for name, layer in self.layers.items()}
+
+    def attach(self, optimizer: torch.optim.Optimizer) -> None:
+        """Work with this optimizer: its moments follow the links, and where a layer has another parameter now, it gets that.
+
+        Raises
+        ------
+        ValueError
+            When the optimizer does not hold a sparse weight.
+        """
+        for name, layer in self.layers.items():
+            if not layer.held_by(optimizer):
+                raise ValueError(f"the optimizer does not hold {name}; make it of the parameters of the model that is sparsified")
+            layer.clear(optimizer)
+        self.optimizer = optimizer
+
+    def step(self) -> bool:
+        """Call after ``optimizer.step()``; return whether links have changed.
+
+        Raises
+        ------
+        RuntimeError
+            Before `attach`.
+        """
+        if self.optimizer is None:
+            raise RuntimeError("call attach(optimizer) before step()")
+        self.step_count += 1
+        changes = self.schedule.updates_at(self.step_count)
+        if changes:  # between two changes weights and moments stay zero by themselves where there is no link: gradients are masked
+            for layer in self.layers.values():
+                layer.change(self.rule, self.generator, self.schedule.share(self.step_count), self.step_count, self.optimizer)
+        self._collect()
+        return changes
+
+    def _collect(self) -> None:
+        """Whether the next backward passes are near a change, whose dense gradients are needed."""
+        near = any(self.schedule.updates_at(self.step_count + ahead) for ahead in range(1, self.accumulate + 1))
+        for layer in self.layers.values():
+            layer.collects = near and self.rule.needs_gradient
+
+    def detach(self) -> None:
+        """Leave the model: weights keep their zeros, gradients are whole again."""
+        for layer in self.layers.values():
+            layer.detach()
+
+    def report(self) -> pd.DataFrame:
+        """Return a row a layer.
+
+        Columns outputs, active, fan_in, nonzeros, sparsity, explored (share of places that ever had a link; NaN where a layer holds
+        nothing but its links, and so does not know).
+        """
+        rows = []
+        for name, layer in self.layers.items():
+            mask = layer.mask.reshape(layer.rows)
+            counts = mask.sum(1)
+            active, links = int((counts > 0).sum()), int(counts.sum())
+            facts = {"outputs": len(counts), "active": active, "fan_in": links / max(1, active), "nonzeros": links}
+            explored = float("nan") if layer.explored is None else float(layer.explored.float().mean())
+            rows.append({"layer": name, **facts, "sparsity": 1 - links / mask.numel(), "explored": explored})
+        return pd.DataFrame(rows).set_index("layer")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that a bit-exact continuation needs beside the states of model and optimizer."""
+        layers = {name: layer.state() for name, layer in self.layers.items()}
+        return {"step": self.step_count, "generator": self.generator.get_state(), "layers": layers}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put back what `state_dict` returned, after model and optimizer; ValueError when it is of another network."""
+        if state["layers"].keys() != self.layers.keys():
+            raise ValueError(f"the state is of the layers {', '.join(state['layers'])}, this network has {', '.join(self.layers)}")
+        self.step_count = int(state["step"])
+        self.generator.set_state(state["generator"])
+        for name, kept in state["layers"].items():
+            self.layers[name].load(kept, self.optimizer)
+        self._collect()
+
+
+def _condensed(model: nn.Module, layer: MaskedLayer) -> MaskedLayer | CondensedLayer:
+    """Put a layer of links alone in the place of a linear layer; other weights stay masked."""
+    path, _, kind = layer.name.rpartition(".")
+    dense = model.get_submodule(path)
+    if type(dense) is not nn.Linear or kind != "weight" or not path:
+        return layer
+    made = CondensedLayer(layer.name, dense, layer.mask, layer.nonzeros, layer.ablates)
+    layer.detach()
+    for place, module in list(model.named_modules(remove_duplicate=False)):
+        if module is dense:
+            replace_layer(model, place, made.layer)
+    return made
+
+
+def eligible(model: nn.Module, exclude: Iterable[str] = ()) -> dict[str, nn.Parameter]:
+    """Return parameter name -> weight of every linear layer, convolution and attention projection that no pattern excludes.
+
+    A weight that several layers share comes once.
+
+    Raises
+    ------
+    ValueError
+        When none is left.
+    """
+    found: dict[str, nn.Parameter] = {}
+    patterns = list(exclude)
+    for path, module in model.named_modules():
+        own: dict[str, Any] = {}
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            own = {"weight": module.weight}
+        elif isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
+            own = {"in_proj_weight": module.in_proj_weight}
+        for key, weight in own.items():
+            name = f"{path}.{key}" if path else key
+            excluded = any(fnmatchcase(path, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
+            if not excluded and not any(weight is other for other in found.values()):
+                found[name] = weight
+    if not found:
+        what = f"every layer is excluded by {', '.join(patterns)}" if patterns else "the model has no linear layer or convolution"
+        raise ValueError(f"{what}; there is nothing to make sparse")
+    return found
+
+
+def _matching(found: Iterable[str], patterns: Iterable[str]) -> list[str]:
+    """Names that a pattern takes, with or without the name of the parameter; ValueError for a pattern that takes none."""
+    names = []
+    for pattern in patterns:
+        hits = [name for name in found if fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[0], pattern)]
+        if not hits:
+            raise ValueError(f"no sparse layer matches {pattern!r}; there are {', '.join(found)}")
+        names += hits
+    return names
