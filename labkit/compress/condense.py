@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from torch import nn
@@ -22,7 +23,8 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     model : nn.Module
         Stays untouched.
     sparsity : float in [0, 1)
-        Share of the weights of each output to drop; 0.9 when neither this nor `fan_in` is given.
+        Share of the weights of each output to drop. When neither this nor `fan_in` is given, a layer that is sparse already
+        (trained so: no output has all its inputs) keeps what it has, exactly, and 0.9 is for the others.
     fan_in : int, optional
         Links kept for each output, instead of `sparsity`; layers with fewer inputs keep them all.
     layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
@@ -45,8 +47,6 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     >>> small[0]
     FixedFanInLinear(in_features=10, out_features=4, fan_in=3, bias=True)
     """
-    if sparsity is None and fan_in is None:
-        sparsity = 0.9
     chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d))
     small = replaced(model, {path: _condensed(layer, sparsity, fan_in) for path, layer in chosen.items()}).eval()
     return _with_fused_mlps(small)
@@ -63,6 +63,12 @@ def _with_fused_mlps(model: nn.Module) -> nn.Module:
 
 def _condensed(layer: nn.Module, sparsity: float | None, fan_in: int | None) -> nn.Module:
     kind: Any = FixedFanInLinear if isinstance(layer, nn.Linear) else FixedFanInConv2d
+    if sparsity is None and fan_in is None:
+        rows = layer.weight.detach().flatten(1)  # type: ignore[operator]
+        most, width = max(1, int((rows != 0).sum(1).max())), rows.shape[1]
+        if width // 2 < most < width:
+            return copy.deepcopy(layer)  # sparse, but too little for its condensed form to be smaller
+        fan_in, sparsity = (most, None) if most < width else (None, 0.9)
     if fan_in is not None and fan_in >= 1:
         fan_in = min(fan_in, layer.weight[0].numel())  # type: ignore[index]
     return kind.from_dense(layer, sparsity=sparsity, fan_in=fan_in)

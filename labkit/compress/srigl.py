@@ -1,0 +1,142 @@
+"""SRigL: train with as many links for every neuron, from scratch or from the trained network, and export the condensed form."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from labkit import sparsify
+from labkit.compress.condense import condense
+from labkit.compress.method import Choice, Method, Param, register
+from labkit.data import Dataset
+from labkit.training import Batches, decay_matrices_only, fit, warmup_cosine
+
+BATCH = 64
+UPDATES = 30  # changes of links in a training, where they are at least 10 steps apart and at most 100
+
+
+def srigl(
+    model: nn.Module,
+    dataset: Dataset,
+    *,
+    sparsity: float = 0.9,
+    gamma_sal: float = 0.3,
+    epochs: int = 2,
+    start: str = "trained",
+    learning_rate: float = 2e-3,
+    distribution: str = "uniform",
+    exclude: tuple[str, ...] = (),
+    seed: int = 0,
+    progress: bool = False,
+) -> tuple[nn.Module, sparsify.SparsifierCallback]:
+    """Train `model` sparse by SRigL and return its condensed form.
+
+    AdamW with a cosine learning rate, weight decay 0.05 on matrices, batches of 64.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Stays untouched.
+    dataset : Dataset
+        Its training part is learned from.
+    sparsity, gamma_sal, distribution, exclude
+        As `labkit.sparsify.srigl`.
+    epochs : int
+    start : {"trained", "scratch"}
+        Begin with the largest weights of the network, or with random ones.
+    learning_rate : float
+        The highest.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode, equal to the masked network.
+    SparsifierCallback
+        Its `history` tells fan-in, active neurons and explored places of each layer over time.
+
+    Raises
+    ------
+    ValueError
+        On another start, or settings out of range.
+
+    References
+    ----------
+    Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024.
+    """
+    if start not in ("trained", "scratch"):
+        raise ValueError(f"start must be 'trained' or 'scratch', got {start!r}")
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    split = dataset.train
+    batches = Batches(torch.from_numpy(np.asarray(split.examples)), torch.from_numpy(split.labels), BATCH, seed=seed)
+    steps = epochs * batches.per_epoch
+    changing = int(0.75 * steps)
+    learner = copy.deepcopy(model)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        if start == "scratch":
+            _forget(learner)
+        sparsifier = sparsify.srigl(
+            learner,
+            sparsity=sparsity,
+            total_steps=steps,
+            gamma_sal=gamma_sal,
+            update_every=max(1, min(max(10, changing // UPDATES), 100, changing // 3)),
+            distribution=distribution,
+            exclude=exclude,
+            seed=seed,
+            trained=start == "trained",
+        )
+        callback = sparsify.SparsifierCallback(sparsifier)
+        optimizer = torch.optim.AdamW(decay_matrices_only(learner, 0.05), lr=learning_rate)
+        schedule = warmup_cosine(optimizer, steps, 0.1)
+        fit(
+            learner,
+            batches,
+            steps=steps,
+            optimizer=optimizer,
+            scheduler=schedule,
+            clip_norm=1.0,
+            callbacks=[callback],
+            progress=progress,
+            title="srigl",
+        )
+    sparsifier.detach()
+    layers = [name.rpartition(".")[0] for name in sparsifier.masks]
+    return condense(learner.eval(), layers=lambda path, layer: path in layers), callback
+
+
+def _forget(model: nn.Module) -> None:
+    """Fresh parameters wherever a layer knows how to make them."""
+    for module in model.modules():
+        reset = getattr(module, "reset_parameters", None)
+        if callable(reset):
+            reset()
+
+
+def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:
+    return srigl(model, data, seed=seed, **settings)[0]
+
+
+register(
+    Method(
+        name="srigl",
+        title="SRigL (dynamic sparse training)",
+        paper="Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024",
+        apply=_apply,
+        params={
+            "sparsity": Param(0.5, 0.99, default=0.9, help="share of the weights that is dropped"),
+            "gamma_sal": Param(
+                0.0, 1.0, default=0.3, help="a neuron with fewer salient links than this share of its fan-in is ablated"
+            ),
+            "epochs": Param(1, 100, default=2, step=1, help="passes over the training data"),
+            "start": Choice(("trained", "scratch"), "trained", help="begin with the network's largest weights, or at random"),
+        },
+        needs="training",
+        live=False,
+    )
+)
