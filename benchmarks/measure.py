@@ -17,12 +17,13 @@ RESULTS = Path(__file__).parent / "results"
 
 def machine() -> dict:
     """Return what a reader needs to judge a timing."""
+    from labkit.kernels.choice import cpu_name  # loads torch, which benchmarks/startup.py must not find loaded
+
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
-    model = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
     flags = next((line for line in lines if line.startswith("flags")), "")
     vectors = [name for name in ("avx2", "avx512f") if f" {name} " in f"{flags} "]
     return {
-        "cpu": model,
+        "cpu": cpu_name(),
         "cores": os.cpu_count(),
         "vectors": vectors,
         "python": platform.python_version(),

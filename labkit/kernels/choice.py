@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from labkit.files import write_text
+
 SHIPPED = Path(__file__).with_name("table.json")
 SHAPES = [(128, 128), (256, 256), (768, 768), (3072, 768)]
 DENSITIES = [0.9, 0.7, 0.5, 0.25, 0.1, 0.05]
@@ -147,8 +149,6 @@ def measured(progress: Callable[[float, str], None] | None = None, seconds: floa
 
 def keep(found: dict[str, Any]) -> Path:
     """Write this machine's table, use it from now on, and return where it is."""
-    from labkit.files import write_text
-
     write_text(own_table(), json.dumps(found, indent=1) + "\n")
     for known in (table, _on_the_processor, keep_dense):
         known.cache_clear()

@@ -1,4 +1,4 @@
-"""What every constant fan-in topology does: some links of a row are kept, the rest is filled up by its largest gradients."""
+"""Choosing places of a weight: the largest of the layer, the largest of each row."""
 
 from __future__ import annotations
 
@@ -17,23 +17,6 @@ def largest(score: Tensor, count: int) -> Tensor:
 def largest_of_rows(score: Tensor, count: int) -> Tensor:
     """Return a bool tensor [N, D] that is true at the `count` largest entries of each row."""
     return torch.zeros_like(score, dtype=torch.bool).scatter_(1, score.topk(count, dim=1, sorted=False).indices, True)
-
-
-def filled_up(kept: Tensor, gradient: Tensor, fan_in: int, rows: Tensor | None = None) -> Tensor:
-    """Return the mask [N, D] with `fan_in` links in each row: the kept ones first, then those of largest gradient.
-
-    Parameters
-    ----------
-    kept : bool Tensor [N, D]
-        At most `fan_in` a row.
-    gradient : Tensor [N, D]
-    fan_in : int
-    rows : bool Tensor [N], optional
-        Rows that have links at all; the others get none.
-    """
-    score = gradient.abs().masked_fill(kept, float("inf"))
-    mask = largest_of_rows(score, fan_in)
-    return mask if rows is None else mask & rows[:, None]
 
 
 def without_excess(kept: Tensor, weight: Tensor, fan_in: int) -> Tensor:

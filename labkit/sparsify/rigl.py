@@ -19,7 +19,6 @@ class RigL:
         return largest(score, view.nonzeros)
 
     def update(self, view: View) -> Tensor:
-        assert view.gradient is not None
         count = int(view.mask.sum())
         kept = largest(view.weight.abs().masked_fill(~view.mask, -1.0), count - int(view.share * count))
-        return kept | largest(view.gradient.abs().masked_fill(kept, -1.0), count - int(kept.sum()))
+        return kept | largest(view.slope().abs().masked_fill(kept, -1.0), count - int(kept.sum()))

@@ -40,6 +40,12 @@ class View:
     ablates: bool
     generator: torch.Generator
 
+    def slope(self) -> Tensor:
+        """Return the gradient; ValueError for a layer that has collected none."""
+        if self.gradient is None:
+            raise ValueError("this topology grows by the dense gradient, and the view has none; give gradient= [N, D]")
+        return self.gradient
+
 
 class Rule(Protocol):
     """A topology that changes in training.

@@ -33,8 +33,7 @@ class SRigL:
         return largest_of_rows(score, view.nonzeros // view.mask.shape[0])
 
     def update(self, view: View) -> Tensor:
-        gradient = view.gradient
-        assert gradient is not None
+        gradient = view.slope()
         counts = view.mask.sum(1)
         index = view.mask.to(torch.uint8).topk(int(counts.max()), dim=1, sorted=False).indices
         links = Links(view.weight.gather(1, index), index, counts > 0, view.mask.shape[1], lambda a, b: gradient[a:b])
