@@ -6,6 +6,7 @@ from labkit.audit.groups import Fairness, fairness
 from labkit.audit.headlines import Headline, headlines
 from labkit.audit.identity import data_id, model_sha
 from labkit.audit.logits import audit_logits
+from labkit.audit.replicates import over_seeds, paired_difference, t_interval
 from labkit.audit.report import Audit
 from labkit.audit.run import audit
 from labkit.cost import cost
@@ -24,4 +25,7 @@ __all__ = [
     "flips",
     "headlines",
     "model_sha",
+    "over_seeds",
+    "paired_difference",
+    "t_interval",
 ]

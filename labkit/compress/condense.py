@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from torch import nn
@@ -23,8 +22,8 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     model : nn.Module
         Stays untouched.
     sparsity : float in [0, 1)
-        Share of the weights of each output to drop. When neither this nor `fan_in` is given, a layer that is sparse already
-        (trained so: no output has all its inputs) keeps what it has, exactly, and 0.9 is for the others.
+        Share of the weights of each output to drop. When neither this nor `fan_in` is given, a network with layers that are sparse
+        already (trained so: no output has all its inputs) is exported exactly, its other layers as they are; any other gets 0.9.
     fan_in : int, optional
         Links kept for each output, instead of `sparsity`; layers with fewer inputs keep them all.
     layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
@@ -48,8 +47,26 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     FixedFanInLinear(in_features=10, out_features=4, fan_in=3, bias=True)
     """
     chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d))
+    if sparsity is None and fan_in is None:
+        trained = {path: _most(layer) for path, layer in chosen.items() if _most(layer) < _width(layer)}
+        if trained:
+            # what is sparse too little for its condensed form to be smaller stays too
+            worth = {path: most for path, most in trained.items() if 2 * most <= _width(chosen[path])}
+            exported = {path: _condensed(chosen[path], None, most) for path, most in worth.items()}
+            return _with_fused_mlps(replaced(model, exported).eval())
+        sparsity = 0.9
     small = replaced(model, {path: _condensed(layer, sparsity, fan_in) for path, layer in chosen.items()}).eval()
     return _with_fused_mlps(small)
+
+
+def _width(layer: nn.Module) -> int:
+    """Inputs of each output."""
+    return layer.weight[0].numel()  # type: ignore[index]
+
+
+def _most(layer: nn.Module) -> int:
+    """The most links of an output."""
+    return max(1, int((layer.weight.detach().flatten(1) != 0).sum(1).max()))  # type: ignore[operator]
 
 
 def _with_fused_mlps(model: nn.Module) -> nn.Module:
@@ -63,14 +80,8 @@ def _with_fused_mlps(model: nn.Module) -> nn.Module:
 
 def _condensed(layer: nn.Module, sparsity: float | None, fan_in: int | None) -> nn.Module:
     kind: Any = FixedFanInLinear if isinstance(layer, nn.Linear) else FixedFanInConv2d
-    if sparsity is None and fan_in is None:
-        rows = layer.weight.detach().flatten(1)  # type: ignore[operator]
-        most, width = max(1, int((rows != 0).sum(1).max())), rows.shape[1]
-        if width // 2 < most < width:
-            return copy.deepcopy(layer)  # sparse, but too little for its condensed form to be smaller
-        fan_in, sparsity = (most, None) if most < width else (None, 0.9)
     if fan_in is not None and fan_in >= 1:
-        fan_in = min(fan_in, layer.weight[0].numel())  # type: ignore[index]
+        fan_in = min(fan_in, _width(layer))
     return kind.from_dense(layer, sparsity=sparsity, fan_in=fan_in)
 
 

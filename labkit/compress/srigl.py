@@ -16,7 +16,6 @@ from labkit.data import Dataset
 from labkit.training import Batches, decay_matrices_only, fit, warmup_cosine
 
 BATCH = 64
-UPDATES = 30  # changes of links in a training, where they are at least 10 steps apart and at most 100
 
 
 def srigl(
@@ -74,7 +73,6 @@ def srigl(
     split = dataset.train
     batches = Batches(torch.from_numpy(np.asarray(split.examples)), torch.from_numpy(split.labels), BATCH, seed=seed)
     steps = epochs * batches.per_epoch
-    changing = int(0.75 * steps)
     learner = copy.deepcopy(model)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -85,7 +83,7 @@ def srigl(
             sparsity=sparsity,
             total_steps=steps,
             gamma_sal=gamma_sal,
-            update_every=max(1, min(max(10, changing // UPDATES), 100, changing // 3)),
+            update_every=sparsify.sensible_interval(steps),
             distribution=distribution,
             exclude=exclude,
             seed=seed,

@@ -6,6 +6,7 @@ from labkit.models.normalize import Normalize
 from labkit.models.opening import open_model
 from labkit.models.recipe import Recipe
 from labkit.models.source import rebuild, source_of
+from labkit.models.sparse_trainer import SparseTraining, train_sparse
 from labkit.models.table import table
 from labkit.models.trainer import train
 
@@ -14,6 +15,7 @@ __all__ = [
     "Card",
     "Normalize",
     "Recipe",
+    "SparseTraining",
     "cards",
     "get_recipe",
     "input_shape",
@@ -26,4 +28,5 @@ __all__ = [
     "source_of",
     "table",
     "train",
+    "train_sparse",
 ]

@@ -71,9 +71,9 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         model = recipe.build()
-        batches = _batches(recipe, dataset.train)
+        batches = batches_of(recipe, dataset.train)
         best, clock = KeepBest(dataset.validation, every=batches.per_epoch), Clock()
-        _fit(recipe, model, batches, [best, clock], path, progress)
+        fit_recipe(recipe, model, batches, [best, clock], path, progress)
     correct = int((predict(model, dataset.test).argmax(1) == dataset.test.labels).sum())
     card = Card(
         name=recipe.name,
@@ -96,14 +96,18 @@ def train(
     return model, card
 
 
-def _batches(recipe: Recipe, split: data.Split) -> Batches:
+def batches_of(recipe: Recipe, split: data.Split) -> Batches:
+    """Return the batches that a recipe makes of a training part."""
     inputs = torch.from_numpy(np.asarray(split.examples))
     stream = Batches(inputs, torch.from_numpy(split.labels), recipe.batch_size, seed=recipe.seed, augment=recipe.augment)
     stream.plain_from = (recipe.epochs - recipe.plain_epochs) * stream.per_epoch
     return stream
 
 
-def _fit(recipe: Recipe, model: nn.Module, batches: Batches, callbacks: list[Callback], path: Path, progress: bool) -> None:
+def fit_recipe(
+    recipe: Recipe, model: nn.Module, batches: Batches, callbacks: list[Callback], path: Path | None, progress: bool
+) -> None:
+    """Train `model` as a recipe says, from a checkpoint where there is one."""
     if recipe.channels_last:
         model.to(memory_format=torch.channels_last)
     steps = recipe.epochs * batches.per_epoch

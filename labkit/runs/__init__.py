@@ -8,6 +8,7 @@ from labkit.runs.recommend import Recommendation, recommend
 from labkit.runs.run import Run
 from labkit.runs.store import Store
 from labkit.runs.sweep import Job, jobs, sweep
+from labkit.runs.trained import train_run
 
 __all__ = [
     "Comparison",
@@ -23,4 +24,5 @@ __all__ = [
     "reference_rows",
     "run_id",
     "sweep",
+    "train_run",
 ]

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,7 @@ class Store:
         config: dict[str, Any] | None = None,
         weights: bool = True,
         compact: bool = False,
+        tables: Mapping[str, pd.DataFrame] | None = None,
     ) -> Run:
         """Store a compressed model and its audit; the same run again changes nothing.
 
@@ -109,6 +111,8 @@ class Store:
             Whether to keep the weights.
         compact : bool
             Probabilities in steps of 1/256.
+        tables : mapping of str to DataFrame, optional
+            Kept beside the audit as ``NAME.parquet``, e.g. how a training went.
 
         Returns
         -------
@@ -127,6 +131,8 @@ class Store:
         final = self.folder / facts["id"]
         temporary = self._temporary(final)
         try:
+            for table, frame in (tables or {}).items():
+                write_table(frame, temporary / f"{table}.parquet")
             self._fill(temporary, facts, model if weights else None, audit, compact)
             self._publish(temporary, final)
         except OSError as error:
@@ -162,6 +168,11 @@ class Store:
         model = rebuild(facts["source"], base)
         load_state(model, run.folder / "model.safetensors")
         return model.eval(), audit
+
+    def table_of(self, name: str, table: str) -> pd.DataFrame | None:
+        """Return a table that was kept beside the audit of a run, None where it has none of that name."""
+        path = self.run(name).folder / f"{table}.parquet"
+        return pd.read_parquet(path) if path.is_file() else None
 
     def delete(self, name: str) -> None:
         """Remove a run's folder."""

@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from torch import nn
 
-from labkit import data as datasets
 from labkit import models
-from labkit.audit import audit, data_id, model_sha
+from labkit.audit import audit
 from labkit.compress import get_method, load_plugin
-from labkit.data import Dataset, Split
 from labkit.messages import unknown_name
 from labkit.runs.identity import run_id
+from labkit.runs.reference import reference
 from labkit.runs.run import Run
 from labkit.runs.store import Store
-from labkit.training import predict
 
 
 @dataclass(frozen=True)
@@ -178,45 +172,24 @@ def _prepare(threads: int, plugins: tuple[str, ...]) -> None:
         load_plugin(plugin)
 
 
-def run_job(job: Job, folder: Path, keep: dict[str, bool]) -> str:
+def run_job(job: Job, folder: Path, keep: dict[str, Any]) -> str:
     """Make one run unless the store has it; return its id."""
     store, method = Store(folder), get_method(job.method)
-    reference, split, logits, sha, fingerprint, dataset = _reference(_source(job))
+    base = reference(job.model, job.data, job.model_options, job.data_options)
     wanted = run_id(
         method=job.method,
         version=method.version,
         parameters=job.parameters,
-        model_sha=sha,
-        data_id=fingerprint,
+        model_sha=base.sha,
+        data_id=base.data_id,
         seed=job.seed,
     )
     if wanted in store:
         return wanted
     try:
-        small = method(reference, data=dataset, seed=job.seed, **job.parameters)
-        found = audit(small, split, reference=reference, reference_logits=logits)
+        small = method(base.network, data=base.dataset, seed=job.seed, **job.parameters)
+        found = audit(small, base.dataset.test, reference=base.network, reference_logits=base.logits)
     except (ValueError, RuntimeError) as error:
         raise ValueError(f"{job}: {error}") from error
     config = {key: value for key, value in asdict(job).items() if key not in ("model_options", "data_options")}
     return store.save(small, audit=found, config={**config, "version": method.version}, **keep).id
-
-
-def _source(job: Job) -> str:
-    """A job's model and data as one word, because options may be lists."""
-    return json.dumps([job.model, job.model_options, job.data, job.data_options], sort_keys=True, default=str)
-
-
-@lru_cache(maxsize=4)
-def _reference(source: str) -> tuple[nn.Module, Split, np.ndarray, str, str, Dataset]:
-    """Load a model and its data once a process, and run it once."""
-    model, model_options, data, data_options = json.loads(source)
-    network = models.load(model, **model_options)
-    dataset = datasets.open_dataset(data, **data_options)
-    split = dataset.test
-    try:
-        logits = predict(network, split)
-    except (RuntimeError, IndexError) as error:
-        shape = list(split.inputs(slice(0, 1)).shape)
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"{model} does not take the examples of {data} (float32 {shape}): {reason}") from error
-    return network, split, logits, model_sha(network), data_id(split), dataset

@@ -53,6 +53,12 @@ class Schedule:
         return self.fraction / 2 * (1 + math.cos(math.pi * step / self.end))
 
 
+def sensible_interval(steps: int, until: float = 0.75) -> int:
+    """Steps between two changes of links where nobody says: 30 changes in a training, 10 to 100 steps apart, at least 3 of them."""
+    changing = int(until * steps)
+    return max(1, min(max(10, changing // 30), 100, changing // 3))
+
+
 def cubic_sparsity(step: int, *, begin: int, end: int, final: float, initial: float = 0.0) -> float:
     """Return the sparsity of gradual magnitude pruning at a step; `final` is reached at `end` and kept.
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from labkit.training.predict import predict
+from labkit.training.predict import accuracy
 
 if TYPE_CHECKING:
     from labkit.data import Split
@@ -52,7 +50,7 @@ class KeepBest(Callback):
     def stepped(self, loop: Loop) -> None:
         if loop.step % self.every and loop.step != loop.steps:
             return
-        value = float(np.mean(predict(loop.model, self.validation).argmax(1) == self.validation.labels))
+        value = accuracy(loop.model, self.validation)
         self.history.append((loop.step, value))
         loop.report(f"validation {value:.2%}")
         if value > self.best:

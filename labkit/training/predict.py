@@ -29,3 +29,8 @@ def predict(model: nn.Module, split: Split, *, batch_size: int = 250) -> np.ndar
     finally:
         model.train(was_training)
     return np.concatenate(parts)
+
+
+def accuracy(model: nn.Module, split: Split) -> float:
+    """Return the share of a split that `model` gets right."""
+    return float(np.mean(predict(model, split).argmax(1) == split.labels))

@@ -67,6 +67,15 @@ def test_a_network_trained_sparse_is_exported_exactly():
     assert torch.equal(small[2].bias, model[2].bias)  # of ablated neurons too
 
 
+def test_a_layer_that_stayed_dense_beside_sparse_ones_is_not_pruned():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(100, 80), nn.ReLU(), nn.Linear(80, 6))
+    sparsify.srigl(model, sparsity=0.9, total_steps=40, exclude=["2"]).detach()
+    small, x = compress.condense(model), torch.randn(5, 100)
+    assert isinstance(small[0], FixedFanInLinear)
+    torch.testing.assert_close(small(x), model(x), rtol=0, atol=1e-5)
+
+
 def test_a_little_sparse_layer_stays_as_it_is():
     layer = nn.Linear(10, 4)
     with torch.no_grad():

@@ -1,0 +1,149 @@
+"""`labkit train NAME --sparsify srigl`: a reference network trained sparse from the start, by its own recipe."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import nn
+
+from labkit import data, sparsify
+from labkit.cost import macs_by_module
+from labkit.messages import unknown_name
+from labkit.models.recipe import Recipe
+from labkit.models.trainer import Clock, batches_of, fit_recipe
+from labkit.training import Callback, Curve, checkpoint
+
+
+@dataclass(frozen=True, eq=False)
+class SparseTraining:
+    """A network trained sparse, and how that went.
+
+    Attributes
+    ----------
+    model : nn.Module
+        In eval mode, its last weights, with zeros where there is no link.
+    sparse : tuple of str
+        Paths of the layers that are sparse.
+    curve : DataFrame
+        step, loss, validation_accuracy (on the first 2,000 examples of the validation part).
+    layers : DataFrame or None
+        step, layer, active, nonzeros, fan_in, explored; after each change of links. None for a dense training.
+    masks : DataFrame or None
+        The film of one layer, see `labkit.sparsify.MaskFilm`.
+    flops : TrainingFlops
+        For one example of each batch.
+    seconds : float
+    """
+
+    model: nn.Module
+    sparse: tuple[str, ...]
+    curve: pd.DataFrame
+    layers: pd.DataFrame | None
+    masks: pd.DataFrame | None
+    flops: sparsify.TrainingFlops
+    seconds: float
+
+
+def train_sparse(
+    recipe: Recipe,
+    topology: str,
+    *,
+    sparsity: float | None = None,
+    epochs: int | None = None,
+    seed: int | None = None,
+    watch: str | None = None,
+    path: str | os.PathLike | None = None,
+    progress: bool = True,
+    **options: Any,
+) -> SparseTraining:
+    """Train the network of `recipe` from scratch with a sparse topology; nothing is chosen on validation, the last weights count.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Optimizer, batch size, schedule and augmentation are its own.
+    topology : str
+        A name in `labkit.sparsify.TOPOLOGIES`, or "dense" for the same training without zeros.
+    sparsity : float, optional
+        0.9 where nobody says; for n_of_m give n and m instead.
+    epochs, seed : int, optional
+        Instead of the recipe's.
+    watch : str, optional
+        Parameter whose mask is filmed; by default the largest.
+    path : path, optional
+        Checkpoint from which an interrupted training goes on, bit for bit; removed at the end.
+    **options
+        Of the topology, as `labkit.sparsify.srigl`: gamma_sal, distribution, exclude …; update_every is by
+        default `sensible_interval`.
+
+    Raises
+    ------
+    ValueError
+        For an unknown topology, or settings that it does not take.
+    """
+    if topology != "dense" and topology not in sparsify.TOPOLOGIES:
+        raise unknown_name("topology", topology, ("dense", *sparsify.TOPOLOGIES))
+    recipe = replace(recipe, seed=recipe.seed if seed is None else seed, epochs=recipe.epochs if epochs is None else epochs)
+    if recipe.epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {recipe.epochs}")
+    if sparsity is not None:
+        options["sparsity"] = sparsity
+    if topology == "dense" and options:
+        raise ValueError(f"a dense training has no setting {next(iter(options))}; leave it out")
+    dataset = data.load(recipe.data)
+    batches = batches_of(recipe, dataset.train)
+    steps = recipe.epochs * batches.per_epoch
+    curve, clock = Curve(dataset.validation), Clock()
+    callbacks: list[Callback] = [curve, clock]
+    sparsifier = None
+    with torch.random.fork_rng():
+        torch.manual_seed(recipe.seed)
+        model = recipe.build()
+        if topology != "dense":
+            sparsifier = _sparsifier(model, topology, steps, {"seed": recipe.seed, **options})
+            film = sparsify.MaskFilm(sparsifier, watch or max(sparsifier.masks, key=lambda name: sparsifier.masks[name].numel()))
+            history = sparsify.SparsifierCallback(sparsifier)
+            callbacks = [history, film, *callbacks]
+        fit_recipe(recipe, model, batches, callbacks, None if path is None else Path(path), progress)
+    if sparsifier is not None:
+        sparsifier.detach()
+    if path is not None:
+        checkpoint.remove(path)
+    return SparseTraining(
+        model=model,
+        sparse=() if sparsifier is None else tuple(name.rpartition(".")[0] for name in sparsifier.masks),
+        curve=curve.table,
+        layers=None if sparsifier is None else pd.DataFrame(history.history),
+        masks=None if sparsifier is None else film.table,
+        flops=_flops(model, recipe, steps, sparsifier, [] if sparsifier is None else history.history),
+        seconds=clock.seconds,
+    )
+
+
+def _sparsifier(model: nn.Module, topology: str, steps: int, options: dict[str, Any]) -> sparsify.Sparsifier:
+    """The sparsifier of these settings; ValueError for one that the topology does not have."""
+    make = sparsify.TOPOLOGIES[topology]
+    for name in ("sparsity", "gamma_sal"):
+        if name in options and name not in inspect.signature(make).parameters:
+            raise ValueError(f"{topology} has no setting {name}; leave it out")
+    return make(model, total_steps=steps, **{"update_every": sparsify.sensible_interval(steps), **options})
+
+
+def _flops(
+    model: nn.Module, recipe: Recipe, steps: int, sparsifier: sparsify.Sparsifier | None, history: list[dict[str, Any]]
+) -> sparsify.TrainingFlops:
+    """Operations for one example of each batch."""
+    found = macs_by_module(model, torch.zeros(1, *recipe.shape))
+    if sparsifier is None:
+        whole = 2.0 * found[""]
+        return sparsify.TrainingFlops(whole, 3 * whole * steps, whole, 3 * whole * steps)
+    masks = sparsifier.masks
+    macs = {name: found[name.rpartition(".")[0]] for name in masks}
+    sizes = {name: mask.numel() for name, mask in masks.items()}
+    return sparsify.training_flops(history, macs, sizes, whole=found[""], rule=sparsifier.rule, schedule=sparsifier.schedule)
