@@ -141,16 +141,16 @@ def work(folder: str, until: float, processes: int) -> None:
             for done in wait(running, return_when=FIRST_COMPLETED).done:
                 job, row = running.pop(done), done.result()
                 rows[key(row)] = row
-                save(rows, waiting + list(running.values()))
+                save(rows, waiting + list(running.values()), quiet=True)
                 spent = (time.monotonic() - began) / 60
                 print(f"{spent:6.1f} min  {len(waiting):3} left  {job}  {row['accuracy']:.4f}", flush=True)
     save(rows, waiting)
 
 
-def save(rows: dict[tuple, dict[str, Any]], left: list[Job]) -> None:
+def save(rows: dict[tuple, dict[str, Any]], left: list[Job], *, quiet: bool = False) -> None:
     """Write the rows in the order of the grid."""
     order = {key(asdict(job)): place for place, job in enumerate(grid())}
-    write(NAME, sorted(rows.values(), key=lambda row: order.get(key(row), len(order))), [str(job) for job in left])
+    write(NAME, sorted(rows.values(), key=lambda row: order.get(key(row), len(order))), [str(job) for job in left], quiet=quiet)
 
 
 def latency(folder: str, turns: int = 15) -> None:

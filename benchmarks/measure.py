@@ -49,9 +49,11 @@ def timing_rows(seconds: dict[str, list[float]]) -> list[dict]:
     return rows
 
 
-def write(name: str, rows: list[dict], left_out: list[str]) -> None:
-    """Write results/NAME.json: one row a measurement; print what the budget left out."""
+def write(name: str, rows: list[dict], left_out: list[str], *, quiet: bool = False) -> None:
+    """Write results/NAME.json: one row a measurement; print what the budget left out, unless it is written again soon."""
     write_text(RESULTS / f"{name}.json", json.dumps({"machine": machine(), "rows": rows, "left_out": left_out}, indent=1) + "\n")
+    if quiet:
+        return
     for item in left_out:
         print(f"left out for lack of time: {item}")
     print(f"wrote benchmarks/results/{name}.json")

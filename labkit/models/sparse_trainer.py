@@ -30,6 +30,8 @@ class SparseTraining:
         In eval mode, its last weights, with zeros where there is no link.
     sparse : tuple of str
         Paths of the layers that are sparse.
+    constant_fan_in : bool
+        Whether all neurons of a layer that have links have as many.
     curve : DataFrame
         step, loss, validation_accuracy (on the first 2,000 examples of the validation part).
     layers : DataFrame or None
@@ -43,6 +45,7 @@ class SparseTraining:
 
     model: nn.Module
     sparse: tuple[str, ...]
+    constant_fan_in: bool
     curve: pd.DataFrame
     layers: pd.DataFrame | None
     masks: pd.DataFrame | None
@@ -118,6 +121,7 @@ def train_sparse(
     return SparseTraining(
         model=model,
         sparse=() if sparsifier is None else tuple(name.rpartition(".")[0] for name in sparsifier.masks),
+        constant_fan_in=sparsifier is not None and sparsifier.rule.by_row,
         curve=curve.table,
         layers=None if sparsifier is None else pd.DataFrame(history.history),
         masks=None if sparsifier is None else film.table,

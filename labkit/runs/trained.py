@@ -16,7 +16,6 @@ from labkit.runs.run import Run, read_run
 from labkit.runs.store import Store
 
 VERSION = 1
-CONDENSES = ("srigl", "srigl_no_ablation")  # as many links for every neuron, from any of its inputs
 
 
 def train_run(
@@ -71,7 +70,7 @@ def train_run(
         **options,
     )
     model = trained.model
-    if topology in CONDENSES:
+    if trained.constant_fan_in:
         model = condense(model, layers=lambda path, layer: path in trained.sparse)
     model.labkit_origin = base.network.labkit_origin
     found = audit(model, base.dataset.test, reference=base.network, reference_logits=base.logits)

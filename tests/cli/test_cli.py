@@ -57,11 +57,30 @@ def test_train_writes_weights_and_card(tmp_path):
     assert load_file(tmp_path / "mlp_adult.safetensors").keys() == load_file(WEIGHTS / "mlp_adult.safetensors").keys()
 
 
+def test_train_sparse_stores_a_run(tmp_path):
+    answer = labkit(
+        *("train", "mlp_adult", "--sparsify", "srigl", "--sparsity", 0.8, "--set", "update_every=10", "--epochs", 1),
+        *("--store", tmp_path, "--json", "--quiet"),
+    )
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert {row["layer"]: row["active"] * row["fan_in"] for row in found["layers"]} == {
+        row["layer"]: row["nonzeros"] for row in found["layers"]
+    }
+    assert found["summary"]["accuracy"] > 0.75
+    listed = json.loads(labkit("runs", "list", "--store", tmp_path, "--json").stdout)
+    assert [row["run"] for row in listed] == [found["run"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["train", "mlp_adlt"], "did you mean 'mlp_adult'"),
         (["train", "mlp_adult", "--epochs", "0"], "epochs must be at least 1"),
+        (["train", "mlp_adult", "--sparsity", "0.9"], "belong to a sparse training; say which, e.g. --sparsify srigl"),
+        (["train", "mlp_adult", "--sparsify", "srigl", "--set", "gama_sal=1"], "did you mean 'gamma_sal'"),
+        (["train", "mlp_adult", "--sparsify", "srigl", "--set", "fan_in=some"], "fan_in needs a whole number, got 'some'"),
+        (["train", "mlp_adult", "--sparsify", "srigl", "--folder", "here"], "goes into --store, not into --folder"),
         (["train", "mlp_adult", "--epochs", "two"], "'two' is not a valid integer"),
         (["data", "show", "fashion"], "did you mean 'fashion_mnist'"),
         (["data", "show", "german", "--grid", "g.png"], "needs images"),

@@ -7,7 +7,7 @@ from torch import nn
 
 from labkit import compress, data, models, sparsify
 from labkit.layers import FixedFanInLinear
-from labkit.training import predict
+from labkit.training import accuracy
 
 
 @pytest.fixture(scope="module")
@@ -16,10 +16,6 @@ def digits():
     whole = data.load("mnist")
     train, test = (part.subset(np.arange(count)) for part, count in ((whole.train, 6000), (whole.test, 2000)))
     return data.Dataset(name="mnist", train=train, validation=whole.validation, test=test)
-
-
-def accuracy(model, split):
-    return float(np.mean(predict(model, split).argmax(1) == split.labels))
 
 
 @pytest.mark.slow
