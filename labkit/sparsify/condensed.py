@@ -40,6 +40,7 @@ class CondensedLayer:
         self.explored = None
         self._hooks = [self.layer.register_forward_hook(self._passed)]
         self._held: nn.Parameter | None = None
+        self._watch: Any = None
         self._hold()
 
     @property
@@ -59,7 +60,7 @@ class CondensedLayer:
     def _hold(self) -> None:
         """Watch the parameter that the layer has now."""
         self._held = self.layer.weight
-        self._held.register_hook(lambda gradient: gradient if self.active.all() else gradient * self.active[:, None])
+        self._watch = self._held.register_hook(lambda gradient: gradient if self.active.all() else gradient * self.active[:, None])
 
     def _passed(self, layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
         """Before an update, keep what the dense gradient is made of: inputs, and the gradient of the outputs."""
@@ -113,7 +114,7 @@ class CondensedLayer:
 
     def detach(self) -> None:
         """Leave the model as it is."""
-        for hook in self._hooks:
+        for hook in (*self._hooks, self._watch):
             hook.remove()
 
     def state(self) -> dict[str, Any]:

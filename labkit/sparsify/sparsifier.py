@@ -179,6 +179,22 @@ class Sparsifier:
         for layer in self.layers.values():
             layer.detach()
 
+    @torch.no_grad()
+    def apply_to(self, model: nn.Module) -> None:
+        """Zero in a copy of the model what has no link here, e.g. in a moving average of the weights, which remembers old links.
+
+        Raises
+        ------
+        ValueError
+            When the copy has no weight of a sparse layer's name and shape (a leading ``module.`` counts as none).
+        """
+        weights = {name.removeprefix("module."): parameter for name, parameter in model.named_parameters()}
+        for name, mask in self.masks.items():
+            if name not in weights or weights[name].shape != mask.shape:
+                raise ValueError(f"the copy has no weight {name} of shape {tuple(mask.shape)}; give a copy of the sparse network")
+        for name, mask in self.masks.items():
+            weights[name].mul_(mask)
+
     def report(self) -> pd.DataFrame:
         """Return a row a layer.
 
