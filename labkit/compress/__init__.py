@@ -1,6 +1,7 @@
 """A whole network in, a whole network out: one file a method, one registry."""
 
 from labkit.compress.condense import condense
+from labkit.compress.fips import fips
 from labkit.compress.low_rank import low_rank
 from labkit.compress.method import METHODS, Choice, Method, Param, get_method, register
 from labkit.compress.plugins import load_entry_points, load_plugin
@@ -16,6 +17,7 @@ __all__ = [
     "Method",
     "Param",
     "condense",
+    "fips",
     "get_method",
     "load_entry_points",
     "load_plugin",

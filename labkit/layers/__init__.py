@@ -1,5 +1,6 @@
 """Drop-in layers that compression puts in place of dense ones."""
 
+from labkit.layers.bitmask import BitmaskLinear, packed_bits, unpacked_bits
 from labkit.layers.blueprint import blueprint, build
 from labkit.layers.condensed import CondensedWeight
 from labkit.layers.fixed_fan_in import FixedFanInLinear
@@ -8,8 +9,10 @@ from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.low_rank import LowRankConv2d, LowRankLinear, truncated_svd
 from labkit.layers.manifest import describe_layers, rebuild_layers, register_layer, replace_layer
+from labkit.layers.shared_basis import SharedBasisLinear
 
 __all__ = [
+    "BitmaskLinear",
     "CondensedWeight",
     "FixedFanInConv2d",
     "FixedFanInLinear",
@@ -17,11 +20,14 @@ __all__ = [
     "Int8Linear",
     "LowRankConv2d",
     "LowRankLinear",
+    "SharedBasisLinear",
     "blueprint",
     "build",
     "describe_layers",
+    "packed_bits",
     "rebuild_layers",
     "register_layer",
     "replace_layer",
     "truncated_svd",
+    "unpacked_bits",
 ]

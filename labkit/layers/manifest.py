@@ -6,16 +6,26 @@ from typing import Any
 
 from torch import nn
 
+from labkit.layers.bitmask import BitmaskLinear
 from labkit.layers.fixed_fan_in import FixedFanInLinear
 from labkit.layers.fixed_fan_in_conv import FixedFanInConv2d
 from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.low_rank import LowRankConv2d, LowRankLinear
+from labkit.layers.shared_basis import SharedBasisLinear
 from labkit.messages import unknown_name
 
-LAYERS: dict[str, Any] = {
-    kind.__name__: kind for kind in (FixedFanInConv2d, FixedFanInLinear, FixedFanInMLP, Int8Linear, LowRankConv2d, LowRankLinear)
-}
+KINDS = (
+    BitmaskLinear,
+    FixedFanInConv2d,
+    FixedFanInLinear,
+    FixedFanInMLP,
+    Int8Linear,
+    LowRankConv2d,
+    LowRankLinear,
+    SharedBasisLinear,
+)
+LAYERS: dict[str, Any] = {kind.__name__: kind for kind in KINDS}
 
 
 def register_layer(kind: type[nn.Module]) -> type[nn.Module]:

@@ -61,10 +61,14 @@ class MaskedLayer:
         """Let the rule choose the next links; new ones are zero."""
         if rule.needs_gradient:
             self.gradient = shared(torch.zeros_like(self.weight) if self.gradient is None else self.gradient)
-        before = self.mask
-        self.mask = rule.update(self.view(generator, share, step)).view_as(self.weight)
-        self.weight.masked_fill_(self.mask & ~before, 0.0)
-        self.explored |= self.mask
+        self.take(rule.update(self.view(generator, share, step)).view_as(self.weight), optimizer)
+
+    @torch.no_grad()
+    def take(self, mask: Tensor, optimizer: torch.optim.Optimizer | None) -> None:
+        """Have these links from now on; new ones begin at zero, without moments."""
+        self.weight.masked_fill_(mask & ~self.mask, 0.0)
+        self.mask = mask
+        self.explored |= mask
         self.gradient = None
         self.clear(optimizer)
 

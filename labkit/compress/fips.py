@@ -1,0 +1,264 @@
+"""FiPS: the feed-forward layers of neighbouring transformer blocks share one basis, and keep a sparse factor each."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+from labkit.compress.calibration import Inputs, calibration_inputs, check_inputs, input_moments, length_of
+from labkit.compress.fips_budget import BudgetKind, rank_for, size_of
+from labkit.compress.fips_fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
+from labkit.compress.method import Choice, Method, Param, register
+from labkit.compress.mlps import find_mlps, group_mlps
+from labkit.compress.select import replaced
+from labkit.compress.shared_factors import Factors, Target, shared_factors
+from labkit.layers import SharedBasisLinear
+from labkit.layers.shared_basis import STORAGES, Storage
+from labkit.training import checkpoint as checkpoints
+
+Init = Literal["svd", "activation_aware"]
+CLOSED = 0.3  # share of the work that the closed form is, on the progress bar
+
+
+def fips(
+    model: nn.Module,
+    *,
+    budget: float = 0.25,
+    budget_kind: BudgetKind = "parameters",
+    rank: int | None = None,
+    groups: str | int | Sequence[Sequence[int]] = "auto",
+    sparsity: float = 0.75,
+    calibration: Any = None,
+    steps: int = 0,
+    finetune: int = 0,
+    init: Init | None = None,
+    masks: Masks = "rigl",
+    storage: Storage = "bitmask",
+    learning_rate: float = 1e-3,
+    checkpoint: str | os.PathLike | None = None,
+    seed: int = 0,
+    progress: bool | Callable[[float, str], None] = False,
+) -> nn.Module:
+    """Let feed-forward layers share bases.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network with feed-forward blocks, see `find_mlps`; stays untouched.
+    budget : float in (0, 1]
+        Share of the feed-forward weights that may remain.
+    budget_kind : {"parameters", "bytes"}
+        "parameters" counts bases once and links, as the paper does; "bytes" counts the pattern of the links too.
+    rank : int, optional
+        Columns of every base, instead of as many as the budget allows.
+    groups : "auto", int, or lists of block numbers
+        Which blocks share a basis, see `group_mlps`.
+    sparsity : float in [0, 1)
+        Of the factors.
+    calibration : Tensor, dict of Tensors, or data set, optional
+        Inputs of the network, at least 16. Needed to fit, and for an initialisation that looks at activations.
+    steps : int
+        Of fitting all blocks at once to what the original's blocks give; 0 is the closed form alone.
+    finetune : int
+        Of fitting the whole network to the original's outputs, afterwards.
+    init : {"svd", "activation_aware"}
+        Whether the closed form minimises the error of the weights, or of what the layers give for the calibration inputs; by
+        default the latter where there are any.
+    masks : {"rigl", "gmp", "static"}
+        How links change while fitting; "gmp" begins with most of them and prunes.
+    storage : {"bitmask", "fixed_fan_in"}
+        See `SharedBasisLinear`; "fixed_fan_in" keeps as many links for every hidden unit, and its links stay while fitting.
+    checkpoint : path, optional
+        An interrupted fit goes on from there, with the ending ``.blocks`` or ``.outputs``.
+    progress : bool or callable (share, sentence)
+
+    Returns
+    -------
+    nn.Module
+        In eval mode. Its attribute `fips` tells rank, groups, size and errors.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range, a budget below rank 1, a network without such blocks, calibration inputs that it does not take.
+
+    References
+    ----------
+    Üyük et al., Learning Parameter Sharing with Tensor Decompositions and Sparsity, arXiv 2411.09816. Unlike there, bases and
+    factors begin as an alternating least-squares solution with its links, and blocks of a group are fitted together.
+
+    Examples
+    --------
+    >>> import timm
+    >>> vit = timm.create_model("vit_tiny_patch16_224", pretrained=False, depth=2)
+    >>> small = fips(vit, budget=0.25, steps=0)
+    >>> small.fips["ranks"]
+    [153]
+    """
+    init = init or ("svd" if calibration is None else "activation_aware")
+    _check(budget, budget_kind, rank, sparsity, steps, finetune, init, masks, storage, calibration)
+    tell = progress if callable(progress) else _silent
+    original = copy.deepcopy(model).eval()
+    grouped = group_mlps(original, find_mlps(original), groups)
+    inputs = None if calibration is None else check_inputs(original, calibration_inputs(calibration, seed=seed))
+    layers: dict[str, LearningLayer] = {}
+    report: dict[str, Any] = {"ranks": [], "groups": [[mlp.name for mlp in group] for group in grouped], budget_kind: 0}
+    generator, fixed = torch.Generator().manual_seed(seed), storage == "fixed_fan_in"
+    pruned = masks == "gmp" and steps and not fixed  # along the fit, from twice the links
+    places = 0
+    for turn, group in enumerate(grouped):
+        tell(CLOSED * turn / len(grouped), "closed form")
+        paths = [path for mlp in group for path in mlp.paths]
+        matrices = {path: _oriented(original.get_submodule(path), group[0].width) for path in paths}
+        hidden = [matrix.shape[1] for matrix in matrices.values()]
+        columns = rank or rank_for(group[0].width, hidden, budget, sparsity, kind=budget_kind, storage=storage)
+        targets, means = _targets(original, matrices, inputs if init == "activation_aware" else None)
+        density = min(1.0, (2 if pruned else 1) * (1 - sparsity))
+        found = shared_factors(list(targets.values()), columns, density, generator=generator, by_unit=fixed)
+        places += columns * sum(hidden)
+        layers |= _learning(original, targets, found, means)
+        report["ranks"].append(columns)
+        report[budget_kind] += size_of(group[0].width, hidden, columns, sparsity, budget_kind, storage, 4)
+    if inputs is not None:
+        blocks = [mlp.name for group in grouped for mlp in group]
+        report["closed_form"] = errors(original, student_of(original, layers), blocks, inputs)
+        links = int((1 - sparsity) * places) if pruned else sum(int((layer.factor != 0).sum()) for layer in layers.values())
+        for kind, count in (("blocks", steps), ("outputs", finetune)):
+            if not count:
+                continue
+            student = student_of(original, layers)
+            task = Blocks(original, student, blocks, inputs) if kind == "blocks" else Outputs(original, student, inputs)
+            learn(
+                task,
+                layers,
+                steps=count,
+                links=links,
+                masks="static" if fixed or kind == "outputs" else masks,
+                learning_rate=learning_rate,
+                examples=length_of(inputs),
+                seed=seed,
+                checkpoint=None if checkpoint is None else f"{os.fspath(checkpoint)}.{kind}",
+                progress=progress is True,
+                title=f"fips, {kind}",
+                report=partial(_report, tell, kind),
+            )
+            report[f"fitted_{kind}"] = errors(original, student, blocks, inputs)
+    for kind in ("blocks", "outputs"):
+        if checkpoint is not None:
+            checkpoints.remove(f"{os.fspath(checkpoint)}.{kind}")
+    small = replaced(model, _packed(layers, storage)).eval()
+    small.fips = report  # type: ignore[assignment]
+    return small
+
+
+def _silent(share: float, sentence: str) -> None:
+    pass
+
+
+def _report(tell: Callable[[float, str], None], kind: str, share: float) -> None:
+    tell(CLOSED + (1 - CLOSED) * share, f"fitting {kind}")
+
+
+def _check(
+    budget: float,
+    kind: str,
+    rank: int | None,
+    sparsity: float,
+    steps: int,
+    finetune: int,
+    init: str,
+    masks: str,
+    storage: str,
+    calibration: Any,
+) -> None:
+    if not 0 < budget <= 1:
+        raise ValueError(f"budget must lie in (0, 1], got {budget}; 0.25 keeps a quarter of the feed-forward weights")
+    if rank is not None and rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}; leave it out to have the budget decide")
+    if not 0 <= sparsity < 1:
+        raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.75 drops three quarters of the factors")
+    if steps < 0 or finetune < 0:
+        raise ValueError(f"steps and finetune must not be negative, got {steps} and {finetune}")
+    choices = (("parameters", "bytes"), ("svd", "activation_aware"), ("static", "gmp", "rigl"), STORAGES)
+    names = ("budget_kind", "init", "masks", "storage")
+    for name, value, allowed in zip(names, (kind, init, masks, storage), choices, strict=True):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    if calibration is None and (steps or finetune or init == "activation_aware"):
+        raise ValueError(
+            "fitting and init='activation_aware' need calibration inputs; give calibration=, or steps=0 and init='svd'"
+        )
+
+
+def _oriented(layer: Any, width: int) -> Tensor:
+    """The weight with its short side, the width of the network, first: [d, p]."""
+    weight = layer.weight.detach().float()
+    return weight if weight.shape[0] == width else weight.t()
+
+
+def _targets(model: nn.Module, matrices: dict[str, Tensor], inputs: Inputs | None) -> tuple[dict[str, Target], dict[str, Tensor]]:
+    """What to approximate, and the mean of what each layer is given."""
+    if inputs is None:
+        return {path: Target(matrix) for path, matrix in matrices.items()}, {}
+    moments = input_moments(model, list(matrices), inputs)
+    targets = {}
+    for path, matrix in matrices.items():
+        covariance, widens = moments[path].covariance, model.get_submodule(path).out_features != len(matrix)
+        target = Target(matrix, left=covariance) if widens else Target(matrix, right=covariance)
+        # each layer's error as a share of what it gives
+        target.weight = 1 / max(float((matrix * target.weighted(matrix)).sum()), 1e-30)
+        targets[path] = target
+    return targets, {path: found.mean for path, found in moments.items()}
+
+
+def _learning(model: nn.Module, targets: dict[str, Target], found: Factors, means: dict[str, Tensor]) -> dict[str, LearningLayer]:
+    """Layers that hold the factors; biases make up for what the change of weights does to the mean."""
+    base, layers = nn.Parameter(found.base), {}
+    for (path, target), factor in zip(targets.items(), found.factors, strict=True):
+        layer: Any = model.get_submodule(path)
+        widens, bias = layer.out_features != len(target.matrix), layer.bias
+        if path in means and bias is not None:
+            gap = target.matrix - found.base @ factor
+            bias = bias.detach() + (means[path] @ gap if widens else gap @ means[path])
+        layers[path] = LearningLayer(base, factor, bias, widens)
+    return layers
+
+
+def _packed(layers: dict[str, LearningLayer], storage: Storage) -> dict[str, nn.Module]:
+    """The layers as they are stored, with one base a group."""
+    bases: dict[int, nn.Parameter] = {}
+    packed: dict[str, nn.Module] = {}
+    for path, layer in layers.items():
+        base = bases.setdefault(id(layer.base), nn.Parameter(layer.base.detach().clone()))
+        bias = None if layer.bias is None else layer.bias.detach()
+        packed[path] = SharedBasisLinear(base, layer.factor.detach().t(), bias, widens=layer.widens, storage=storage)
+    return packed
+
+
+def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:
+    return fips(model, calibration=data, seed=seed, progress=progress or False, **settings)
+
+
+register(
+    Method(
+        name="fips",
+        title="FiPS (shared bases, sparse factors)",
+        paper="Üyük et al., Learning Parameter Sharing with Tensor Decompositions and Sparsity, arXiv 2411.09816",
+        apply=_apply,
+        params={
+            "budget": Param(0.05, 0.75, default=0.25, step=0.05, help="share of the feed-forward weights that remains"),
+            "sparsity": Param(0.0, 0.95, default=0.75, step=0.05, help="share of the factors that is zero"),
+            "groups": Param(1, 12, default=4, step=1, help="blocks that share a basis"),
+            "steps": Param(0, 5000, default=0, step=100, help="of fitting to the original's activations; 0: closed form"),
+            "budget_kind": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
+        },
+        needs="calibration",
+        live=False,
+    )
+)

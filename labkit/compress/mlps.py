@@ -1,0 +1,140 @@
+"""The feed-forward blocks of a network, found by their shapes, and which of them can share a basis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+
+@dataclass(frozen=True)
+class MLP:
+    """A feed-forward block: linear layers d -> p (two where it is gated), an activation, and a linear layer p -> d.
+
+    Attributes
+    ----------
+    up : tuple of str
+        Paths of the layers that widen.
+    down : str
+        Path of the layer that narrows.
+    width : int
+        d.
+    """
+
+    up: tuple[str, ...]
+    down: str
+    width: int
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return (*self.up, self.down)
+
+    @property
+    def name(self) -> str:
+        """What all its paths begin with."""
+        parts = [path.split(".") for path in self.paths]
+        shared = []
+        for words in zip(*parts, strict=False):
+            if len(set(words)) > 1:
+                break
+            shared.append(words[0])
+        return ".".join(shared)
+
+
+def find_mlps(model: nn.Module) -> list[MLP]:
+    """Return the feed-forward blocks of `model` in module order.
+
+    A block is, of the linear layers in module order, one or two d -> p followed by one p -> d with p > d (or p -> d where the first
+    gives 2 p, a gate and its values in one), within one module or in modules side by side. That takes in timm's VisionTransformer,
+    DeiT, Swin, MLP-Mixer and ConvNeXt, encoders as BERT has them, and gated blocks (gate, up, down).
+    """
+    linears = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+    found, place = [], 0
+    while place < len(linears) - 1:
+        block = _block(linears, place, ups=2) or _block(linears, place, ups=1)
+        if block is not None:
+            found.append(block)
+        place += 1 if block is None else len(block.paths)
+    return found
+
+
+def _block(linears: Sequence[tuple[str, nn.Linear]], place: int, ups: int) -> MLP | None:
+    """The block of `ups` widening layers that begins at `place`, if one does."""
+    parts = linears[place : place + ups + 1]
+    if len(parts) < ups + 1:
+        return None
+    *first, (down, last) = parts
+    width, hidden = first[0][1].in_features, first[0][1].out_features
+    alike = all((layer.in_features, layer.out_features) == (width, hidden) for _, layer in first)
+    packed = ups == 1 and hidden == 2 * last.in_features
+    fits = last.out_features == width and (last.in_features == hidden or packed) and last.in_features > width
+    if not alike or not fits or not _beside([path for path, _ in parts]):
+        return None
+    return MLP(tuple(path for path, _ in first), down, width)
+
+
+def _beside(paths: Sequence[str]) -> bool:
+    """Whether layers are in one module or in modules side by side, e.g. ``intermediate.dense`` and ``output.dense``."""
+    owners = [path.split(".")[:-1] for path in paths]
+    if all(owner == owners[0] for owner in owners):
+        return True
+    # one step further up, but not two blocks of a list, whose names are numbers
+    return all(owner[:-1] == owners[0][:-1] and owner and not owner[-1].isdigit() for owner in owners)
+
+
+def group_mlps(model: nn.Module, mlps: Sequence[MLP], groups: str | int | Sequence[Sequence[int]] = "auto") -> list[list[MLP]]:
+    """Put blocks of one width into groups that will share a basis.
+
+    Parameters
+    ----------
+    groups : "auto", int, or lists of block numbers
+        "auto" takes up to four blocks after one another, as the paper does; a number takes so many; lists name the blocks, counted
+        from 0, and leave out the others. A group ends where the width changes.
+
+    Raises
+    ------
+    ValueError
+        When there is no block, a number is out of range or in two groups, or a group would cross a change of width.
+    """
+    if not mlps:
+        raise ValueError(
+            "the network has no feed-forward block (linear d -> p, activation, linear p -> d with p > d); there is nothing to share"
+        )
+    if not isinstance(groups, (str, int)):
+        return _named_groups(mlps, groups)
+    size = 4 if groups == "auto" else groups
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"groups must be 'auto', a number of blocks from 1 up, or lists of block numbers, got {groups!r}")
+    made: list[list[MLP]] = []
+    filling: dict[tuple, list[MLP]] = {}  # sizes may take turns, as in an MLP-Mixer
+    for mlp in mlps:
+        sizes = _sizes(model, mlp)
+        if len(filling.get(sizes, [])) % size == 0:
+            filling[sizes] = []
+            made.append(filling[sizes])
+        filling[sizes].append(mlp)
+    return made
+
+
+def _sizes(model: nn.Module, mlp: MLP) -> tuple:
+    """Width, and the wide sides of its layers."""
+    layers = [model.get_submodule(path) for path in mlp.paths]
+    return mlp.width, tuple(sorted(max(layer.in_features, layer.out_features) for layer in layers))  # type: ignore[type-var]
+
+
+def _named_groups(mlps: Sequence[MLP], groups: Sequence[Sequence[int]]) -> list[list[MLP]]:
+    numbers = [number for group in groups for number in group]
+    for number in numbers:
+        if not isinstance(number, int) or not 0 <= number < len(mlps):
+            raise ValueError(f"groups name blocks from 0 to {len(mlps) - 1}, got {number!r}")
+    if len(set(numbers)) < len(numbers):
+        raise ValueError("a block can be in one group only; some number comes twice in groups")
+    made = [[mlps[number] for number in group] for group in groups if len(group)]
+    if not made:
+        raise ValueError("groups names no block; give lists of block numbers, e.g. [[0, 1], [2, 3]]")
+    for group in made:
+        widths = sorted({mlp.width for mlp in group})
+        if len(widths) > 1:
+            raise ValueError(f"a group cannot share one basis across widths {' and '.join(map(str, widths))}; split it there")
+    return made
