@@ -3,6 +3,7 @@
 from labkit.compress.condense import condense
 from labkit.compress.fips import fips
 from labkit.compress.low_rank import low_rank
+from labkit.compress.magnitude import magnitude
 from labkit.compress.method import METHODS, Choice, Method, Param, get_method, register
 from labkit.compress.plugins import load_entry_points, load_plugin
 from labkit.compress.quantize import quantize
@@ -22,6 +23,7 @@ __all__ = [
     "load_entry_points",
     "load_plugin",
     "low_rank",
+    "magnitude",
     "quantize",
     "register",
     "select_layers",

@@ -105,12 +105,21 @@ class Moments:
         return (self.total / self.count).float()
 
     @property
+    def second(self) -> Tensor:
+        """About zero, [D, D]."""
+        return _settled(self.square / self.count)
+
+    @property
     def covariance(self) -> Tensor:
-        """Centred, with a millionth of its mean variance on the diagonal."""
+        """About the mean, [D, D]."""
         mean = self.total / self.count
-        centred = self.square / self.count - torch.outer(mean, mean)
-        centred.diagonal().add_(1e-6 * centred.diagonal().mean())
-        return centred.float()
+        return _settled(self.square / self.count - torch.outer(mean, mean))
+
+
+def _settled(moments: Tensor) -> Tensor:
+    """With a millionth of the mean variance on the diagonal, so that what never came in has no free hand."""
+    moments.diagonal().add_(1e-6 * moments.diagonal().mean().clamp(min=1e-30))
+    return moments.float()
 
 
 def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str, Moments]:

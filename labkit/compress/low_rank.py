@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any, Literal
 
-from torch import nn
+from torch import Tensor, nn
 
+from labkit.compress.calibration import calibration_inputs, check_inputs, input_moments
 from labkit.compress.method import Choice, Method, Param, register
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import LowRankConv2d, LowRankLinear
 
 
 def low_rank(
-    model: nn.Module, *, budget: float = 0.25, layers: Layers = "all", unit: Literal["parameters", "bytes"] = "parameters"
+    model: nn.Module,
+    *,
+    budget: float = 0.25,
+    layers: Layers = "all",
+    unit: Literal["parameters", "bytes"] = "parameters",
+    calibration: Any = None,
 ) -> nn.Module:
     """Factor linear layers and ungrouped convolutions; each keeps the same share of its weights.
 
@@ -26,6 +33,8 @@ def low_rank(
     layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
     unit : {"parameters", "bytes"}
         What the budget counts; they differ when layers have different dtypes.
+    calibration : Tensor, dict of Tensors, or data set, optional
+        Inputs of the network: linear layers then lose as little as can be of what they give for these, instead of their weights.
 
     Returns
     -------
@@ -46,7 +55,16 @@ def low_rank(
     if budget == 1:
         return replaced(model, {}).eval()
     ranks = ranks_for(chosen, budget, unit)
-    return replaced(model, {path: _factored(layer, ranks[path]) for path, layer in chosen.items()}).eval()
+    moments = {} if calibration is None else _moments(model, chosen, calibration)
+    return replaced(model, {path: _factored(layer, ranks[path], moments.get(path)) for path, layer in chosen.items()}).eval()
+
+
+def _moments(model: nn.Module, chosen: dict[str, nn.Module], calibration: Any) -> dict[str, Tensor]:
+    """Second moments of what each linear layer is given."""
+    linear = [path for path, layer in chosen.items() if isinstance(layer, nn.Linear)]
+    still = copy.deepcopy(model).eval()
+    found = input_moments(still, linear, check_inputs(still, calibration_inputs(calibration)))
+    return {path: each.second for path, each in found.items()}
 
 
 def ranks_for(layers: dict[str, nn.Module], budget: float, unit: str = "parameters") -> dict[str, int]:
@@ -81,9 +99,10 @@ def ranks_for(layers: dict[str, nn.Module], budget: float, unit: str = "paramete
     return at(low)
 
 
-def _factored(layer: nn.Module, rank: int) -> nn.Module:
-    kind: Any = LowRankLinear if isinstance(layer, nn.Linear) else LowRankConv2d
-    return kind.from_dense(layer, rank=rank)
+def _factored(layer: nn.Module, rank: int, moments: Tensor | None) -> nn.Module:
+    if isinstance(layer, nn.Conv2d):
+        return LowRankConv2d.from_dense(layer, rank=rank)
+    return LowRankLinear.from_dense(layer, rank=rank, moments=moments)  # type: ignore[arg-type]
 
 
 def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:

@@ -10,10 +10,11 @@ from labkit.layers.fixed_fan_in_conv import geometry
 from labkit.layers.svd import svd
 
 
-def truncated_svd(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+def truncated_svd(weight: Tensor, rank: int, moments: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Return `up` [N, r] and `down` [r, D] whose product is the best rank-r approximation of `weight` [N, D].
 
-    The singular values are shared evenly, so that both factors have the same scale. Computed in float64.
+    The singular values are shared evenly, so that both factors have the same scale. Computed in float64. With the second moments
+    [D, D] of the inputs it is the outputs whose error is least (data whitening, as in SVD-LLM).
 
     Raises
     ------
@@ -22,7 +23,10 @@ def truncated_svd(weight: Tensor, rank: int) -> tuple[Tensor, Tensor]:
     """
     if not 1 <= rank <= min(weight.shape):
         raise ValueError(f"rank must lie between 1 and {min(weight.shape)} for a weight {list(weight.shape)}, got {rank}")
-    u, s, v = svd(weight)
+    whitening = None if moments is None else torch.linalg.cholesky(moments.double())
+    u, s, v = svd(weight if whitening is None else weight.double() @ whitening)
+    if whitening is not None:
+        v = torch.linalg.solve_triangular(whitening, v, upper=False, left=False)
     root = s[:rank].sqrt()
     # contiguous: LAPACK gives columns, and the same numbers in another layout may be summed in another order
     up, down = u[:, :rank] * root, root[:, None] * v[:rank]
@@ -38,10 +42,10 @@ class LowRankLinear(nn.Module):
         self.bias = None if bias is None else nn.Parameter(bias)
 
     @classmethod
-    def from_dense(cls, linear: nn.Linear, *, rank: int) -> LowRankLinear:
-        """Truncate the singular value decomposition of the weight at `rank`."""
+    def from_dense(cls, linear: nn.Linear, *, rank: int, moments: Tensor | None = None) -> LowRankLinear:
+        """Truncate the singular value decomposition of the weight at `rank`; see `truncated_svd` for the moments of the inputs."""
         bias = None if linear.bias is None else linear.bias.detach().clone()
-        return cls(*truncated_svd(linear.weight, rank), bias).train(linear.training)
+        return cls(*truncated_svd(linear.weight, rank, moments), bias).train(linear.training)
 
     @property
     def rank(self) -> int:
