@@ -18,6 +18,7 @@ page = st.navigation(
         st.Page("views/live.py", title="Live", icon=":material/tune:"),
         st.Page("views/per_class.py", title="Per class", icon=":material/bar_chart:"),
         st.Page("views/speed.py", title="Speed", icon=":material/speed:"),
+        st.Page("views/training.py", title="Training", icon=":material/grain:"),
         st.Page("views/models.py", title="Reference models", icon=":material/list_alt:"),
     ],
     position="top",

@@ -8,9 +8,13 @@ import re
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from labkit import models, runs
+from labkit.audit import over_seeds
 
 ROOT = Path(__file__).resolve().parents[1]
+USUAL_GAMMA = {"resnet_fashion": 0.3, "vit_fashion": 0.95}  # as in benchmarks/dynamic_sparse_training.py
 
 
 def model_table() -> str:
@@ -102,10 +106,34 @@ def networks_table() -> str:
     return "\n".join(lines)
 
 
+def sparse_table() -> str:
+    """Accuracy of sparse trainings: a row a topology, a column a network and sparsity; mean, half a 95 % t-interval, seeds."""
+    rows = pd.DataFrame(results("dynamic_sparse_training"))
+    if rows.empty:
+        return "not measured yet: `python benchmarks/dynamic_sparse_training.py`"
+    usual = rows[rows["gamma_sal"].isna() | (rows["gamma_sal"] == rows["network"].map(USUAL_GAMMA))]
+    cells = over_seeds(usual, ["network", "sparsity", "topology"]).set_index(["network", "sparsity", "topology"])
+    sparse = [place for place in usual.groupby(["network", "sparsity"]).groups if place[1] > 0]
+    lines = ["| topology | " + " | ".join(f"{network} {100 * sparsity:.0f} %" for network, sparsity in sparse) + " |"]
+    lines.append("|---|" + "---:|" * len(sparse))
+    for topology in ("dense", "gmp", "rigl", "srigl", "srigl_no_ablation", "set", "static"):
+        told = [_cell(cells, network, 0.0 if topology == "dense" else sparsity, topology) for network, sparsity in sparse]
+        lines.append(f"| {topology} | {' | '.join(told)} |")
+    return "\n".join(lines)
+
+
+def _cell(cells: pd.DataFrame, network: str, sparsity: float, topology: str) -> str:
+    if (network, sparsity, topology) not in cells.index:
+        return ""
+    found = cells.loc[(network, sparsity, topology)]
+    spread = "" if found["seeds"] < 2 else f" ± {100 * (found['high'] - found['mean']):.1f}"
+    return f"{100 * found['mean']:.1f}{spread} ({found['seeds']:.0f})"
+
+
 def filled(text: str) -> str:
     """Return `text` with every table made anew."""
     tables = {"models": model_table(), "gallery": gallery_table(), "startup": startup_table(), "live": live_table()}
-    tables |= {"speed": speed_table(), "networks": networks_table()}
+    tables |= {"speed": speed_table(), "networks": networks_table(), "sparse": sparse_table()}
     for name, table in tables.items():
         text = re.sub(f"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}\n{t}\n{m[2]}", text, flags=re.S)
     return text

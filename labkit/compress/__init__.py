@@ -1,5 +1,6 @@
 """A whole network in, a whole network out: one file a method, one registry."""
 
+from labkit.compress.calibration import calibration_inputs
 from labkit.compress.condense import condense
 from labkit.compress.fips import fips
 from labkit.compress.low_rank import low_rank
@@ -17,6 +18,7 @@ __all__ = [
     "Choice",
     "Method",
     "Param",
+    "calibration_inputs",
     "condense",
     "fips",
     "get_method",

@@ -1,5 +1,7 @@
 """The dashboard without a browser; a real dashboard process and a real Chromium."""
 
+import importlib
+import json
 import os
 import signal
 import socket
@@ -16,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 import labkit
 
 MAIN = Path(labkit.__file__).parents[1] / "app" / "main.py"
+MACHINE = {"cpu": "Difference Engine", "cores": 2, "vectors": ["avx2"], "python": "3.11.0", "system": "Linux"}
 
 
 @pytest.fixture
@@ -25,6 +28,22 @@ def app(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.argv", [str(MAIN)])
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit leaves the page there, and spawn would run it
     return AppTest.from_file(str(MAIN), default_timeout=60)
+
+
+@pytest.fixture
+def results(monkeypatch, tmp_path):
+    """A folder of results that the pages read instead of the repository's."""
+    folder = tmp_path / "results"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(MAIN.parent))
+    monkeypatch.setattr(importlib.import_module("components.results"), "FOLDER", folder)
+
+    def write(**files):
+        for name, rows in files.items():
+            (folder / f"{name}.json").write_text(json.dumps({"machine": MACHINE, "rows": rows, "left_out": []}))
+        return folder
+
+    return write
 
 
 @contextmanager

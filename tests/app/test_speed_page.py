@@ -1,14 +1,8 @@
 """The Speed page: figures of the benchmarks' files, and a layer measured on the spot."""
 
-import importlib
-import json
-
 import pytest
 
-from tests.app.conftest import MAIN
-
 FORMS = ["ours", "torch CSR", "scipy CSR", "gather", "dense"]
-MACHINE = {"cpu": "Difference Engine", "cores": 2, "vectors": ["avx2"], "python": "3.11.0", "system": "Linux"}
 
 
 def layer_rows():
@@ -31,20 +25,6 @@ def network_rows():
         for sparsity, ratio in ((0.8, 1.5), (0.9, 3.0))
         for form, speed in (("dense", 1.0), ("ours", ratio))
     ]
-
-
-@pytest.fixture
-def results(monkeypatch, tmp_path):
-    """A folder of results that the page reads instead of the repository's."""
-    monkeypatch.syspath_prepend(str(MAIN.parent))
-    monkeypatch.setattr(importlib.import_module("components.results"), "FOLDER", tmp_path)
-
-    def write(**files):
-        for name, rows in files.items():
-            (tmp_path / f"{name}.json").write_text(json.dumps({"machine": MACHINE, "rows": rows, "left_out": []}))
-        return tmp_path
-
-    return write
 
 
 def opened(app, **address):

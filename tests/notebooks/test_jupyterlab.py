@@ -1,5 +1,6 @@
-"""The tour in a real JupyterLab and a real Chromium, started with the command of `make notebooks`."""
+"""The notebooks in a real JupyterLab and a real Chromium, started with the command of `make notebooks`."""
 
+import itertools
 import os
 import re
 import shutil
@@ -8,12 +9,13 @@ import socket
 import subprocess
 import time
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from labkit import data, live
+from labkit import data, live, sparsify
 from labkit.live import key_of, load_grid
 
 pytestmark = pytest.mark.browser
@@ -44,6 +46,21 @@ WRITE_DOWN = """line => {
   new MutationObserver(() => {
     if (read() && read() !== last) said.push(last = read());
   }).observe(parent, {childList: true, subtree: true, characterData: true});
+}"""
+
+MOMENT = re.compile(r"^\w+, every \d+.*: (step (\d+) of|all) (\d+)")
+FILM = """panel => {
+  const number = text => Number(text.replace('×', ''));
+  const moment = () => ({
+    line: [...panel.querySelectorAll('.widget-html-content')].map(node => node.textContent).find(text => /, every /.test(text)),
+    cards: [...panel.querySelectorAll('.labkit-cards strong')].map(node => number(node.textContent)),
+  });
+  window.film = [moment()];
+  window.density = () => Array.from(panel.querySelector('.js-plotly-plot')._fullData[0].z, row => Array.from(row));
+  new MutationObserver(() => {
+    const now = moment();
+    if (now.line && now.line !== film.at(-1).line) film.push(now);
+  }).observe(panel, {childList: true, subtree: true, characterData: true});
 }"""
 
 
@@ -89,24 +106,56 @@ def lab(tmp_path_factory):
             process.wait(timeout=20)
 
 
-@pytest.fixture(scope="module")
-def page(lab, browser):
-    """The tour, running; fails at the end on console errors and on requests that would leave this machine."""
+@contextmanager
+def opened(browser, address, run):
+    """A notebook, running; fails at the end on console errors and on requests that would leave this machine."""
     page, wrong = browser.new_page(viewport={"width": 1440, "height": 1000}), []
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     local = ("http://localhost:", "ws://localhost:", "data:", "blob:", "about:")
     page.on("request", lambda request: None if request.url.startswith(local) else wrong.append(request.url))
-    page.goto(f"{lab}/lab/tree/00_tour.ipynb")
+    page.goto(address)
     page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
     asked = page.locator(".jp-Dialog, .Toastify__toast").count()
-    page.get_by_role("menuitem", name="Run", exact=True).click()
-    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    run(page)
     assert not asked, "JupyterLab asks something at the first start"
     yield page
     page.close()
     assert not wrong
+
+
+def choose(page, what):
+    """An entry of the menu Run."""
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name=what, exact=True).click()
+
+
+@pytest.fixture(scope="module")
+def page(lab, browser):
+    with opened(browser, f"{lab}/lab/tree/00_tour.ipynb", lambda page: choose(page, "Run All Cells")) as page:
+        yield page
+
+
+@pytest.fixture(scope="module")
+def training(lab, browser):
+    """Notebook 02 as far as its live training, in a workspace of its own; the panel with sliders and figures."""
+
+    def run(page):
+        page.get_by_role("heading", name="4. Who gets how many links?").click()
+        choose(page, "Run All Above Selected Cell")
+
+    with opened(browser, f"{lab}/lab/workspaces/training/tree/02_dynamic_sparse_training.ipynb", run) as page:
+        line = page.get_by_text(MOMENT).first
+        line.wait_for(timeout=120_000)
+        panel = page.locator(".jp-OutputArea-output", has=line)
+        page.wait_for_function(
+            "panel => panel.querySelectorAll('.js-plotly-plot .main-svg').length > 5", arg=panel.element_handle(), timeout=60_000
+        )
+        page.get_by_text(re.compile(r"all \d+ steps$")).first.wait_for(timeout=60_000)
+        panel.locator(".noUi-handle").first.scroll_into_view_if_needed()
+        panel.evaluate(FILM)
+        yield page, panel
 
 
 @pytest.fixture(scope="module")
@@ -203,3 +252,60 @@ def test_off_the_grid_first_figures_come_early_and_a_newer_move_cancels(page, pa
     said = page.evaluate("said")
     assert said[0] == "So far 256 of 10,000 examples; the intervals narrow as more come in."
     assert not any(text.startswith("Exact") for text in said)  # the first question was never answered to the end
+
+
+def setting_and_step(line):
+    """What stands under the sliders, as ("srigl, every 25, gamma_sal 0.7", 140)."""
+    found = MOMENT.match(line)
+    assert found, line
+    return line.split(":")[0], int(found[2] or found[3])
+
+
+def test_links_move_while_a_network_learns(training):
+    page, panel = training
+    panel.locator(".noUi-handle").nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("film.length > 3", timeout=30_000)
+    before = np.array(page.evaluate("density()"))
+    page.wait_for_function("film.at(-1).line.includes(': all ')", timeout=60_000)
+    page.wait_for_timeout(300)  # the figure is drawn a moment later than the line
+    after, film = np.array(page.evaluate("density()")), page.evaluate("film")[1:]
+    found = [setting_and_step(moment["line"]) for moment in film]
+    assert {setting for setting, _ in found} == {"srigl, every 25, gamma_sal 0.8"}
+    assert found[0][1] == 0
+    assert [step for _, step in found] == sorted(step for _, step in found)
+    assert len(film) > 10  # that is, it was seen on its way
+    for density in (before, after):  # beside links that are spread evenly
+        assert density.shape == (28, 28)
+        assert density.mean() == pytest.approx(1)
+    assert after[6:22, 6:22].mean() > before[6:22, 6:22].mean() > 0.9
+    assert after[6:22, 6:22].mean() == pytest.approx(film[-1]["cards"][3], abs=0.006)
+    shapes = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
+    links = int(sparsify.erk(shapes, 0.95)["fc1"] * 300 * 784)
+    for moment in film:  # links over the neurons that have any
+        _, neurons, fan_in, _ = moment["cards"]
+        assert fan_in == links // neurons
+    assert film[-1]["cards"][1] < 300
+
+
+def test_a_newer_setting_cancels_the_training(training):
+    """Moving through all settings of a slider while it trains: each starts anew, none but the last is trained to its end."""
+    page, panel = training
+    page.evaluate("film = [film.at(-1)]")
+    handle = panel.locator(".noUi-handle").first
+    handle.hover()
+    track = panel.locator(".noUi-base").first.bounding_box()
+    page.mouse.down()
+    for share in (0.2, 0.6, 0.8, 1.0, 0.4):
+        page.mouse.move(track["x"] + share * track["width"], track["y"] + track["height"] / 2, steps=4)
+        page.wait_for_timeout(300)
+    page.mouse.up()
+    last = panel.locator(".widget-readout").first.text_content()
+    page.wait_for_function("text => film.at(-1).line.includes(text)", arg=f"every {last}, gamma_sal 0.8: all", timeout=60_000)
+    found = [setting_and_step(moment["line"]) for moment in page.evaluate("film")[1:]]
+    runs = [[step for _, step in run] for _, run in itertools.groupby(found, key=lambda moment: moment[0])]
+    assert len(runs) >= 4
+    for steps in runs:
+        assert steps[0] == 0
+        assert steps == sorted(set(steps))
+    assert [steps[-1] == 900 for steps in runs] == [False] * (len(runs) - 1) + [True]
