@@ -28,7 +28,7 @@ import torch
 from measure import RESULTS, write
 
 from labkit import models, runs
-from labkit.audit import over_seeds, paired_difference
+from labkit.audit import over_seeds
 
 NAME = "dynamic_sparse_training"
 ALL = ("static", "set", "rigl", "srigl", "srigl_no_ablation", "gmp")
@@ -210,17 +210,9 @@ def tell() -> None:
         return
     cells = over_seeds(rows, ["network", "sparsity", "topology", "gamma_sal"])
     print(cells.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
-    for (network, sparsity), group in rows[rows["sparsity"] > 0].groupby(["network", "sparsity"]):
-        usual = group[group["gamma_sal"].isna() | (group["gamma_sal"] == RECIPES[network]["gamma_sal"])]
-        parts = dict(list(usual.groupby("topology")))
-        dense = rows[(rows["network"] == network) & (rows["topology"] == "dense")]
-        for name, a in (("RigL", parts.get("rigl")), ("SRigL without ablation", parts.get("srigl_no_ablation")), ("dense", dense)):
-            if a is None or "srigl" not in parts or not set(a["seed"]) & set(parts["srigl"]["seed"]):
-                continue
-            found = paired_difference(a, parts["srigl"])
-            low, high = 100 * found["low"], 100 * found["high"]
-            told = f"{100 * found['mean']:+.2f} pp ({low:+.2f} to {high:+.2f}, {int(found['seeds'])} seeds)"
-            print(f"{network} {sparsity:g}: SRigL - {name}: {told}")
+    for row in runs.contrasts(runs.usual_gamma(rows)).itertuples():
+        told = f"{100 * row.mean:+.2f} pp ({100 * row.low:+.2f} to {100 * row.high:+.2f}, {row.seeds:.0f} seeds)"
+        print(f"{row.network} {row.sparsity:g}: SRigL - {row.other}: {told}")
 
 
 def main() -> None:

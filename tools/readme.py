@@ -14,7 +14,6 @@ from labkit import models, runs
 from labkit.audit import over_seeds
 
 ROOT = Path(__file__).resolve().parents[1]
-USUAL_GAMMA = {"resnet_fashion": 0.3, "vit_fashion": 0.95}  # as in benchmarks/dynamic_sparse_training.py
 
 
 def model_table() -> str:
@@ -111,7 +110,7 @@ def sparse_table() -> str:
     rows = pd.DataFrame(results("dynamic_sparse_training"))
     if rows.empty:
         return "not measured yet: `python benchmarks/dynamic_sparse_training.py`"
-    usual = rows[rows["gamma_sal"].isna() | (rows["gamma_sal"] == rows["network"].map(USUAL_GAMMA))]
+    usual = runs.usual_gamma(rows)
     cells = over_seeds(usual, ["network", "sparsity", "topology"]).set_index(["network", "sparsity", "topology"])
     sparse = [place for place in usual.groupby(["network", "sparsity"]).groups if place[1] > 0]
     lines = ["| topology | " + " | ".join(f"{network} {100 * sparsity:.0f} %" for network, sparsity in sparse) + " |"]

@@ -1,7 +1,5 @@
 """What sparsity costs: accuracy of trainings that differ by topology, sparsity and seed."""
 
-from collections import Counter
-
 import numpy as np
 import pandas as pd
 import streamlit as st
@@ -9,12 +7,12 @@ import streamlit as st
 from components.results import Results
 from components.shell import figure, theme
 from labkit import figures
-from labkit.audit import over_seeds, paired_difference
+from labkit.audit import over_seeds
+from labkit.runs import contrasts, usual_gamma
 
 COLUMNS = ["network", "topology", "sparsity", "seed", "accuracy"]
 SHARES = {"training": "operations of the training", "inference": "operations of an answer"}
 OVER = {"sparsity": None, SHARES["training"]: "training_share", SHARES["inference"]: "inference_share"}
-OTHERS = ("rigl", "srigl_no_ablation", "dense")
 FACTS = ["training_share", "inference_share", "links", "fan_in_min", "fan_in_max", "empty"]
 READING = (
     "a mark is the mean over the seeds, the whisker its 95 % interval (Student's t); whiskers that overlap may differ by chance."
@@ -27,7 +25,7 @@ def sparse_cost(found: Results, network: str) -> None:
     if rows.empty:
         st.info(f"{network} is not among the trainings of the benchmark.")
         return
-    usual = rows[_usual_gamma(rows)]
+    usual = usual_gamma(rows)
     cells = _cells(usual, ["topology", "sparsity"])
     st.markdown(_recipe(usual))
     over = st.segmented_control("accuracy over", list(OVER), default="sparsity", required=True, key="over", bind="query-params")
@@ -52,13 +50,6 @@ def _with_shares(rows: pd.DataFrame) -> pd.DataFrame:
         # some topologies begin with neurons that have no links: those that begin with all say how many there are
         have["empty"] = 1 - rows["active"].astype(float) / rows[["active", "neurons_at_first"]].max(axis=None)
     return have
-
-
-def _usual_gamma(rows: pd.DataFrame) -> pd.Series:
-    """Whether a row has no gamma_sal, or the one that most trainings of the network have."""
-    known = rows["gamma_sal"].dropna()
-    usual = Counter(known).most_common(1)[0][0] if len(known) else None
-    return rows["gamma_sal"].isna() | (rows["gamma_sal"] == usual)
 
 
 def _cells(rows: pd.DataFrame, by: list[str]) -> pd.DataFrame:
@@ -118,18 +109,6 @@ def _table(cells: pd.DataFrame) -> None:
             "empty": st.column_config.NumberColumn("empty neurons", format="%.1f %%", help="Neurons without links at the end"),
         },
     )
-
-
-def contrasts(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return SRigL minus each other, a row a (sparsity, other): mean, low, high, seeds of the pairs of equal seed."""
-    found = []
-    srigl, dense = rows[rows["topology"] == "srigl"], rows[rows["topology"] == "dense"]
-    for sparsity, ours in srigl.groupby("sparsity"):
-        for other in OTHERS:
-            theirs = dense if other == "dense" else rows[(rows["topology"] == other) & (rows["sparsity"] == sparsity)]
-            if set(theirs["seed"]) & set(ours["seed"]):
-                found.append({"sparsity": sparsity, "other": other, **paired_difference(theirs, ours)})
-    return pd.DataFrame(found, columns=["sparsity", "other", "mean", "low", "high", "seeds"])
 
 
 def _contrasts(rows: pd.DataFrame) -> None:

@@ -1,6 +1,7 @@
 """Runs: stored verdicts, sweeps over grids, comparisons, recommendations."""
 
 from labkit.runs.compare import Comparison, compare
+from labkit.runs.contrasts import contrasts, usual_gamma
 from labkit.runs.gallery import gallery
 from labkit.runs.identity import run_id
 from labkit.runs.library import Library, reference_rows
@@ -18,6 +19,7 @@ __all__ = [
     "Run",
     "Store",
     "compare",
+    "contrasts",
     "gallery",
     "jobs",
     "recommend",
@@ -25,4 +27,5 @@ __all__ = [
     "run_id",
     "sweep",
     "train_run",
+    "usual_gamma",
 ]
