@@ -174,7 +174,9 @@ def _fit_factors(targets: list[Target], found: Factors) -> None:
 
         wanted = (wanted if right is None else wanted @ right) * mask
         # the columns are problems of their own where nothing couples them
-        found.factors[place] = conjugate_gradients(applied, wanted, found.factors[place], by_column=right is None)
+        found.factors[place] = conjugate_gradients(
+            applied, wanted, found.factors[place], diagonal=_curvature(target, found.base), by_column=right is None
+        )
 
 
 def _fit_base(targets: list[Target], found: Factors) -> None:
@@ -196,16 +198,28 @@ def _fit_base(targets: list[Target], found: Factors) -> None:
             total = total + left @ (base @ square)
         return total
 
-    found.base = conjugate_gradients(applied, wanted, found.base)
+    diagonal = plain.diagonal()[None, :] + sum(
+        (torch.outer(left.diagonal(), square.diagonal()) for left, square in moments), torch.zeros_like(found.base)
+    )
+    least = 1e-9 * float(diagonal.max())  # a column that no factor uses has none
+    found.base = conjugate_gradients(applied, wanted, found.base, diagonal=diagonal.clamp(min=least))
 
 
 def conjugate_gradients(
-    applied: Callable[[Tensor], Tensor], wanted: Tensor, start: Tensor, *, steps: int = STEPS, by_column: bool = False
+    applied: Callable[[Tensor], Tensor],
+    wanted: Tensor,
+    start: Tensor,
+    *,
+    diagonal: Tensor | None = None,
+    steps: int = STEPS,
+    by_column: bool = False,
 ) -> Tensor:
     """Return an x nearer to ``applied(x) = wanted``, for a symmetric operator without negative eigenvalues.
 
     Parameters
     ----------
+    diagonal : Tensor, optional
+        Of the operator, positive: steps are taken in units of it (Jacobi preconditioning).
     by_column : bool
         The operator works on each column alone, and each gets steps of its own length.
     """
@@ -213,17 +227,19 @@ def conjugate_gradients(
     def product(a: Tensor, b: Tensor) -> Tensor:
         return (a * b).sum(0, keepdim=True) if by_column else (a * b).sum()
 
-    x = start
-    residual = wanted - applied(x)
-    direction, size = residual, product(residual, residual)
-    least = 1e-14 * product(wanted, wanted).clamp(min=1e-30)
+    scale = 1.0 if diagonal is None else 1 / diagonal
+    x, residual = start, wanted - applied(start)
+    direction = residual * scale
+    size = product(residual, direction)
+    least = 1e-14 * product(wanted, wanted * scale).clamp(min=1e-30)
     for _ in range(steps):
         image = applied(direction)
         bend = product(direction, image)
         length = torch.where((size > least) & (bend > 0), size / bend.clamp(min=1e-38), 0.0)
         x = x + length * direction
         residual = residual - length * image
-        next_size = product(residual, residual)
-        direction = residual + (next_size / size.clamp(min=1e-38)) * direction
+        scaled = residual * scale
+        next_size = product(residual, scaled)
+        direction = scaled + (next_size / size.clamp(min=1e-38)) * direction
         size = next_size
     return x
