@@ -193,7 +193,8 @@ widgets.VBox([which, how_sparse, side_by_side(share, counts)])
 # then a later block.
 #
 # A neuron that would keep next to nothing is hardly worth its place. SRigL *ablates* it, on purpose, and gives its links to
-# the others: $K$ grows, and the layer stays at the same number of weights. That needs training, which this notebook has not.
+# the others: $K$ grows, and the layer stays at the same number of weights. That needs training, and
+# [notebook 02](02_dynamic_sparse_training.ipynb) does it.
 
 # %% [markdown]
 # ## 4. Does it matter that K is constant?
@@ -377,4 +378,5 @@ drawn.update_yaxes(rangemode="tozero")
 #
 # - Give `"blocks.*.mlp.*"` instead of `bear` in section 6. How much smaller, how much worse?
 # - Put `fan_in=` instead of `sparsity=` into `compress.condense`: every layer keeps the same number of links, wide or narrow.
+# - On to [02 Dynamic sparse training](02_dynamic_sparse_training.ipynb), where links move while the network learns.
 # - Back to [the tour](00_tour.ipynb), or `make app` for the same slider on your own network.

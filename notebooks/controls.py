@@ -91,45 +91,43 @@ def _draw_on(control: Any, draw: Callable[[Any], Any]) -> Any:
     return control
 
 
-def follow(latest: Latest, draw: Callable[[Progress], None]) -> widgets.HTML:
-    """Call ``draw(progress)`` for the first answer of `latest` now, and in the background for each later one.
+def _so_far(progress: Progress) -> str:
+    if progress.exact:
+        return f"Exact: all {progress.total:,} examples."
+    return f"So far {progress.examples:,} of {progress.total:,} examples; the intervals narrow as more come in."
 
-    Return a line that says how many examples are in it, or what went wrong.
+
+def follow(latest: Latest, draw: Callable[[Any], None], tell: Callable[[Any], str] = _so_far) -> widgets.HTML:
+    """Call ``draw(answer)`` for the first answer of `latest` now, and in the background for each later one.
+
+    Return a line with ``tell(answer)``, by default how many examples are in it, or with what went wrong.
     """
     line = widgets.HTML("&nbsp;")
+
+    def show(answer: Any) -> None:
+        draw(answer)
+        line.value = tell(answer)
+
     first = latest.newest(
         30
     )  # not later: a figure that is empty when it comes on the page would not keep to its width
     if first is not None:
-        _show(first, draw, line)
-    threading.Thread(target=_follow, args=(weakref.ref(latest), draw, line, first), daemon=True).start()
+        show(first)
+    threading.Thread(target=_follow, args=(weakref.ref(latest), show, line, first), daemon=True).start()
     return line
 
 
-def _follow(
-    source: weakref.ref, draw: Callable[[Progress], None], line: widgets.HTML, shown: Progress | None
-) -> None:
+def _follow(source: weakref.ref, show: Callable[[Any], None], line: widgets.HTML, shown: Any) -> None:
     while (latest := source()) is not None:  # until the cell is run again and makes another
         try:
             found = latest.newest()
             if found is not None and found is not shown:
-                _show(found, draw, line)
+                show(found)
                 shown = found
         except Exception as error:  # a layer that does not exist, say: tell it where the reader looks
             line.value = f"<b>{escape(str(error))}</b>"
         del latest
         time.sleep(0.03)
-
-
-def _show(progress: Progress, draw: Callable[[Progress], None], line: widgets.HTML) -> None:
-    draw(progress)
-    line.value = _so_far(progress)
-
-
-def _so_far(progress: Progress) -> str:
-    if progress.exact:
-        return f"Exact: all {progress.total:,} examples."
-    return f"So far {progress.examples:,} of {progress.total:,} examples; the intervals narrow as more come in."
 
 
 def cards(lines: Sequence[Headline]) -> str:

@@ -41,7 +41,8 @@ def over_seeds(rows: pd.DataFrame, by: list[str], value: str = "accuracy", *, le
         low, high = t_interval(group[value], level)
         where = dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True))
         cells.append({**where, "mean": group[value].mean(), "low": low, "high": high, "seeds": len(group)})
-    return pd.DataFrame(cells, columns=[*by, "mean", "low", "high", "seeds"])
+    types = {"mean": float, "low": float, "high": float, "seeds": int}
+    return pd.DataFrame(cells, columns=[*by, *types]).astype(types)
 
 
 def paired_difference(

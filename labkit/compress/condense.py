@@ -8,7 +8,7 @@ from torch import nn
 
 from labkit.compress.method import Choice, Method, Param, register
 from labkit.compress.select import Layers, replaced, select_layers
-from labkit.layers import FixedFanInConv2d, FixedFanInLinear, replace_layer
+from labkit.layers import CondensedWeight, FixedFanInConv2d, FixedFanInLinear, replace_layer
 from labkit.layers.fixed_fan_in_mlp import fused
 
 
@@ -46,17 +46,27 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     >>> small[0]
     FixedFanInLinear(in_features=10, out_features=4, fan_in=3, bias=True)
     """
-    chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d))
     if sparsity is None and fan_in is None:
-        trained = {path: _most(layer) for path, layer in chosen.items() if _most(layer) < _width(layer)}
-        if trained:
-            # what is sparse too little for its condensed form to be smaller stays too
-            worth = {path: most for path, most in trained.items() if 2 * most <= _width(chosen[path])}
-            exported = {path: _condensed(chosen[path], None, most) for path, most in worth.items()}
-            return _with_fused_mlps(replaced(model, exported).eval())
+        exported = _exported(model, layers)
+        if exported is not None:
+            return exported
         sparsity = 0.9
+    chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d))
     small = replaced(model, {path: _condensed(layer, sparsity, fan_in) for path, layer in chosen.items()}).eval()
     return _with_fused_mlps(small)
+
+
+def _exported(model: nn.Module, layers: Layers) -> nn.Module | None:
+    """The network with every sparse layer condensed as it is; None where no layer is sparse yet."""
+    held = any(isinstance(module, CondensedWeight) for module in model.modules())  # trained in this form
+    dense = any(isinstance(module, (nn.Linear, nn.Conv2d)) for module in model.modules())
+    chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d)) if dense or not held else {}
+    sparse = {path: _most(layer) for path, layer in chosen.items() if _most(layer) < _width(layer)}
+    if not sparse and not held:
+        return None
+    # what is sparse too little for its condensed form to be smaller stays too
+    worth = {path: most for path, most in sparse.items() if 2 * most <= _width(chosen[path])}
+    return _with_fused_mlps(replaced(model, {path: _condensed(chosen[path], None, most) for path, most in worth.items()}).eval())
 
 
 def _width(layer: nn.Module) -> int:

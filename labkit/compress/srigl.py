@@ -128,8 +128,8 @@ register(
         apply=_apply,
         params={
             "sparsity": Param(0.5, 0.99, default=0.9, help="share of the weights that is dropped"),
-            "gamma_sal": Param(
-                0.0, 1.0, default=0.3, help="a neuron with fewer salient links than this share of its fan-in is ablated"
+            "gamma_sal": Param(  # from 1 on it is a number of links, not a share
+                0.0, 0.99, default=0.3, help="a neuron with fewer salient links than this share of its fan-in is ablated"
             ),
             "epochs": Param(1, 100, default=2, step=1, help="passes over the training data"),
             "start": Choice(("trained", "scratch"), "trained", help="begin with the network's largest weights, or at random"),

