@@ -29,9 +29,9 @@ def model_table() -> str:
 
 
 def gallery_table() -> str:
-    """One row a shipped run."""
+    """One row a shipped run of a compressed network; the trainings have a table of their own."""
     lines = ["| model | method | accuracy | change | affected classes | bytes |", "|---|---|---:|---:|---:|---:|"]
-    shipped = [run for run in runs.gallery().runs() if not run.damaged]
+    shipped = [run for run in runs.gallery().runs() if not run.damaged and not run.method.startswith(runs.TRAINED)]
     for run in sorted(shipped, key=lambda run: (run.model, run.method, str(run.parameters))):
         figures = run.summary
         settings = " ".join(f"{name}={value}" for name, value in run.parameters.items() if value not in ("all", "parameters"))

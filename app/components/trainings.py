@@ -10,10 +10,9 @@ import streamlit as st
 
 from components.shell import library
 from labkit import figures
-from labkit.runs import Store, gallery
+from labkit.runs import TRAINED, Store, gallery
 from labkit.sparsify import TOPOLOGIES
 
-PREFIX = "train_"
 COLUMNS = ["network", "topology", "sparsity", "seed", "name", "own", "accuracy", "folder"]
 BY_DEFAULT = "default"
 
@@ -60,9 +59,9 @@ def _trainings(folders: tuple[tuple[str, int], ...]) -> pd.DataFrame:
     settings: dict[str, dict[str, Any]] = {}
     for folder, _ in folders:
         for run in Store(folder).runs():
-            if run.damaged or not run.method.startswith(PREFIX) or run.id in rows:
+            if run.damaged or not run.method.startswith(TRAINED) or run.id in rows:
                 continue
-            topology = run.method.removeprefix(PREFIX)
+            topology = run.method.removeprefix(TRAINED)
             given = {**_defaults(topology), **run.parameters}
             facts = {"network": run.model, "topology": topology, "sparsity": _sparsity(topology, given), "seed": run.seed}
             own = Path(folder) != gallery().folder

@@ -13,6 +13,7 @@ from labkit.figures.template import Theme, template
 from labkit.figures.wording import PERCENT, needs
 
 COLUMNS = ("accuracy", "accuracy_low", "accuracy_high", "label", "series")
+MANY = 8  # entries of the legend
 LOG_FROM = 20
 
 
@@ -80,6 +81,8 @@ def pareto(
         hovermode="closest",
         xaxis={"title": {"text": f"{x_label} ({x_unit})" if x_unit else x_label}, **_axis(points["_x"].to_numpy(float))},
         yaxis={"title": {"text": "accuracy (%)"}},
+        # two columns also where the page is narrow: in one, many entries would take the picture's place
+        **({"legend": {"entrywidthmode": "fraction", "entrywidth": 0.5}} if len(figure.data) > MANY else {}),
     )
     return figure
 

@@ -3,7 +3,7 @@
 from labkit.runs.compare import Comparison, compare
 from labkit.runs.contrasts import contrasts, usual_gamma
 from labkit.runs.gallery import gallery
-from labkit.runs.identity import run_id
+from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.recommend import Recommendation, recommend
 from labkit.runs.run import Run
@@ -12,6 +12,7 @@ from labkit.runs.sweep import Job, jobs, sweep
 from labkit.runs.trained import train_run
 
 __all__ = [
+    "TRAINED",
     "Comparison",
     "Job",
     "Library",

@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+TRAINED = "train_"  # with the topology: the method of a run that was trained from scratch
+
 
 def run_id(*, method: str, version: int, parameters: dict[str, Any], model_sha: str, data_id: str, seed: int) -> str:
     """Return 16 hex digits of the SHA-256 of the canonical JSON of all six; no code version is among them.

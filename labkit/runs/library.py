@@ -10,6 +10,7 @@ import pandas as pd
 
 from labkit.compress import METHODS
 from labkit.messages import unknown_name
+from labkit.runs.identity import TRAINED
 from labkit.runs.stored_audit import read_audit, read_per_class
 
 if TYPE_CHECKING:
@@ -122,13 +123,19 @@ def label(method: str, parameters: dict[str, Any]) -> str:
     --------
     >>> label("condense", {"sparsity": 0.9, "layers": "inner"}), label("condense", {"sparsity": 0.9, "layers": "all"})
     ('condense inner sparsity=0.9', 'condense sparsity=0.9')
+    >>> label("train_rigl", {"epochs": 3, "sparsity": 0.9, "update_every": 25, "exclude": ["conv1"]})
+    'train_rigl sparsity=0.9 epochs=3'
     """
-    numbers = [f"{name}={value:g}" for name, value in parameters.items() if isinstance(value, (int, float))]
-    return " ".join([series(method, parameters), *numbers])
+    numbers = {name: value for name, value in parameters.items() if isinstance(value, (int, float))}
+    if method.startswith(TRAINED):  # the rest is the recipe
+        numbers = {name: numbers[name] for name in ("sparsity", "gamma_sal", "epochs") if name in numbers}
+    return " ".join([series(method, parameters), *(f"{name}={value:g}" for name, value in numbers.items())])
 
 
 def series(method: str, parameters: dict[str, Any]) -> str:
     """Say what runs have in common that differ in a number alone."""
+    if method.startswith(TRAINED):
+        return method
     known = METHODS[method].params if method in METHODS else {}
     words = [
         str(value)

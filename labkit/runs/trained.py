@@ -10,7 +10,7 @@ import pandas as pd
 from labkit import models
 from labkit.audit import audit
 from labkit.compress import condense
-from labkit.runs.identity import run_id
+from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.reference import reference
 from labkit.runs.run import Run, read_run
 from labkit.runs.store import Store
@@ -55,7 +55,7 @@ def train_run(
     seed = recipe.seed if seed is None else seed
     base = reference(name, recipe.data)
     parameters = {"epochs": recipe.epochs if epochs is None else epochs, **_plain(options)}
-    config: dict[str, Any] = {"method": f"train_{topology}", "version": VERSION, "parameters": parameters, "seed": seed}
+    config: dict[str, Any] = {"method": f"{TRAINED}{topology}", "version": VERSION, "parameters": parameters, "seed": seed}
     wanted = run_id(**config, model_sha=base.sha, data_id=base.data_id)
     if wanted in store:
         return read_run(store.folder / wanted)
