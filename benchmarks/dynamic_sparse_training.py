@@ -213,7 +213,8 @@ def ship(folder: str) -> None:
 def timed_again(audit: Audit, small: torch.nn.Module | None, dense: torch.nn.Module) -> Audit:
     """The audit with its latency measured now; a network with zeros in dense layers takes the time of those layers."""
     measured = time_of(small or copy.deepcopy(dense), torch.rand(1, 1, 28, 28), reference=dense, seconds=1.0)
-    assert audit.cost is not None and measured.ratio is not None
+    assert audit.cost is not None
+    assert measured.ratio is not None
     summary = audit.summary.copy()
     summary["latency_ms"], summary["latency_ratio"] = measured.median, 1 / measured.ratio
     return replace(audit, cost=replace(audit.cost, latency=measured), summary=summary)
