@@ -121,6 +121,28 @@ def sparse_table() -> str:
     return "\n".join(lines)
 
 
+def contrast_table() -> str:
+    """SRigL minus the others in points of accuracy, of pairs of equal seed."""
+    rows = pd.DataFrame(results("dynamic_sparse_training"))
+    if rows.empty:
+        return "not measured yet"
+    found = runs.contrasts(runs.usual_gamma(rows))
+    places = list(found.groupby(["network", "sparsity"]).groups)
+    lines = ["| SRigL minus | " + " | ".join(f"{network} {100 * sparsity:.0f} %" for network, sparsity in places) + " |"]
+    lines.append("|---|" + "---:|" * len(places))
+    told = {
+        (row.other, row.network, row.sparsity): _difference(row.mean, row.low, row.high, row.seeds) for row in found.itertuples()
+    }
+    for other in dict.fromkeys(found["other"]):
+        lines.append(f"| {other} | {' | '.join(told.get((other, *place), '') for place in places)} |")
+    return "\n".join(lines)
+
+
+def _difference(mean: float, low: float, high: float, seeds: float) -> str:
+    interval = f" ({100 * low:+.1f} to {100 * high:+.1f})" if seeds > 1 else ""
+    return f"{100 * mean:+.1f}{interval}"
+
+
 def _cell(cells: pd.DataFrame, network: str, sparsity: float, topology: str) -> str:
     if (network, sparsity, topology) not in cells.index:
         return ""
@@ -132,7 +154,7 @@ def _cell(cells: pd.DataFrame, network: str, sparsity: float, topology: str) -> 
 def filled(text: str) -> str:
     """Return `text` with every table made anew."""
     tables = {"models": model_table(), "gallery": gallery_table(), "startup": startup_table(), "live": live_table()}
-    tables |= {"speed": speed_table(), "networks": networks_table(), "sparse": sparse_table()}
+    tables |= {"speed": speed_table(), "networks": networks_table(), "sparse": sparse_table(), "contrasts": contrast_table()}
     for name, table in tables.items():
         text = re.sub(f"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}\n{t}\n{m[2]}", text, flags=re.S)
     return text
