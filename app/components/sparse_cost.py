@@ -1,6 +1,7 @@
 """What sparsity costs: accuracy of trainings that differ by topology, sparsity and seed."""
 
-import numpy as np
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -14,6 +15,7 @@ COLUMNS = ["network", "topology", "sparsity", "seed", "accuracy"]
 SHARES = {"training": "operations of the training", "inference": "operations of an answer"}
 OVER = {"sparsity": None, SHARES["training"]: "training_share", SHARES["inference"]: "inference_share"}
 FACTS = ["training_share", "inference_share", "links", "fan_in_min", "fan_in_max", "empty"]
+UNKNOWN = [math.inf, -math.inf]  # ends of an interval of one seed
 READING = (
     "a mark is the mean over the seeds, the whisker its 95 % interval (Student's t); whiskers that overlap may differ by chance."
 )
@@ -85,7 +87,7 @@ def _chart(cells: pd.DataFrame, share: str | None, over: str) -> None:
 
 def _table(cells: pd.DataFrame) -> None:
     percent = ["mean", "low", "high", "training_share", "inference_share", "empty"]
-    shown = cells.replace([np.inf, -np.inf], np.nan).assign(topology=cells["topology"].map(figures.topology_title))
+    shown = cells.replace(UNKNOWN, math.nan).assign(topology=cells["topology"].map(figures.topology_title))
     shown = shown.assign(sparsity=100 * shown["sparsity"], **{name: 100 * shown[name].astype(float) for name in percent})
     st.dataframe(
         shown.sort_values(["sparsity", "mean"], ascending=[True, False]),
@@ -117,7 +119,7 @@ def _contrasts(rows: pd.DataFrame) -> None:
         return
     st.markdown("##### SRigL beside the others, seed by seed")
     st.markdown(_beyond_chance(found))
-    shown = found.replace([np.inf, -np.inf], np.nan)
+    shown = found.replace(UNKNOWN, math.nan)
     percent = {name: 100 * shown[name] for name in ("sparsity", "mean", "low", "high")}
     st.dataframe(
         shown.assign(**percent, other="SRigL − " + shown["other"].map(figures.topology_title)),
@@ -144,7 +146,7 @@ def _contrasts(rows: pd.DataFrame) -> None:
 
 def _beyond_chance(found: pd.DataFrame) -> str:
     """Say at which sparsities the interval leaves out 0."""
-    known = found[np.isfinite(found["low"])]
+    known = found[found["low"] > -math.inf]
     if known.empty:
         return "There is one pair of each so far, and no interval yet."
     parts = []

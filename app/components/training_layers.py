@@ -3,7 +3,6 @@
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-import torch
 
 from components.shell import figure, theme
 from components.trainings import table_of
@@ -34,7 +33,7 @@ def training_layers(training: pd.Series) -> None:
     if layers is None:
         st.info("This training kept nothing of its layers: a dense one has no links that change.")
         return
-    known = neurons(training["network"])
+    known = models.neurons(training["network"]) if training["network"] in models.NAMES else {}
     if set(layers["layer"]) <= known.keys():
         layers = layers.assign(outputs=layers["layer"].map(known))
     st.markdown("##### The layers")
@@ -70,13 +69,3 @@ def _film(folder: str, run: str, theme: str) -> tuple[go.Figure | None, str]:
     if table is None or table.empty:
         return None, ""
     return figures.mask_film(sparsify.frames(table), theme=theme), table["layer"].iloc[0].removesuffix(".weight")
-
-
-@st.cache_data(show_spinner=False)
-def neurons(network: str) -> dict[str, int]:
-    """Return the neurons of each weight of a reference network; none for another."""
-    if network not in models.NAMES:
-        return {}
-    with torch.device("meta"):  # shapes alone
-        model = models.get_recipe(network).build()
-    return {name: len(weight) for name, weight in model.named_parameters() if weight.ndim > 1}

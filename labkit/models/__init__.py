@@ -2,6 +2,7 @@
 
 from labkit.models.card import Card, load_weights, read_card, save_weights
 from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
+from labkit.models.neuron_counts import neurons
 from labkit.models.normalize import Normalize
 from labkit.models.opening import open_model
 from labkit.models.recipe import Recipe
@@ -21,6 +22,7 @@ __all__ = [
     "input_shape",
     "load",
     "load_weights",
+    "neurons",
     "open_model",
     "read_card",
     "rebuild",
