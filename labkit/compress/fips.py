@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from labkit.compress.calibration import Inputs, calibration_inputs, check_inputs
 from labkit.compress.fips_budget import BudgetKind, rank_for, size_of
 from labkit.compress.fips_fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
 from labkit.compress.method import Choice, Method, Param, register
-from labkit.compress.mlps import find_mlps, group_mlps
+from labkit.compress.mlps import MLP, find_mlps, group_mlps
 from labkit.compress.select import replaced
 from labkit.compress.shared_factors import Factors, Target, shared_factors
 from labkit.layers import SharedBasisLinear
@@ -103,58 +104,123 @@ def fips(
     """
     init = init or ("svd" if calibration is None else "activation_aware")
     _check(budget, budget_kind, rank, sparsity, steps, finetune, init, masks, storage, calibration)
-    tell = progress if callable(progress) else _silent
     original = copy.deepcopy(model).eval()
     grouped = group_mlps(original, find_mlps(original), groups)
     inputs = None if calibration is None else check_inputs(original, calibration_inputs(calibration, seed=seed))
-    layers: dict[str, LearningLayer] = {}
+    plan = _Plan(budget, budget_kind, rank, sparsity, storage, torch.Generator().manual_seed(seed), masks == "gmp" and steps > 0)
+    tell = progress if callable(progress) else _silent
     report: dict[str, Any] = {"ranks": [], "groups": [[mlp.name for mlp in group] for group in grouped], budget_kind: 0}
-    generator, fixed = torch.Generator().manual_seed(seed), storage == "fixed_fan_in"
-    pruned = masks == "gmp" and steps and not fixed  # along the fit, from twice the links
-    places = 0
+    layers: dict[str, LearningLayer] = {}
     for turn, group in enumerate(grouped):
         tell(CLOSED * turn / len(grouped), "closed form")
-        paths = [path for mlp in group for path in mlp.paths]
-        matrices = {path: _oriented(original.get_submodule(path), group[0].width) for path in paths}
-        hidden = [matrix.shape[1] for matrix in matrices.values()]
-        columns = rank or rank_for(group[0].width, hidden, budget, sparsity, kind=budget_kind, storage=storage)
-        targets, means = _targets(original, matrices, inputs if init == "activation_aware" else None)
-        density = min(1.0, (2 if pruned else 1) * (1 - sparsity))
-        found = shared_factors(list(targets.values()), columns, density, generator=generator, by_unit=fixed)
-        places += columns * sum(hidden)
-        layers |= _learning(original, targets, found, means)
+        made, columns, size = _closed_form(original, group, plan, inputs if init == "activation_aware" else None)
+        layers |= made
         report["ranks"].append(columns)
-        report[budget_kind] += size_of(group[0].width, hidden, columns, sparsity, budget_kind, storage, 4)
+        report[budget_kind] += size
     if inputs is not None:
+        fitting = _Fitting(learning_rate, seed, checkpoint, progress is True, tell)
         blocks = [mlp.name for group in grouped for mlp in group]
-        report["closed_form"] = errors(original, student_of(original, layers), blocks, inputs)
-        links = int((1 - sparsity) * places) if pruned else sum(int((layer.factor != 0).sum()) for layer in layers.values())
-        for kind, count in (("blocks", steps), ("outputs", finetune)):
-            if not count:
-                continue
-            student = student_of(original, layers)
-            task = Blocks(original, student, blocks, inputs) if kind == "blocks" else Outputs(original, student, inputs)
-            learn(
-                task,
-                layers,
-                steps=count,
-                links=links,
-                masks="static" if fixed or kind == "outputs" else masks,
-                learning_rate=learning_rate,
-                examples=length_of(inputs),
-                seed=seed,
-                checkpoint=None if checkpoint is None else f"{os.fspath(checkpoint)}.{kind}",
-                progress=progress is True,
-                title=f"fips, {kind}",
-                report=partial(_report, tell, kind),
-            )
-            report[f"fitted_{kind}"] = errors(original, student, blocks, inputs)
-    for kind in ("blocks", "outputs"):
-        if checkpoint is not None:
-            checkpoints.remove(f"{os.fspath(checkpoint)}.{kind}")
+        report |= _fitted(original, layers, blocks, inputs, plan, {"blocks": steps, "outputs": finetune}, masks, fitting)
     small = replaced(model, _packed(layers, storage)).eval()
     small.fips = report  # type: ignore[assignment]
     return small
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How the factors of every group are to be."""
+
+    budget: float
+    kind: BudgetKind
+    rank: int | None
+    sparsity: float
+    storage: Storage
+    generator: torch.Generator
+    thins_out: bool  # while it is fitted, from twice the links
+
+    @property
+    def fixed(self) -> bool:
+        """Whether every hidden unit has as many links, which therefore stay."""
+        return self.storage == "fixed_fan_in"
+
+    @property
+    def prunes(self) -> bool:
+        return self.thins_out and not self.fixed
+
+    @property
+    def density(self) -> float:
+        """Share of the places that have a link at first."""
+        return min(1.0, (2 if self.prunes else 1) * (1 - self.sparsity))
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """How factors are fitted, and who is told."""
+
+    learning_rate: float
+    seed: int
+    checkpoint: str | os.PathLike | None
+    progress: bool
+    tell: Callable[[float, str], None]
+
+    def place(self, kind: str) -> str | None:
+        """The checkpoint of one kind of fit."""
+        return None if self.checkpoint is None else f"{os.fspath(self.checkpoint)}.{kind}"
+
+
+def _closed_form(
+    model: nn.Module, group: Sequence[MLP], plan: _Plan, inputs: Inputs | None
+) -> tuple[dict[str, LearningLayer], int, int]:
+    """The layers of a group, the rank of its base, and its size in what the budget counts."""
+    width, paths = group[0].width, [path for mlp in group for path in mlp.paths]
+    matrices = {path: _oriented(model.get_submodule(path), width) for path in paths}
+    hidden = [matrix.shape[1] for matrix in matrices.values()]
+    rank = plan.rank or rank_for(width, hidden, plan.budget, plan.sparsity, kind=plan.kind, storage=plan.storage)
+    # group by group, for the second moments of all groups together take far more memory
+    targets, means = _targets(model, matrices, inputs)
+    found = shared_factors(list(targets.values()), rank, plan.density, generator=plan.generator, by_unit=plan.fixed)
+    size = size_of(width, hidden, rank, plan.sparsity, plan.kind, plan.storage, 4)
+    return _learning(model, targets, found, means), rank, size
+
+
+def _fitted(
+    model: nn.Module,
+    layers: dict[str, LearningLayer],
+    blocks: list[str],
+    inputs: Inputs,
+    plan: _Plan,
+    steps: dict[str, int],
+    masks: Masks,
+    fitting: _Fitting,
+) -> dict[str, Any]:
+    """Fit the layers, in place, to what blocks give and then to the outputs; return the errors before and after each."""
+    report: dict[str, Any] = {"closed_form": errors(model, student_of(model, layers), blocks, inputs)}
+    links = sum(int((layer.factor != 0).sum()) for layer in layers.values())
+    if plan.prunes:
+        links = int((1 - plan.sparsity) * sum(layer.factor.numel() for layer in layers.values()))
+    for kind, count in steps.items():
+        if not count:
+            continue
+        student = student_of(model, layers)
+        task = Blocks(model, student, blocks, inputs) if kind == "blocks" else Outputs(model, student, inputs)
+        learn(
+            task,
+            layers,
+            steps=count,
+            links=links,
+            masks="static" if plan.fixed or kind == "outputs" else masks,
+            learning_rate=fitting.learning_rate,
+            examples=length_of(inputs),
+            seed=fitting.seed,
+            checkpoint=fitting.place(kind),
+            progress=fitting.progress,
+            title=f"fips, {kind}",
+            report=partial(_report, fitting.tell, kind),
+        )
+        report[f"fitted_{kind}"] = errors(model, student, blocks, inputs)
+    for place in filter(None, map(fitting.place, steps)):
+        checkpoints.remove(place)
+    return report
 
 
 def _silent(share: float, sentence: str) -> None:

@@ -59,11 +59,16 @@ class GlobalMasks(Callback):
             part.begin(part.weight.detach() != 0)
         self.places = sum(part.mask.numel() for part in self.parts)
         self.first = sum(int(part.mask.sum()) for part in self.parts)
-        self._watch(0)
+
+    def started(self, loop: Loop) -> None:
+        self._watch(loop.step)
 
     def stepped(self, loop: Loop) -> None:
-        if self.how != "static" and self.schedule.updates_at(loop.step):
-            getattr(self, f"_{self.how}")(loop)
+        if self.schedule.updates_at(loop.step):
+            if self.how == "gmp":
+                self._gmp(loop)
+            elif self.how == "rigl":
+                self._rigl(loop)
         self._watch(loop.step)
 
     def _watch(self, step: int) -> None:
@@ -119,7 +124,7 @@ class EarlyStop(Callback):
         if loop.loss < 0.999 * self.best:
             self.best, self.since = loop.loss, loop.step
         elif loop.step > 0.75 * loop.steps and loop.step - self.since > 0.1 * loop.steps:
-            loop.steps = loop.step
+            loop.stop()
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "since": self.since}

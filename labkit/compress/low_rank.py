@@ -9,7 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from labkit.compress.calibration import calibration_inputs, check_inputs, input_moments
-from labkit.compress.method import Choice, Method, Param, register
+from labkit.compress.method import BUDGET_PARAMS, Method, register
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import LowRankConv2d, LowRankLinear
 
@@ -115,12 +115,6 @@ register(
         title="Low rank (truncated SVD)",
         paper="Eckart & Young 1936; the baseline of compression papers",
         apply=_apply,
-        params={
-            "budget": Param(0.05, 1.0, default=0.25, step=0.05, help="share of the touched layers' weights that remains"),
-            "layers": Choice(
-                ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"
-            ),
-            "unit": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
-        },
+        params=BUDGET_PARAMS,
     )
 )

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.compress.method import Choice, Method, Param, register
+from labkit.compress.method import BUDGET_PARAMS, Method, register
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import BitmaskLinear
 
@@ -68,12 +68,6 @@ register(
         title="Magnitude pruning",
         paper="Han et al., Learning both weights and connections, 2015 (one-shot); the baseline of pruning papers",
         apply=_apply,
-        params={
-            "budget": Param(0.05, 1.0, default=0.25, step=0.05, help="share of the touched layers' weights that remains"),
-            "layers": Choice(
-                ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"
-            ),
-            "unit": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
-        },
+        params=BUDGET_PARAMS,
     )
 )

@@ -147,6 +147,13 @@ class Method:
         return small.eval()
 
 
+# of methods that keep a share of the weights of the layers they touch
+BUDGET_PARAMS: dict[str, Param | Choice] = {
+    "budget": Param(0.05, 1.0, default=0.25, step=0.05, help="share of the touched layers' weights that remains"),
+    "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"),
+    "unit": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
+}
+
 METHODS: dict[str, Method] = {}
 
 

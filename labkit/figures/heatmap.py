@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.figures.colour_bar import colour_bar
 from labkit.figures.shades import Shades
 
 
@@ -36,19 +37,7 @@ def cells(
         textfont={"color": colours.ink},
         hovertext=hover,
         hovertemplate="%{hovertext}<extra></extra>",
-        colorbar={
-            "orientation": "h",
-            "thickness": 10,
-            "len": 1.0,
-            "x": 0.5,
-            "xanchor": "center",
-            "y": 1.0,
-            "yanchor": "bottom",
-            "ypad": 4,
-            "outlinewidth": 0,
-            "title": {"text": title, "side": "top", "font": {"size": 13}},
-            "tickfont": {"size": 11},
-        },
+        colorbar=colour_bar(title),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.colour_bar import colour_bar
 from labkit.figures.layer_quantities import DIGITS, ROW, TITLES, Quantity, layer_title, layer_values
 from labkit.figures.shades import shades
 from labkit.figures.template import Theme, template
@@ -43,7 +44,7 @@ def layer_history(layers: pd.DataFrame, *, what: Quantity = "fan_in", theme: The
         shown = table
         low = colours.neutral
         scale = {"zmin": 0, "zmax": 100, "colorscale": [(0, low), (1, colours.better)], "title": TITLES[what]}
-    title, steps = scale.pop("title"), [str(step) for step in table.columns]
+    title, steps = str(scale.pop("title")), [str(step) for step in table.columns]
     figure = go.Figure(
         go.Heatmap(
             z=shown.to_numpy(float),
@@ -51,19 +52,7 @@ def layer_history(layers: pd.DataFrame, *, what: Quantity = "fan_in", theme: The
             y=[layer_title(name) for name in names],
             hovertext=hover,
             hovertemplate="%{hovertext}<extra></extra>",
-            colorbar={
-                "orientation": "h",
-                "thickness": 10,
-                "len": 1.0,
-                "x": 0.5,
-                "xanchor": "center",
-                "y": 1.0,
-                "yanchor": "bottom",
-                "ypad": 4,
-                "outlinewidth": 0,
-                "title": {"text": title, "side": "top", "font": {"size": 13}},
-                "tickfont": {"size": 11},
-            },
+            colorbar=colour_bar(title),
             **scale,
         )
     )

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.layers.dense import dense_linear
+
 
 def packed_bits(mask: Tensor) -> Tensor:
     """Return the bits of bool [N, D] as uint8 [N, ceil(D / 8)], the first place in the lowest bit."""
@@ -88,11 +90,7 @@ class BitmaskLinear(nn.Module):
 
     def to_dense(self) -> nn.Linear:
         """Return an nn.Linear with the same outputs."""
-        linear = nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
-        linear.weight = nn.Parameter(self.dense().detach())
-        if self.bias is not None:
-            linear.bias = nn.Parameter(self.bias.detach().clone())
-        return linear.train(self.training)
+        return dense_linear(self.dense(), self.bias, training=self.training)
 
     def spec(self) -> dict:
         """What a manifest needs to build an empty layer of this shape."""

@@ -12,6 +12,7 @@ from labkit.kernels import fixed_fan_in
 from labkit.kernels.choice import KEEP_UP_TO, keep_dense
 from labkit.kernels.op import learns, plain_call
 from labkit.layers.condensed import CondensedWeight, fan_in_of, largest
+from labkit.layers.dense import dense_linear
 
 DENSE_UP_TO = 0.5  # sparsity
 KEPT_DENSE = (
@@ -98,11 +99,7 @@ class FixedFanInLinear(CondensedWeight):
 
     def to_dense(self) -> nn.Linear:
         """Return an nn.Linear with the same outputs."""
-        linear = nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
-        linear.weight = nn.Parameter(self.dense().detach())
-        if self.bias is not None:
-            linear.bias = nn.Parameter(self.bias.detach().clone())
-        return linear.train(self.training)
+        return dense_linear(self.dense(), self.bias, training=self.training)
 
     def spec(self) -> dict:
         """What a manifest needs to build an empty layer of this shape."""

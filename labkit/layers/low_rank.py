@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.layers.dense import dense_linear
 from labkit.layers.fixed_fan_in_conv import geometry
 from labkit.layers.svd import svd
 
@@ -56,11 +57,7 @@ class LowRankLinear(nn.Module):
 
     def to_dense(self) -> nn.Linear:
         """Return an nn.Linear with the same outputs."""
-        linear = nn.Linear(self.down.shape[1], self.up.shape[0], self.bias is not None, device="meta")
-        linear.weight = nn.Parameter((self.up @ self.down).detach())
-        if self.bias is not None:
-            linear.bias = nn.Parameter(self.bias.detach().clone())
-        return linear.train(self.training)
+        return dense_linear(self.up @ self.down, self.bias, training=self.training)
 
     def spec(self) -> dict:
         """What a manifest needs to build an empty layer of this shape."""

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.layers.bitmask import BitmaskLinear
+from labkit.layers.dense import dense_linear
 from labkit.layers.fixed_fan_in import FixedFanInLinear
 
 Storage = Literal["bitmask", "fixed_fan_in"]
@@ -31,7 +32,8 @@ class SharedBasisLinear(nn.Module):
     widens : bool
     storage : {"bitmask", "fixed_fan_in"}
         "bitmask" keeps any pattern, as links and a bit a place. "fixed_fan_in" keeps as many links for every hidden unit, as values
-        and indices of 16 bits, on which `labkit.kernels.fixed_fan_in` runs.
+        and indices of 16 bits; where the layer widens `labkit.kernels.fixed_fan_in` runs on them. All else is spread out for each
+        call.
 
     Raises
     ------
@@ -79,6 +81,11 @@ class SharedBasisLinear(nn.Module):
         return self.factor.out_features
 
     @property
+    def _own_bias(self) -> Tensor | None:
+        """What is added to the outputs; the factor holds it where it comes last."""
+        return self.factor.bias if self.widens else self.bias
+
+    @property
     def in_features(self) -> int:
         return self.width if self.widens else self.hidden
 
@@ -93,7 +100,7 @@ class SharedBasisLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self._does_better_whole(x.numel() // max(1, x.shape[-1])):
-            return F.linear(x, self.dense(), self.factor.bias if self.widens else self.bias)
+            return F.linear(x, self.dense(), self._own_bias)
         if self.widens:
             return self.factor(x @ self.base)
         return F.linear(x @ self.factor.dense(), self.base, self.bias)
@@ -105,18 +112,12 @@ class SharedBasisLinear(nn.Module):
 
     def to_dense(self) -> nn.Linear:
         """Return an nn.Linear with the same outputs."""
-        bias = self.factor.bias if self.widens else self.bias
-        linear = nn.Linear(self.in_features, self.out_features, bias is not None, device="meta")
-        linear.weight = nn.Parameter(self.dense().detach().contiguous())
-        if bias is not None:
-            linear.bias = nn.Parameter(bias.detach().clone())
-        return linear.train(self.training)
+        return dense_linear(self.dense().contiguous(), self._own_bias, training=self.training)
 
     def spec(self) -> dict:
         """What a manifest needs to build an empty layer of this shape."""
         shape = {"width": self.width, "rank": self.rank, "hidden": self.hidden, "links": self.links}
-        bias = self.factor.bias if self.widens else self.bias
-        return {**shape, "bias": bias is not None, "widens": self.widens, "storage": self.storage}
+        return {**shape, "bias": self._own_bias is not None, "widens": self.widens, "storage": self.storage}
 
     @property
     def links(self) -> int:

@@ -29,6 +29,8 @@ class Loop:
         As given to `fit`.
     step, steps : int
         Completed steps and their total.
+    stopped : bool
+        Whether a callback has ended the training before its last step; see `stop`.
     loss : float
         Running mean of the training loss (decay 0.98).
     """
@@ -49,6 +51,7 @@ class Loop:
         self.model, self.batches, self.optimizer, self.scheduler = model, batches, optimizer, scheduler
         self.loss_function, self.clip_norm, self.callbacks = loss, clip_norm, callbacks
         self.step, self.steps, self.loss, self.message = 0, steps, float("nan"), ""
+        self.stopped = False
         self.device = next(model.parameters()).device
         # bfloat16 halves the time on GPUs that have it and costs 9 to 17 times as much on CPUs
         helps = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -57,6 +60,15 @@ class Loop:
     def report(self, message: str) -> None:
         """Show a short message on the progress line until the next one."""
         self.message = message
+
+    def stop(self) -> None:
+        """End the training with this step."""
+        self.stopped = True
+
+    @property
+    def done(self) -> bool:
+        """Whether no step is left."""
+        return self.stopped or self.step >= self.steps
 
     def train_step(self) -> None:
         """One batch: forward, finite check, backward, clip, optimizer, schedule, callbacks."""
@@ -89,6 +101,7 @@ class Loop:
             "steps": self.steps,
             "loss": self.loss,
             "message": self.message,
+            "stopped": self.stopped,
             "seed": self.batches.seed,
             "batch_size": self.batches.batch_size,
             "examples": len(self.batches.inputs),
@@ -120,6 +133,7 @@ class Loop:
         for callback, its_state in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(its_state)
         self.step, self.loss, self.message = state["step"], state["loss"], state["message"]
+        self.stopped = state.get("stopped", False)  # older checkpoints do not say
         checkpoints.restore_random_state(state["random"])
 
 
@@ -197,10 +211,10 @@ def _run(loop: Loop, path: Path | None, save_every: float, bar: TrainingProgress
         callback.started(loop)
     saved = time.monotonic()
     with bar:
-        while loop.step < loop.steps:
+        while not loop.done:
             loop.train_step()
             bar.update(loop.step, loop.loss, loop.message)
-            if path is not None and (time.monotonic() - saved >= save_every or loop.step == loop.steps):
+            if path is not None and (time.monotonic() - saved >= save_every or loop.done):
                 checkpoints.save(path, loop.state_dict())
                 saved = time.monotonic()
     for callback in loop.callbacks:

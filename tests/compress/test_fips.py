@@ -16,6 +16,7 @@ from labkit.compress.fips_budget import rank_for, size_of
 from labkit.compress.shared_factors import Target, conjugate_gradients, shared_factors, shared_svd
 from labkit.cost import bytes_by_kind
 from labkit.layers import SharedBasisLinear
+from labkit.training import Loop
 
 SIDES = [3072] * 8
 
@@ -212,6 +213,38 @@ def test_the_whole_network_is_fitted_to_the_outputs():
         nn.functional.kl_div(small(x).log_softmax(1), wanted, reduction="sum", log_target=True) for small in (closed, fitted)
     )
     assert after < 0.5 * before
+
+
+@pytest.mark.slow
+# without a learning rate nothing improves, and the blocks are left before their last step
+@pytest.mark.parametrize(("rate", "stops"), [(3e-3, (2, 3, 45)), (1e-12, (3, 38))])
+def test_interrupted_it_goes_on_where_it_was(tmp_path, monkeypatch, rate, stops):
+    """At a step whose gradient the next change of links needs, and in the second of two fits."""
+    settings = {"budget": 0.15, "sparsity": 0.6, "calibration": images(64), "steps": 40, "finetune": 12, "learning_rate": rate}
+    whole = compress.fips(vit(), **settings)
+    step = Loop.train_step
+
+    def falling_at(last):
+        left = iter(range(last - 1, -1, -1))
+
+        def falls(loop):
+            step(loop)
+            if not next(left):
+                raise KeyboardInterrupt
+
+        return falls
+
+    for stop in stops:
+        monkeypatch.setattr(Loop, "train_step", falling_at(stop))
+        # a checkpoint at every step
+        monkeypatch.setattr("labkit.training.loop.time.monotonic", iter(range(0, 10**9, 61)).__next__)
+        with pytest.raises(KeyboardInterrupt):
+            compress.fips(vit(), checkpoint=tmp_path / "fit", **settings)
+        monkeypatch.undo()
+        assert list(tmp_path.iterdir())
+        resumed = compress.fips(vit(), checkpoint=tmp_path / "fit", **settings)
+        assert torch.equal(resumed(images(2)), whole(images(2)))
+        assert not list(tmp_path.iterdir())
 
 
 def test_inputs_of_a_data_set_take_turns_by_class():
