@@ -9,6 +9,7 @@ from labkit.compress.method import METHODS, Choice, Method, Param, get_method, r
 from labkit.compress.plugins import load_entry_points, load_plugin
 from labkit.compress.quantize import quantize
 from labkit.compress.select import select_layers
+from labkit.compress.sharing import sharing
 from labkit.compress.srigl import srigl
 
 load_entry_points()
@@ -29,5 +30,6 @@ __all__ = [
     "quantize",
     "register",
     "select_layers",
+    "sharing",
     "srigl",
 ]

@@ -14,6 +14,7 @@ from labkit.figures.mask_film import mask_film
 from labkit.figures.pareto import pareto
 from labkit.figures.pareto_front import pareto_front
 from labkit.figures.redraw import redraw
+from labkit.figures.shared_bases import shared_bases
 from labkit.figures.slider_curve import slider_curve
 from labkit.figures.sparsity_accuracy import sparsity_accuracy
 from labkit.figures.speed import end_to_end_speed, kernel_speed
@@ -41,6 +42,7 @@ __all__ = [
     "pareto",
     "pareto_front",
     "redraw",
+    "shared_bases",
     "slider_curve",
     "sparsity_accuracy",
     "template",
