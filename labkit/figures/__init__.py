@@ -17,6 +17,7 @@ from labkit.figures.redraw import redraw
 from labkit.figures.shared_bases import shared_bases
 from labkit.figures.slider_curve import slider_curve
 from labkit.figures.sparsity_accuracy import sparsity_accuracy
+from labkit.figures.spectra import spectra
 from labkit.figures.speed import end_to_end_speed, kernel_speed
 from labkit.figures.template import COLOURS, Theme, template
 from labkit.figures.topologies import in_order, topology_title
@@ -45,6 +46,7 @@ __all__ = [
     "shared_bases",
     "slider_curve",
     "sparsity_accuracy",
+    "spectra",
     "template",
     "topology_title",
     "training_curves",
