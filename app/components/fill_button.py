@@ -6,14 +6,13 @@ import streamlit as st
 
 from components.pulse import background, bell
 from labkit import live
-from labkit.compress import Method, Param
+from labkit.compress import Method
 
 
 def fill_button(place: live.Session, way: Method, settings: dict[str, Any], known: int) -> None:
     """Offer to audit the steps that are not known yet; nothing is drawn when all are."""
     slider = live.slider_of(way.name)
-    param = way.params[slider]
-    steps = len(param.grid()) if isinstance(param, Param) else 0
+    steps = len(way.sliders[slider].grid())
     filler = background("steps")
     question = (id(place), way.name, tuple(sorted((name, value) for name, value in settings.items() if name != slider)))
     running = filler.question == question and not filler.finished

@@ -15,7 +15,7 @@ from components.pulse import background, bell
 from components.shell import say, theme
 from labkit import figures, live
 from labkit.audit import confusion_change, flips
-from labkit.compress import Method, Param
+from labkit.compress import Method
 
 MISTAKES = (ValueError, TypeError, OSError, RuntimeError)  # a method from outside may raise torch's own
 # seconds a move waits for its first answer, which then is drawn at once; after that the page is free for the next move
@@ -25,7 +25,7 @@ PATIENCE = 0.45
 @st.fragment
 def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
     """Draw everything that follows from where the sliders stand."""
-    params = {name: param for name, param in way.params.items() if isinstance(param, Param)}
+    params = way.sliders
     if not params:
         _without_slider(place, way, words)
         return
@@ -137,3 +137,13 @@ def _charts(place: live.Session, progress: live.Progress, slider: str | None, va
     with right:
         st.subheader("What does it now get wrong?")
         pictures(place.split if progress.exact else place.split.subset(place.order[: progress.examples]), flips(audit, "lost"))
+    if progress.sharing is not None:
+        st.subheader(f"Which blocks share what{where}?")
+        live_figure(
+            figures.shared_bases(progress.sharing, theme=theme()),
+            "blocks of one colour share a basis, and each layer keeps a factor with as many links as its cell says; "
+            "on the right what they take, in grey what the blocks took before.",
+            alt=f"Blocks that share a basis{where}",
+            key="live-sharing",
+            value=value,
+        )

@@ -27,6 +27,8 @@ class Param:
         Of the slider, and of the audited grid.
     help : str
         One line for tooltips.
+    live : bool
+        Whether the page Live has a slider for it; what takes minutes stays at its default there.
     """
 
     low: float
@@ -34,6 +36,7 @@ class Param:
     default: float
     step: float = 0.01
     help: str = ""
+    live: bool = True
 
     def __post_init__(self) -> None:
         if not self.low <= self.default <= self.high or self.step <= 0:
@@ -113,6 +116,11 @@ class Method:
     needs: Literal["nothing", "calibration", "training"] = "nothing"
     live: bool = True
     version: int = 1
+
+    @property
+    def sliders(self) -> dict[str, Param]:
+        """The numbers that the page Live has a slider for; over the first one runs the audited grid."""
+        return {name: param for name, param in self.params.items() if isinstance(param, Param) and param.live}
 
     def settings(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return every parameter's value: what is given, checked, and defaults for the rest.

@@ -99,7 +99,8 @@ def group_mlps(model: nn.Module, mlps: Sequence[MLP], groups: str | int | Sequen
     """
     if not mlps:
         raise ValueError(
-            "the network has no feed-forward block (linear d -> p, activation, linear p -> d with p > d); there is nothing to share"
+            "the network has no feed-forward block (linear d -> p, activation, linear p -> d with p > d) that could share a basis; "
+            "transformers have them, e.g. vit_fashion"
         )
     if not isinstance(groups, (str, int)):
         return _named_groups(mlps, groups)

@@ -32,7 +32,7 @@ def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | N
         When the method refuses every step.
     """
     slider = slider_of(method)
-    steps = [float(step) for step in get_method(method).params[slider].grid()]  # type: ignore[union-attr]
+    steps = [float(step) for step in get_method(method).sliders[slider].grid()]
     known, refusal = set(place.steps(method, params)), None
     yield len(known & set(steps)), len(steps)
     for step in _coarse_first(steps):

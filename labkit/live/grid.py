@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from labkit.audit import Audit, audit_logits, data_id, model_sha
 from labkit.audit import audit as full_audit
-from labkit.compress import Param, get_method
+from labkit.compress import get_method
 from labkit.cost import Cost
 from labkit.data import Split
 from labkit.files import atomic_path
@@ -53,16 +53,15 @@ def key_of(method: str, settings: dict[str, Any], model_sha: str, data_id: str) 
 
 
 def slider_of(method: str) -> str:
-    """Return the name of the first numeric parameter, the one the grid runs over.
+    """Return the name of the method's first slider, the one the grid runs over.
 
     Raises
     ------
     ValueError
         When the method has none.
     """
-    for name, param in get_method(method).params.items():
-        if isinstance(param, Param):
-            return name
+    for name in get_method(method).sliders:
+        return name
     raise ValueError(f"{method} has no numeric parameter, so it has no grid")
 
 
@@ -155,12 +154,12 @@ def make_grid(
 ) -> Grid:
     """Audit every step of the method's slider on the whole split, the reference beside it, other parameters as in `fixed`."""
     way, slider = get_method(method), slider_of(method)
-    param = way.params[slider]
     key = key_of(method, fixed, model_sha(model), data_id(split))
-    steps = param.grid()  # type: ignore[union-attr]
+    steps = way.sliders[slider].grid()
     rows = []
     for number, value in enumerate(steps):
-        small = way(model, **fixed, **{slider: value})
+        settings: dict[str, Any] = {**fixed, slider: value}
+        small = way(model, **settings)
         found, logits = _audited(small, model, split, reference_logits)
         facts, (predicted, confidence) = found.to_dict(), pack(logits)
         texts = {name: json.dumps(facts[name]) for name in ("summary", "cost")}

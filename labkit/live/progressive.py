@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from torch import nn
 
 from labkit import models
 from labkit.audit import Audit, audit_logits, data_id, model_sha
-from labkit.compress import METHODS, Method, Param, get_method
+from labkit.compress import METHODS, Method, get_method, sharing
 from labkit.cost import Cost, cost
 from labkit.data import Split
 from labkit.layers import describe_layers
@@ -48,12 +48,15 @@ class Progress:
     exact : bool
         Whether the whole split is in it.
     source : {"grid", "memory", "computed"}
+    sharing : DataFrame, optional
+        Which layers of the compressed network share a basis, see `labkit.compress.sharing`; None where none do.
     """
 
     audit: Audit
     examples: int
     total: int
     source: str
+    sharing: pd.DataFrame | None = None
 
     @property
     def exact(self) -> bool:
@@ -83,7 +86,7 @@ class Session:
         self._sha = known_sha(model) if isinstance(model, str) else None
         self._cost: Cost | None = None
         self._reference: dict[int, np.ndarray] = {}
-        self._finished: OrderedDict[tuple, Audit] = OrderedDict()
+        self._finished: OrderedDict[tuple, Progress] = OrderedDict()
 
     @property
     def model(self) -> nn.Module:
@@ -138,15 +141,15 @@ class Session:
         ordered[self.order] = logits
         return ordered
 
-    def remember(self, key: tuple, audit: Audit) -> None:
-        """Keep a finished audit; the oldest gives way."""
+    def remember(self, key: tuple, answer: Progress) -> None:
+        """Keep a finished answer; the oldest gives way."""
         with self._lock:
-            self._finished[key] = audit
+            self._finished[key] = answer
             while len(self._finished) > KEPT:
                 self._finished.popitem(last=False)
 
-    def recall(self, key: tuple) -> Audit | None:
-        """Return a finished audit, if it is kept."""
+    def recall(self, key: tuple) -> Progress | None:
+        """Return a finished answer, if it is kept."""
         with self._lock:
             return self._finished.get(key)
 
@@ -160,7 +163,7 @@ class Session:
             Parameters of the method; the value of its slider does not matter.
         """
         way = method if isinstance(method, Method) else get_method(method)
-        slider = next((name for name, param in way.params.items() if isinstance(param, Param)), None)
+        slider = next(iter(way.sliders), None)
         if slider is None:
             return {}
         settings = way.settings(params)
@@ -168,9 +171,9 @@ class Session:
         known = {} if grid is None else grid.summaries()
         with self._lock:
             finished = list(self._finished.items())
-        for (name, version, pairs), audit in finished:
+        for (name, version, pairs), answer in finished:
             if (name, version) == (way.name, way.version) and {**dict(pairs), slider: None} == {**settings, slider: None}:
-                known.setdefault(float(dict(pairs)[slider]), audit.summary)
+                known.setdefault(float(dict(pairs)[slider]), answer.audit.summary)
         return dict(sorted(known.items()))
 
     def outputs(self, small: nn.Module, changed: set[str], start: int, stop: int) -> np.ndarray:
@@ -267,7 +270,7 @@ def _answers(
         if _cancelled(cancel):  # it may have been overtaken while it waited for its turn
             return
         small = way(place.model, data=place.calibration if way.needs == "calibration" else None, **settings)
-        changed = _changed(place.model, small)
+        changed, shared = _changed(place.model, small), sharing(small)
     logits: list[np.ndarray] = []
     done, target, price = 0, min(first, total), None
     while done < total:
@@ -284,9 +287,10 @@ def _answers(
         found = _audit(place, np.concatenate(logits), done, price)
         if _cancelled(cancel):
             return
-        if done == total:
-            place.remember(key, found)
-        yield Progress(found, done, total, "computed")
+        answer = Progress(found, done, total, "computed", None if shared.empty else shared)
+        if answer.exact:
+            place.remember(key, answer)
+        yield answer
         target = min(total, 2 * done)
 
 
@@ -294,17 +298,18 @@ def _stored(place: Session, way: Method, settings: dict[str, Any], key: tuple) -
     total = len(place.split)
     finished = place.recall(key)
     if finished is not None:
-        return Progress(finished, total, total, "memory")
+        return replace(finished, source="memory")
     grid = _grid_of(place, way, settings)
     if grid is None or not grid.holds(settings[grid.slider]):
         return None
     found = grid.audit(settings[grid.slider], place.split, place.whole_reference())
-    place.remember(key, found)
-    return Progress(found, total, total, "grid")
+    answer = Progress(found, total, total, "grid")
+    place.remember(key, answer)
+    return answer
 
 
 def _grid_of(place: Session, way: Method, settings: dict[str, Any]) -> Grid | None:
-    if way is not METHODS.get(way.name) or not any(isinstance(param, Param) for param in way.params.values()):
+    if way is not METHODS.get(way.name) or not way.sliders:
         return None  # not a registered method, or one without a slider
     return load_grid(key_of(way.name, settings, place.sha, place.data))
 
@@ -330,8 +335,6 @@ def _price(place: Session, small: nn.Module, seconds: float) -> tuple[Cost, Cost
 
 def _audit(place: Session, logits: np.ndarray, done: int, price: tuple[Cost, Cost]) -> Audit:
     """Audit the first `done` examples; the whole split comes back in its own order."""
-    from dataclasses import replace
-
     from labkit.audit.run import cost_summary
 
     total = len(place.split)

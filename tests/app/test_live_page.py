@@ -143,6 +143,44 @@ def test_a_mistake_is_a_sentence_with_a_remedy(app_url, desktop):
     desktop.get_by_role("slider", name="sparsity").wait_for(timeout=30_000)  # to go on from there
 
 
+def test_what_blocks_share_is_drawn_and_follows_the_budget(app_url, desktop):
+    open_live(desktop, app_url, model="vit_fashion", method="fips", budget=0.1, sparsity=0.7, steps=100)
+    # none for steps, which take minutes, whatever the address says
+    assert [desktop.get_by_role("slider", name=name).count() for name in ("budget", "sparsity", "groups")] == [1, 1, 1]
+    assert desktop.get_by_role("slider").count() == 3
+    dataset, reference = data.load("fashion_mnist"), models.load("vit_fashion")
+    desktop.get_by_role("slider", name="budget").focus()
+    for key, budget in ((None, 0.1), ("ArrowRight", 0.15)):
+        if key:
+            desktop.keyboard.press(key)
+        wait_for(desktop, budget)
+        small = compress.fips(reference, budget=budget, sparsity=0.7, groups=4, calibration=dataset.validation)
+        table = compress.sharing(small)
+        figure = desktop.locator(f'.live-figure[data-value="{budget}"][aria-label*="share a basis"]')
+        figure.locator(".main-svg").first.wait_for(timeout=60_000)
+        links = figure.evaluate("node => node._fullData[0].text")
+        assert links == [f"{count:,}" for count in table["links"]]
+        assert figure.evaluate("node => node._fullData[1].text") == [f"rank {rank}" for rank in small.fips["ranks"]]
+    desktop.get_by_text(re.compile(r"^Exact: all 10,000")).wait_for(timeout=120_000)
+    found = audit.audit(small, dataset.test, reference=reference, seconds=0)
+    wanted = {line.key: line.value for line in headlines(found.summary)}
+    for key in ("accuracy", "worst_class_change", "affected_classes", "bytes"):
+        assert card(desktop, key) == wanted[key]
+    desktop.goto(f"{app_url}/live?model=vit_fashion&method=condense&layers=inner")
+    desktop.locator(".live-figure .main-svg").nth(2).wait_for(timeout=60_000)
+    assert desktop.locator('.live-figure[aria-label*="share a basis"]').count() == 0
+
+
+def test_a_network_without_blocks_that_could_share_is_a_sentence(app_url, desktop):
+    desktop.goto(f"{app_url}/live?model=resnet_fashion&method=fips")
+    alert = desktop.get_by_test_id("stAlert")
+    alert.wait_for(timeout=60_000)
+    assert "the network has no feed-forward block" in alert.inner_text()
+    assert alert.inner_text().strip().endswith("e.g. vit_fashion")
+    assert desktop.get_by_test_id("stException").count() == 0
+    desktop.get_by_role("slider", name="budget").wait_for(timeout=30_000)
+
+
 def test_every_step_can_be_audited_and_that_can_be_stopped(app_url, desktop):
     open_live(desktop, app_url, model="lenet_mnist", method="low_rank", layers="all", budget=0.5)
     desktop.get_by_text(re.compile(r"^Exact: all 10,000")).wait_for(timeout=60_000)

@@ -86,6 +86,14 @@ def test_grids_of_every_method(name):
             assert all(param.low <= value <= param.high for value in grid)
 
 
+def test_sliders_are_the_numbers_that_are_live():
+    params = {"mode": Choice(("a",), "a"), "rounds": Param(0, 9, 0, step=1, live=False), "share": Param(0.1, 0.9, 0.5)}
+    method, calls = toy(params=params)
+    assert list(method.sliders) == ["share"]
+    method(nn.Linear(1, 1), rounds=3)  # not on the page is not forbidden
+    assert calls[0]["rounds"] == 3
+
+
 @pytest.mark.parametrize("bounds", [(1, 0, 0.5), (0, 1, 2), (0, 1, -1), (0, 1, 0.5, 0)])
 def test_impossible_parameters(bounds):
     with pytest.raises(ValueError, match="low <= default <= high and step > 0"):

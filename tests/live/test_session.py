@@ -114,6 +114,34 @@ def test_a_method_without_a_slider_has_no_steps(digits):
     assert live.Session("mlp_mnist", digits).steps("quantize", {}) == {}
 
 
+def test_what_is_not_live_is_no_slider_but_tells_steps_apart(registered, digits):
+    def apply(model, *, data=None, seed=0, progress=None, rounds, share):
+        return compress.condense(model, sparsity=share)
+
+    params = {"rounds": Param(0, 9, 0, step=1, live=False), "share": Param(0.1, 0.9, 0.5, step=0.4)}
+    registered(Method("toy_rounds", "Toy", "none", apply, params))
+    place = live.Session("mlp_mnist", digits)
+    assert live.slider_of("toy_rounds") == "share"
+    assert list(live.fill("toy_rounds", {}, place))[-1] == (3, 3)
+    assert list(place.steps("toy_rounds", {})) == [0.1, 0.5, 0.9]
+    assert place.steps("toy_rounds", {"rounds": 1}) == {}
+
+
+def test_an_answer_tells_which_layers_share_a_basis_also_from_memory(garments):
+    few, calibration = garments.subset(slice(0, 40)), data.load("fashion_mnist").validation.subset(slice(0, 64))
+    place = live.Session("vit_fashion", few, calibration)
+    wanted = compress.sharing(compress.fips(models.load("vit_fashion"), budget=0.1, calibration=calibration))
+    computed = list(live.progressive_audit("fips", {"budget": 0.1}, few, first=20, model=place, seconds=0))
+    (known,) = live.progressive_audit("fips", {"budget": 0.1}, few, model=place)
+    assert [(answer.examples, answer.source) for answer in (*computed, known)] == [
+        (20, "computed"),
+        (40, "computed"),
+        (40, "memory"),
+    ]
+    assert all(answer.sharing.equals(wanted) for answer in (*computed, known))
+    assert next(live.progressive_audit("condense", {}, few, model=place, seconds=0)).sharing is None
+
+
 def test_an_unknown_method_is_one_sentence(digits):
     with pytest.raises(ValueError, match="did you mean 'condense'"):
         live.Session("mlp_mnist", digits).steps("condens", {})
