@@ -1,182 +1,167 @@
 """Shared bases against other ways to make feed-forward layers smaller: quality at equal bytes, time, bytes and memory.
 
-Quality: vit_fashion, trained here, on its whole test part; every method has the same share of the bytes of the same layers,
-patterns and bits counted, and calibrates, where it does, on the same training images. Fitted ones are fitted on those images alone,
-as many steps each. Speed: the four feed-forward blocks of a group of DeiT-B, 16 images of 197 tokens, in turns with the dense ones.
-Memory: a whole DeiT-B in closed form, in a process of its own.
+Every way has the same share of the bytes of the same layers, patterns and bits counted, and calibrates, where it does, on the same
+examples, which no measurement uses. Fitted ones are fitted on those alone, as many steps each, with three seeds. Networks:
+vit_fashion, trained here (quality: accuracy on the whole test part); minilm, a pretrained encoder of sentences (quality: rank
+correlation with WordNet, see minilm.py); or with --model, --checkpoint and --imagenet weights and images of your own.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import json
-import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
 
-import torch
+from fips_networks import Network, network
+from fips_times import speed, whole_deit
 from measure import RESULTS, write
+from pool import shared_out
 from torch import nn
 
-from labkit import compress, data, models
+from labkit import compress
 from labkit.compress.mlps import find_mlps
 from labkit.cost import bytes_by_kind
-from labkit.training import accuracy
 
-NAME = "fips"
 BUDGETS = (0.1, 0.25, 0.4, 0.5, 0.75)
-IMAGES, STEPS, SEEDS = 1024, 600, 3
+SEEDS = 3
+TIMES = ("speed", "memory")
 
 
-def ways() -> dict[str, Callable]:
-    """Name -> (model, budget, inputs, seed) -> smaller model. Fitted ones have a name that says so."""
+@dataclass(frozen=True)
+class Job:
+    """One smaller network."""
 
-    def low(model: nn.Module, budget: float, x: torch.Tensor, seed: int, aware: bool = False) -> nn.Module:
-        return compress.low_rank(model, budget=budget, layers="mlp", unit="bytes", calibration=x if aware else None)
+    network: str
+    way: str
+    budget: float
+    seed: int
 
-    def shared(sparsity: float, *, aware: bool = True, steps: int = 0) -> Callable:
-        init = "activation_aware" if aware else "svd"
-        return lambda model, budget, x, seed: compress.fips(
-            model, budget=budget, budget_kind="bytes", sparsity=sparsity, calibration=x, init=init, steps=steps, seed=seed
-        )
-
-    return {
-        "low rank": low,
-        "low rank, by outputs": lambda *given: low(*given, aware=True),
-        "magnitude": lambda model, budget, x, seed: compress.magnitude(model, budget=budget, layers="mlp", unit="bytes"),
-        "shared basis": shared(0.0, aware=False),
-        "shared basis, by outputs": shared(0.0),
-        "fips 50 %, weights": shared(0.5, aware=False),
-        "fips 75 %, weights": shared(0.75, aware=False),
-        "fips 50 %": shared(0.5),
-        "fips 75 %": shared(0.75),
-        "shared basis, fitted": shared(0.0, steps=STEPS),
-        "fips 50 %, fitted": shared(0.5, steps=STEPS),
-        "fips 75 %, fitted": shared(0.75, steps=STEPS),
-    }
+    @property
+    def facts(self) -> dict:
+        """What its row begins with; where your own weights and images are stays out of it."""
+        return {"what": "quality", **asdict(self), "network": self.network.partition("|")[0]}
 
 
-def quality(rows: dict[tuple, dict], until: float) -> list[str]:
-    """One row a (way, budget, seed) that is not known yet; return what time did not suffice for."""
-    dataset, left = data.load("fashion_mnist"), []
-    model, paths = models.load("vit_fashion"), [path for mlp in find_mlps(models.load("vit_fashion")) for path in mlp.paths]
-    dense, before = accuracy(model, dataset.test), held(model, paths)
-    for budget in BUDGETS:
-        for name, way in ways().items():
-            for seed in range(SEEDS if "fitted" in name else 1):
-                place = ("quality", name, budget, seed)
-                if place in rows:
-                    continue
-                if time.monotonic() > until:
-                    left.append(f"{name} at {budget}, seed {seed}")
-                    continue
-                x = compress.calibration_inputs(dataset, IMAGES, seed)
-                began = time.perf_counter()
-                try:
-                    small = way(model, budget, x, seed)
-                except ValueError as error:  # a budget below the bits that say where weights are
-                    rows[place] = {**named(place), "refused": str(error)}
-                    continue
-                spent = time.perf_counter() - began
-                facts = {"accuracy": accuracy(small, dataset.test), "dense_accuracy": dense, "seconds": round(spent, 2)}
-                facts |= {"bytes_share": round(held(small, paths) / before, 4)}
-                facts |= {
-                    key: value for key, value in getattr(small, "fips", {}).items() if key in ("closed_form", "fitted_blocks")
-                }
-                rows[place] = {**named(place), **facts}
-                print(rows[place], flush=True)
-                save(rows, left, quiet=True)
-    return left
+def low_rank(place: Network, budget: float, seed: int, *, aware: bool = False) -> nn.Module:
+    """Every matrix on its own."""
+    x = place.inputs(seed) if aware else None
+    return compress.low_rank(place.model, budget=budget, layers="mlp", unit="bytes", calibration=x)
 
 
-def held(model: nn.Module, paths: list[str]) -> int:
-    """Bytes of the layers, biases left out, a base once."""
-    parts = nn.ModuleList([model.get_submodule(path) for path in paths])
-    biases = sum(p.nbytes for name, p in parts.named_parameters() if name.endswith("bias"))
-    return sum(bytes_by_kind(parts).values()) - biases
+def magnitude(place: Network, budget: float, seed: int) -> nn.Module:
+    """The largest weights."""
+    return compress.magnitude(place.model, budget=budget, layers="mlp", unit="bytes")
 
 
-def group_of_deit() -> nn.Module:
-    """Four feed-forward blocks 768 - 3072 - 768."""
-    torch.manual_seed(0)
-    return nn.Sequential(*(nn.Sequential(nn.Linear(768, 3072), nn.GELU(), nn.Linear(3072, 768)) for _ in range(4))).eval()
+def shared(place: Network, budget: float, seed: int, *, sparsity: float, aware: bool = True, fitted: bool = False) -> nn.Module:
+    """Blocks share a basis; factors may be sparse."""
+    x, steps = (place.inputs(seed) if aware else None), (place.steps if fitted else 0)
+    return compress.fips(place.model, budget=budget, budget_kind="bytes", sparsity=sparsity, calibration=x, steps=steps, seed=seed)
 
 
-def speed(turns: int = 15) -> list[dict]:
-    """Median time of a group's blocks in several forms at 25 % of the parameters, in turns."""
-    dense, x = group_of_deit(), torch.randn(16 * 197, 768)
-    forms: dict[str, nn.Module] = {"dense": dense}
-    for sparsity, storage in ((0.0, "bitmask"), (0.5, "bitmask"), (0.75, "bitmask"), (0.75, "fixed_fan_in"), (0.9, "fixed_fan_in")):
-        forms[f"fips {100 * sparsity:.0f} %, {storage}"] = compress.fips(dense, budget=0.25, sparsity=sparsity, storage=storage)
-    took: dict[str, list[float]] = {name: [] for name in forms}
-    with torch.inference_mode():
-        for turn in range(turns + 2):
-            for name, model in forms.items():
-                model(x[:64])
-                began = time.perf_counter()
-                model(x)
-                if turn >= 2:
-                    took[name].append(time.perf_counter() - began)
-    before, rows = sum(bytes_by_kind(dense).values()), []
-    for name, seconds in took.items():
-        low, middle, high = statistics.quantiles(seconds, n=4)
-        size = sum(bytes_by_kind(forms[name]).values()) / before
-        row = {**named(("speed", name, 0.25, 0)), "median_ms": round(1e3 * middle, 2), "low_ms": round(1e3 * low, 2)}
-        row |= {"high_ms": round(1e3 * high, 2), "bytes_share": round(size, 4), "threads": torch.get_num_threads()}
-        rows.append({**row, "times_as_fast": round(statistics.median(took["dense"]) / middle, 3)})
-        print(rows[-1], flush=True)
-    return rows
+WAYS: dict[str, Callable[[Network, float, int], nn.Module]] = {
+    "low rank": low_rank,
+    "low rank, by outputs": partial(low_rank, aware=True),
+    "magnitude": magnitude,
+    "shared basis": partial(shared, sparsity=0.0, aware=False),
+    "shared basis, by outputs": partial(shared, sparsity=0.0),
+    "fips 50 %": partial(shared, sparsity=0.5, aware=False),
+    "fips 75 %": partial(shared, sparsity=0.75, aware=False),
+    "fips 50 %, by outputs": partial(shared, sparsity=0.5),
+    "fips 75 %, by outputs": partial(shared, sparsity=0.75),
+    "shared basis, fitted": partial(shared, sparsity=0.0, fitted=True),
+    "fips 50 %, fitted": partial(shared, sparsity=0.5, fitted=True),
+    "fips 75 %, fitted": partial(shared, sparsity=0.75, fitted=True),
+}
 
 
-def whole_deit() -> None:
-    """Print seconds and the most memory in bytes that a DeiT-B with random weights takes in closed form."""
-    import timm
+def grid(names: list[str]) -> list[Job]:
+    """What is to be made: closed forms of all networks, then what is fitted, small budgets and first seeds first."""
+    jobs = [Job(name, way, budget, seed) for name in names for budget in BUDGETS for way in WAYS for seed in range(_seeds(way))]
+    return sorted(jobs, key=lambda job: ("fitted" in job.way, names.index(job.network), job.budget > 0.4, job.seed))
 
-    model = timm.create_model("deit_base_patch16_224", pretrained=False)
-    gc.collect()
+
+def _seeds(way: str) -> int:
+    return SEEDS if "fitted" in way else 1
+
+
+def compressed(job: Job) -> dict:
+    """Make and measure one smaller network."""
+    place = network(job.network)
     began = time.perf_counter()
-    compress.fips(model, budget=0.25, steps=0)
-    spent = time.perf_counter() - began
-    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(json.dumps({"seconds": round(spent, 1), "peak_gb": round(int(peak.split()[1]) / 2**20, 2)}))
+    try:
+        small = WAYS[job.way](place, job.budget, job.seed)
+    except ValueError as error:  # a budget below the bits that say where weights are
+        return {**job.facts, "refused": str(error)}
+    facts = {"seconds": round(time.perf_counter() - began, 2), "bytes_share": bytes_share(small, place.model)}
+    told = getattr(small, "fips", {})
+    facts |= {name: told[name] for name in ("closed_form", "fitted_blocks") if name in told}
+    return {**job.facts, **place.measure(small), **facts}
 
 
-def named(place: tuple) -> dict:
+def bytes_share(small: nn.Module, model: nn.Module) -> float:
+    """Bytes of the feed-forward layers that are left, biases left out, a base counted once."""
+    paths = [path for mlp in find_mlps(model) for path in mlp.paths]
+    held = []
+    for each in (small, model):
+        parts = nn.ModuleList([each.get_submodule(path) for path in paths])
+        biases = sum(p.nbytes for name, p in parts.named_parameters() if name.endswith("bias"))
+        held.append(sum(bytes_by_kind(parts).values()) - biases)
+    return round(held[0] / held[1], 4)
+
+
+def times() -> Iterator[dict]:
+    """Rows of time, and of memory."""
+    yield from ({"what": "speed", "network": "4 blocks of DeiT-B", "budget": 0.25, "seed": 0, **row} for row in speed())
+    yield {"what": "memory", "network": "DeiT-B", "budget": 0.25, "seed": 0, **whole_deit()}
+
+
+def place_of(row: dict) -> tuple:
     """What tells a row from the others."""
-    return dict(zip(("what", "way", "budget", "seed"), place, strict=True))
+    return tuple(row[name] for name in ("what", "network", "way", "budget", "seed"))
 
 
-def save(rows: dict[tuple, dict], left: list[str], *, quiet: bool = False) -> None:
-    """Write the results file."""
-    write(NAME, list(rows.values()), left, quiet=quiet)
+def names_of(given: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
+    """The networks that a command line asks for."""
+    own = (given.model, given.checkpoint, given.imagenet)
+    if not any(own):
+        return given.network or ["vit_fashion", "minilm"]
+    if not all(own) or not given.model.startswith("timm:"):
+        parser.error("--model timm:NAME, --checkpoint FILE and --imagenet FOLDER go together")
+    return ["|".join(own)]
 
 
 def main() -> None:
-    """Measure what is missing, and write results/fips.json."""
+    """Measure what is missing, and write results/fips.json, or fips_own.json where the network is your own."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budget", type=float, default=120.0, metavar="MINUTES")
-    parser.add_argument("--speed", action="store_true", help="measure times and memory anew, and nothing else")
-    parser.add_argument("--deit", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--processes", type=int, default=2, help="of one thread each")
+    parser.add_argument("--network", action="append", choices=("vit_fashion", "minilm"), help="by default both")
+    parser.add_argument("--model", metavar="timm:NAME")
+    parser.add_argument("--checkpoint", metavar="FILE", help="weights of --model")
+    parser.add_argument("--imagenet", metavar="FOLDER", help="with train and val, a folder a class in each")
+    parser.add_argument("--speed", action="store_true", help="measure time and memory anew, and nothing else")
     given = parser.parse_args()
-    if given.deit:
-        whole_deit()
-        return
-    until, path = time.monotonic() + 60 * given.budget, RESULTS / f"{NAME}.json"
-    known = json.loads(path.read_text())["rows"] if path.is_file() else []
-    rows = {tuple(row[key] for key in ("what", "way", "budget", "seed")): row for row in known}
-    if given.speed or not any(place[0] == "speed" for place in rows):
-        for row in speed():
-            rows["speed", row["way"], 0.25, 0] = row
-        found = subprocess.run([sys.executable, __file__, "--deit"], capture_output=True, text=True, check=True).stdout
-        place = ("memory", "deit_base_patch16_224, closed form", 0.25, 0)
-        rows[place] = {**named(place), **json.loads(found)}
-        print(rows[place], flush=True)
-    left = [] if given.speed else quality(rows, until)
-    save(rows, left)
+    until, names = time.monotonic() + 60 * given.budget, names_of(given, parser)
+    file = "fips_own" if given.model else "fips"
+    path = RESULTS / f"{file}.json"
+    rows = {place_of(row): row for row in (json.loads(path.read_text())["rows"] if path.is_file() else [])}
+    waiting = [] if given.speed else [job for job in grid(names) if place_of(job.facts) not in rows]
+    if given.speed or not any(row["what"] in TIMES for row in rows.values()):
+        for row in times():
+            rows[place_of(row)] = row
+            print(row, flush=True)
+    left = set(waiting)  # to say at the end what there was no time for
+    for job, row in shared_out(waiting, compressed, given.processes, until):
+        left.discard(job)
+        rows[place_of(row)] = row
+        print(row, flush=True)
+        write(file, list(rows.values()), [], quiet=True)
+    told = sorted(f"{job.facts['network']}: {job.way} at {job.budget}, seed {job.seed}" for job in left)
+    write(file, list(rows.values()), told)
 
 
 if __name__ == "__main__":

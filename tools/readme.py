@@ -151,10 +151,45 @@ def _cell(cells: pd.DataFrame, network: str, sparsity: float, topology: str) -> 
     return f"{100 * found['mean']:.1f}{spread} ({found['seeds']:.0f})"
 
 
+def fips_table(network: str) -> str:
+    """Quality of a network whose feed-forward layers are smaller, at equal bytes: a row a way, a column a budget."""
+    rows = pd.DataFrame([row for row in results("fips") if row.get("network") == network and "quality" in row])
+    if rows.empty:
+        return f"not measured yet: `python benchmarks/fips.py --network {network}`"
+    cells = over_seeds(rows, ["way", "budget"], "quality").set_index(["way", "budget"])
+    budgets = sorted(rows["budget"].unique())
+    lines = ["| way | " + " | ".join(f"{100 * budget:.0f} % of the bytes" for budget in budgets) + " |"]
+    lines += [
+        "|---|" + "---:|" * len(budgets),
+        "| dense | " + " | ".join([f"{100 * rows['dense'].iloc[0]:.2f}"] * len(budgets)) + " |",
+    ]
+    for way in rows.sort_values("way")["way"].unique():
+        lines.append(f"| {way} | " + " | ".join(_quality(cells, (way, budget)) for budget in budgets) + " |")
+    return "\n".join(lines)
+
+
+def _quality(cells: pd.DataFrame, place: tuple) -> str:
+    if place not in cells.index:
+        return ""
+    found = cells.loc[place]
+    return f"{100 * found['mean']:.2f}" + ("" if found["seeds"] < 2 else f" ± {100 * (found['high'] - found['mean']):.2f}")
+
+
+def fips_times_table() -> str:
+    """Time and bytes of blocks with a shared basis."""
+    lines = ["| four blocks of the size of DeiT-B | time | times as fast as dense | bytes |", "|---|---:|---:|---:|"]
+    for row in results("fips"):
+        if row["what"] == "speed":
+            times = f"{row['median_ms']:.0f} ms ({row['low_ms']:.0f} to {row['high_ms']:.0f})"
+            lines.append(f"| {row['way']} | {times} | {row['times_as_fast']:.2f}x | {100 * row['bytes_share']:.1f} % |")
+    return "\n".join(lines)
+
+
 def filled(text: str) -> str:
     """Return `text` with every table made anew."""
     tables = {"models": model_table(), "gallery": gallery_table(), "startup": startup_table(), "live": live_table()}
     tables |= {"speed": speed_table(), "networks": networks_table(), "sparse": sparse_table(), "contrasts": contrast_table()}
+    tables |= {f"fips {network}": fips_table(network) for network in ("vit_fashion", "minilm")} | {"fips times": fips_times_table()}
     for name, table in tables.items():
         text = re.sub(f"(<!-- {name} -->).*?(<!-- /{name} -->)", lambda m, t=table: f"{m[1]}\n{t}\n{m[2]}", text, flags=re.S)
     return text

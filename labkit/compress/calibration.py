@@ -80,6 +80,17 @@ def rows_of(inputs: Inputs, rows: slice | Tensor) -> Inputs:
     return {name: part[rows] for name, part in inputs.items()} if isinstance(inputs, Mapping) else inputs[rows]
 
 
+def without_padding(inputs: Inputs, *values: Tensor) -> tuple[Tensor, ...]:
+    """Leave out of values [examples, tokens, ...] what ``attention_mask`` [examples, tokens] says is padding.
+
+    Values of another shape, and all values where the inputs have no such mask, come back as they are.
+    """
+    mask = inputs.get("attention_mask") if isinstance(inputs, Mapping) else None
+    if mask is None or any(value.shape[: mask.ndim] != mask.shape for value in values):
+        return values
+    return tuple(value[mask.bool()] for value in values)
+
+
 def called(model: nn.Module, inputs: Inputs) -> Any:
     """What the model makes of the inputs."""
     return model(**inputs) if isinstance(inputs, Mapping) else model(inputs)
@@ -123,11 +134,12 @@ def _settled(moments: Tensor) -> Tensor:
 
 
 def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str, Moments]:
-    """Return path -> moments of what each linear layer is given, over all inputs."""
+    """Return path -> moments of what each linear layer is given, over all inputs; padding of texts does not count."""
     layers = {path: model.get_submodule(path) for path in paths}
     found = {path: Moments(layer.in_features) for path, layer in layers.items()}  # type: ignore[arg-type]
+    some = inputs
     hooks = [
-        layer.register_forward_pre_hook(lambda module, arguments, path=path: found[path].add(arguments[0]))
+        layer.register_forward_pre_hook(lambda module, given, path=path: found[path].add(*without_padding(some, given[0])))
         for path, layer in layers.items()
     ]
     was_training = model.training
@@ -135,7 +147,8 @@ def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dic
     try:
         with torch.no_grad():
             for first in range(0, length_of(inputs), PART):
-                called(model, rows_of(inputs, slice(first, first + PART)))
+                some = rows_of(inputs, slice(first, first + PART))
+                called(model, some)
     finally:
         model.train(was_training)
         for hook in hooks:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.compress.calibration import Inputs, called, length_of, rows_of
+from labkit.compress.calibration import Inputs, called, length_of, rows_of, without_padding
 from labkit.layers import replace_layer
 from labkit.sparsify import Schedule, cubic_sparsity
 from labkit.sparsify.masked import MaskedLayer
@@ -147,13 +147,12 @@ class Blocks(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Loss of each block, [blocks]."""
-        seen = captured(self.teacher[0], self.paths, rows_of(self.inputs, rows))
+        some = rows_of(self.inputs, rows)
+        seen = captured(self.teacher[0], self.paths, some)
         losses = []
         for path in self.paths:
             arguments, options, wanted = seen[path]
-            wanted = _tensor(wanted)
-            got = _tensor(self.student.get_submodule(path)(*arguments, **options))
-            losses.append(F.mse_loss(got, wanted) / wanted.var().clamp(min=1e-12))
+            losses.append(unexplained(_tensor(self.student.get_submodule(path)(*arguments, **options)), _tensor(wanted), some))
         return torch.stack(losses)
 
 
@@ -171,7 +170,13 @@ class Outputs(nn.Module):
         got = _tensor(called(self.student, some))
         if wanted.ndim == 2 and wanted.shape[1] > 1:  # classes: the divergence of the student's from the teacher's
             return F.kl_div(got.log_softmax(1), wanted.log_softmax(1), reduction="batchmean", log_target=True)
-        return F.mse_loss(got, wanted) / wanted.var().clamp(min=1e-12)
+        return unexplained(got, wanted, some)
+
+
+def unexplained(got: Tensor, wanted: Tensor, inputs: Inputs) -> Tensor:
+    """Mean squared error over variance, padding left out."""
+    got, wanted = without_padding(inputs, got, wanted)
+    return F.mse_loss(got, wanted) / wanted.var().clamp(min=1e-12)
 
 
 def captured(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str, tuple[tuple, dict, Any]]:
@@ -293,4 +298,4 @@ def errors(teacher: nn.Module, student: nn.Module, paths: Sequence[str], inputs:
         each = Blocks(teacher, student, paths, inputs)(rows)
         some = rows_of(inputs, rows)
         wanted, got = _tensor(called(teacher, some)), _tensor(called(student, some))
-    return {"blocks": float(each.mean()), "outputs": float(F.mse_loss(got, wanted) / wanted.var().clamp(min=1e-12))}
+    return {"blocks": float(each.mean()), "outputs": float(unexplained(got, wanted, some))}

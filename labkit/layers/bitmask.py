@@ -28,6 +28,12 @@ def _places(like: Tensor) -> Tensor:
     return torch.arange(8, dtype=torch.uint8, device=like.device)
 
 
+def _is_plain(values: Tensor) -> bool:
+    """Whether numbers in memory are all that matters: on the processor, outside of autograd and of tracing."""
+    learns = torch.is_grad_enabled() and values.requires_grad
+    return values.device.type == "cpu" and not learns and not torch.compiler.is_compiling() and type(values) is nn.Parameter
+
+
 class BitmaskLinear(nn.Module):
     """Drop-in for nn.Linear that keeps its nonzero weights and one bit a place; it is spread out for each call.
 
@@ -82,6 +88,10 @@ class BitmaskLinear(nn.Module):
 
     def dense(self) -> Tensor:
         """Return the weight [out_features, in_features], differentiable with respect to the values."""
+        if _is_plain(self.values):
+            from labkit.kernels.bits import spread  # numba loads when it is needed
+
+            return spread(self.values, self.pattern, self.in_features)
         mask = unpacked_bits(self.pattern, self.in_features)
         return self.values.new_zeros(mask.shape).masked_scatter(mask, self.values)
 

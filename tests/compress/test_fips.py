@@ -284,3 +284,35 @@ def test_mistakes_are_one_sentence():
 def test_it_is_a_method_of_runs():
     assert "fips" in compress.METHODS
     assert runs.jobs({"models": ["vit_fashion"], "methods": {"fips": {"budget": [0.1, 0.25]}}})[1].parameters["budget"] == 0.25
+
+
+class Reader(nn.Module):
+    """Tokens -> states, as encoders of texts take them; what a padded place holds is noise."""
+
+    def __init__(self, width=8):
+        super().__init__()
+        self.embed = nn.Embedding(40, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)) for _ in range(2)
+        )
+
+    def forward(self, input_ids, attention_mask):
+        x = self.embed(input_ids)
+        for block in self.blocks:
+            x = x + block(x)
+        return x
+
+
+def test_padding_of_texts_changes_nothing():
+    """The same texts, with other tokens and any number of places behind their ends."""
+    torch.manual_seed(0)
+    model, lengths = Reader(), torch.randint(3, 9, (32,))
+    made = []
+    for width in (8, 12):
+        mask = (torch.arange(width) < lengths[:, None]).long()
+        ids = torch.where(mask.bool(), torch.arange(width) * 3 + lengths[:, None] % 3, torch.randint(30, 40, (32, width)))
+        made.append(compress.fips(model, rank=3, calibration={"input_ids": ids, "attention_mask": mask}, steps=8))
+    for (name, one), other in zip(made[0].state_dict().items(), made[1].state_dict().values(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5, msg=name)
+    for kind in ("closed_form", "fitted_blocks"):
+        assert made[0].fips[kind] == pytest.approx(made[1].fips[kind], rel=1e-3)

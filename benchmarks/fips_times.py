@@ -1,0 +1,73 @@
+"""Time, bytes and memory of shared bases on blocks of the size of DeiT-B, random weights."""
+
+from __future__ import annotations
+
+import gc
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from labkit import compress
+from labkit.cost import bytes_by_kind
+
+FORMS = ((0.0, "bitmask"), (0.5, "bitmask"), (0.75, "bitmask"), (0.75, "fixed_fan_in"), (0.9, "fixed_fan_in"))
+
+
+def group_of_deit() -> nn.Module:
+    """Four feed-forward blocks 768 - 3072 - 768."""
+    torch.manual_seed(0)
+    return nn.Sequential(*(nn.Sequential(nn.Linear(768, 3072), nn.GELU(), nn.Linear(3072, 768)) for _ in range(4))).eval()
+
+
+def speed(turns: int = 15) -> list[dict]:
+    """Median time of a group's blocks in several forms at 25 % of the parameters, 16 images of 197 tokens, in turns."""
+    dense, x = group_of_deit(), torch.randn(16 * 197, 768)
+    forms: dict[str, nn.Module] = {"dense": dense}
+    for sparsity, storage in FORMS:
+        forms[f"fips {100 * sparsity:.0f} %, {storage}"] = compress.fips(dense, budget=0.25, sparsity=sparsity, storage=storage)
+    took: dict[str, list[float]] = {name: [] for name in forms}
+    with torch.inference_mode():
+        for turn in range(turns + 2):
+            for name, model in forms.items():
+                model(x[:64])
+                began = time.perf_counter()
+                model(x)
+                if turn >= 2:
+                    took[name].append(time.perf_counter() - began)
+    before = sum(bytes_by_kind(dense).values())
+    return [_row(name, took, sum(bytes_by_kind(model).values()) / before) for name, model in forms.items()]
+
+
+def _row(name: str, took: dict[str, list[float]], size: float) -> dict:
+    low, middle, high = statistics.quantiles(took[name], n=4)
+    times = {"median_ms": round(1e3 * middle, 2), "low_ms": round(1e3 * low, 2), "high_ms": round(1e3 * high, 2)}
+    faster = round(statistics.median(took["dense"]) / middle, 3)
+    return {"way": name, **times, "bytes_share": round(size, 4), "threads": torch.get_num_threads(), "times_as_fast": faster}
+
+
+def whole_deit() -> dict:
+    """Seconds and the most memory that a whole DeiT-B takes in closed form, in a process of its own."""
+    found = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True).stdout
+    return {"way": "deit_base_patch16_224, closed form", **json.loads(found)}
+
+
+def _in_this_process() -> None:
+    import timm
+
+    model = timm.create_model("deit_base_patch16_224", pretrained=False)
+    gc.collect()
+    began = time.perf_counter()
+    compress.fips(model, budget=0.25, steps=0)
+    spent = time.perf_counter() - began
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    print(json.dumps({"seconds": round(spent, 1), "peak_gb": round(int(peak.split()[1]) / 2**20, 2)}))
+
+
+if __name__ == "__main__":
+    _in_this_process()

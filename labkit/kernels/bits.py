@@ -1,0 +1,41 @@
+"""Spreading values out to the places that a bit pattern names, on the processor."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numba import njit
+from torch import Tensor
+
+from labkit.kernels.compiled import CACHE, announced
+
+# whole numbers of the same size: bits of any value pass unchanged, NaN among them
+AS_WHOLE = {torch.float16: torch.int16, torch.bfloat16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}
+
+
+def spread(values: Tensor, pattern: Tensor, width: int) -> Tensor:
+    """Return the matrix [N, width] whose nonzero places are the bits of uint8 [N, ceil(width / 8)], row by row the `values`.
+
+    No branch, for whether a link comes next nobody can foretell: bits of a value are let through or not.
+    """
+    out = torch.empty(len(pattern), width, dtype=values.dtype)
+    if not values.numel():
+        return out.zero_()
+    whole = AS_WHOLE[values.dtype]
+    with announced():
+        _spread(values.detach().view(whole).numpy(), pattern.contiguous().numpy(), out.view(whole).numpy())
+    return out
+
+
+@njit(nogil=True, cache=CACHE)
+def _spread(values, pattern, out):  # type: ignore[no-untyped-def]
+    rows, width = out.shape
+    last, k = len(values) - 1, 0
+    for i in range(rows):
+        for b in range(pattern.shape[1]):
+            bits: int = np.int64(pattern[i, b])  # type: ignore[assignment]  # not the byte itself: -bit would be 255
+            for j in range(8 * b, min(8 * b + 8, width)):
+                bit = bits & 1
+                out[i, j] = values[min(k, last)] & -bit
+                k += bit
+                bits >>= 1
