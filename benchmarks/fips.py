@@ -150,7 +150,7 @@ def main() -> None:
     path = RESULTS / f"{file}.json"
     rows = {place_of(row): row for row in (json.loads(path.read_text())["rows"] if path.is_file() else [])}
     waiting = [] if given.speed else [job for job in grid(names) if place_of(job.facts) not in rows]
-    if given.speed or not any(row["what"] in TIMES for row in rows.values()):
+    if given.speed or not (given.model or any(row["what"] in TIMES for row in rows.values())):
         for row in times():
             rows[place_of(row)] = row
             print(row, flush=True)

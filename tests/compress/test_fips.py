@@ -166,6 +166,24 @@ def test_one_base_in_the_file_and_back(tmp_path):
     assert len({id(layer.base) for layer in again.modules() if isinstance(layer, SharedBasisLinear)}) == 1
 
 
+def test_half_precision_at_a_quarter_of_the_parameters_is_at_most_31_percent_of_the_file(tmp_path):
+    """Four blocks a quarter as wide as DeiT-B's; without biases, which nothing compresses. Outputs stay those of float32."""
+    from labkit.runs.weights import save_state
+
+    torch.manual_seed(0)
+    blocks = [nn.Sequential(nn.Linear(192, 768, bias=False), nn.GELU(), nn.Linear(768, 192, bias=False)) for _ in range(4)]
+    model = nn.Sequential(*blocks).eval()
+    small = compress.fips(model, budget=0.25, sparsity=0.75)
+    x = torch.randn(5, 192)
+    wanted = small(x).detach()
+    sizes = []
+    for name, each in (("dense", model), ("small", small)):
+        save_state(each.half(), tmp_path / name)
+        sizes.append((tmp_path / name).stat().st_size)
+    assert 0.25 < sizes[1] / sizes[0] <= 0.31
+    torch.testing.assert_close(small(x.half()).float(), wanted, rtol=0.01, atol=0.01 * float(wanted.std()))
+
+
 @pytest.mark.parametrize("storage", ["bitmask", "fixed_fan_in"])
 @pytest.mark.parametrize("widens", [True, False])
 def test_a_layer_is_its_dense_form(storage, widens):
