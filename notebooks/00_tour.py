@@ -247,5 +247,6 @@ print("the stored network gives the same scores:", torch.equal(again(x), small(x
 # - **Try it:** put `"low_rank"` and `"budget"` in place of `"condense"` and `"sparsity"` in section 3. Where is its cliff?
 # - **[01 Condensed sparsity](01_condensed_sparsity.ipynb):** what `condense` keeps, what it saves, which layers bear it.
 # - **[02 Dynamic sparse training](02_dynamic_sparse_training.ipynb):** sparse from the first step on; watch the links move.
+# - **[03 Shared bases](03_fips.ipynb):** what the feed-forward layers of a transformer have in common, which is kept once.
 # - **The dashboard**, `make app`: the same sliders for every method, and for your own network and data.
 # - **The command line:** `labkit compress`, `labkit sweep`, `labkit runs recommend`; the README says how.

@@ -699,5 +699,6 @@ print(f"{before.macs:,} multiplications before, {after.macs:,} after")
 # - `fraction=0.6` in the call of `make` in `learn`: six links in ten are replaced at first. Do they wander further?
 # - `trained=True` starts with the largest weights of a trained network instead of random ones.
 # - A real network on the command line: `labkit train mlp_mnist --sparsify srigl --sparsity 0.95 --epochs 2`.
+# - On to [03 Shared bases](03_fips.ipynb), where several layers of a transformer share what they have in common.
 # - Back to [the tour](00_tour.ipynb), or `make app`, page *Training*, for the trainings of section 7 with their curves,
 #   layers and films of masks.

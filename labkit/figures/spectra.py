@@ -64,6 +64,8 @@ def spectra(values: pd.DataFrame, *, what: Spectrum = "values", guides: Sequence
         height=420,
         uirevision=f"spectra {what}",
         showlegend=True,
+        # two a row at any width, so that two of these figures side by side have their plots at one height
+        legend={"entrywidthmode": "fraction", "entrywidth": 0.5},
         xaxis={"title": {"text": X_TITLES[what]}},
         yaxis={"title": {"text": TITLES[what]}, "rangemode": "tozero"},
     )
