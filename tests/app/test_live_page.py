@@ -179,6 +179,7 @@ def test_a_network_without_blocks_that_could_share_is_a_sentence(app_url, deskto
     assert alert.inner_text().strip().endswith("e.g. vit_fashion")
     assert desktop.get_by_test_id("stException").count() == 0
     desktop.get_by_role("slider", name="budget").wait_for(timeout=30_000)
+    desktop.get_by_text("Compressing and auditing …").wait_for(state="hidden", timeout=30_000)  # nothing is under way
 
 
 def test_every_step_can_be_audited_and_that_can_be_stopped(app_url, desktop):

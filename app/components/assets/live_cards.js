@@ -24,7 +24,7 @@ function build(parent) {
     const mine = exact ?? (cards.value === value ? row : null);
     grid.dataset.waiting = !mine;
     grid.dataset.value = mine ? cards.value : "";
-    status.textContent = exact ? known : mine ? now : waiting;
+    status.textContent = exact ? known : cards.value === value ? now : waiting; // nothing is under way after a mistake
     if (!mine) return; // the last figures stay, faded
     mine.forEach(([text, delta, tone], i) => {
       const card = grid.children[i];
