@@ -36,13 +36,16 @@ def redraw(shown: go.Figure, fresh: go.Figure) -> None:
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted path, new value) of every leaf that differs; None takes a value away."""
+    """Yield (dotted path, new value) of every leaf that differs; None takes a value away.
+
+    Never a whole container, such as ``marker``: the page refuses a message with that and, of another trace, ``marker.color``.
+    """
     for key in dict.fromkeys([*old, *new]):
         if not under and key == "uid":  # a widget's own name for the trace
             continue
         before, after = old.get(key), new.get(key)
-        if isinstance(before, dict) and isinstance(after, dict) and key != "template":
-            yield from _differences(before, after, f"{under}{key}.")
+        if key != "template" and (isinstance(before, dict) or isinstance(after, dict)):
+            yield from _differences(before or {}, after or {}, f"{under}{key}.")
         elif not _same(before, after):
             yield under + key, after
 

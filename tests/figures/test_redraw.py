@@ -63,6 +63,17 @@ def test_what_fresh_lacks_goes_away(display):
     assert content(shown) == content(fresh)
 
 
+def test_no_message_holds_a_container_and_what_is_in_one(monkeypatch):
+    """The page refuses ``marker`` of one trace beside ``marker.color`` of another."""
+    shown = widget(go.Figure([go.Bar(y=[1], marker={"color": "red"}), go.Bar(y=[2]), go.Bar(y=[3], marker={"color": "red"})]))
+    fresh = go.Figure([go.Bar(y=[1], marker={"color": "blue"}), go.Bar(y=[2], marker={"color": "blue"}), go.Bar(y=[3])])
+    sent = []
+    monkeypatch.setattr(shown, "_send_update_msg", lambda restyle_data, **others: sent.append(dict(restyle_data)))
+    figures.redraw(shown, fresh)
+    assert [list(message) for message in sent] == [["marker.color"]]
+    assert content(shown) == content(fresh)
+
+
 def test_only_differences_are_sent_in_one_message(make_per_class, monkeypatch):
     table = make_per_class([-0.2, 0.1], [True, False])
     moved = make_per_class([-0.19, 0.1], [True, False])
