@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from labkit.data import Dataset, Split
 Inputs = Tensor | Mapping[str, Tensor]
 LEAST = 16
 PART = 128  # examples at a time
+ROOM = 1e9  # bytes of moments that are kept at once
 
 
 def calibration_inputs(data: Any, count: int = 1024, seed: int = 0) -> Inputs:
@@ -154,3 +155,17 @@ def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dic
         for hook in hooks:
             hook.remove()
     return found
+
+
+def moments_by_group(model: nn.Module, groups: Sequence[Sequence[str]], inputs: Inputs) -> Iterator[dict[str, Moments]]:
+    """Yield the `input_moments` of each group of layers; one pass does for as many groups as there is room for."""
+    sizes = [sum(8 * model.get_submodule(path).in_features ** 2 for path in group) for group in groups]  # type: ignore[operator]
+    first = 0
+    while first < len(groups):
+        last = first + 1
+        while last < len(groups) and sum(sizes[first : last + 1]) <= ROOM:
+            last += 1
+        found = input_moments(model, [path for group in groups[first:last] for path in group], inputs)
+        for group in groups[first:last]:
+            yield {path: found.pop(path) for path in group}
+        first = last

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from labkit.compress.calibration import Inputs, calibration_inputs, check_inputs, input_moments, length_of
+from labkit.compress.calibration import Inputs, Moments, calibration_inputs, check_inputs, length_of, moments_by_group
 from labkit.compress.fips_budget import BudgetKind, rank_for, size_of
 from labkit.compress.fips_fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
 from labkit.compress.method import Choice, Method, Param, register
@@ -114,9 +115,9 @@ def fips(
     tell = progress if callable(progress) else _silent
     report: dict[str, Any] = {"ranks": [], "groups": [[mlp.name for mlp in group] for group in grouped], budget_kind: 0}
     layers: dict[str, LearningLayer] = {}
-    for turn, group in enumerate(grouped):
+    for turn, (group, moments) in enumerate(zip(grouped, _moments(original, grouped, inputs, init), strict=True)):
         tell(CLOSED * turn / len(grouped), "closed form")
-        made, columns, size = _closed_form(original, group, plan, inputs if init == "activation_aware" else None)
+        made, columns, size = _closed_form(original, group, plan, moments)
         layers |= made
         report["ranks"].append(columns)
         report[budget_kind] += size
@@ -171,16 +172,24 @@ class _Fitting:
         return None if self.checkpoint is None else f"{os.fspath(self.checkpoint)}.{kind}"
 
 
+def _moments(
+    model: nn.Module, groups: Sequence[Sequence[MLP]], inputs: Inputs | None, init: Init
+) -> Iterator[dict[str, Moments] | None]:
+    """What the layers of each group are given, where the closed form is to look at it."""
+    if inputs is None or init == "svd":
+        return repeat(None, len(groups))
+    return moments_by_group(model, [[path for mlp in group for path in mlp.paths] for group in groups], inputs)
+
+
 def _closed_form(
-    model: nn.Module, group: Sequence[MLP], plan: _Plan, inputs: Inputs | None
+    model: nn.Module, group: Sequence[MLP], plan: _Plan, moments: dict[str, Moments] | None
 ) -> tuple[dict[str, LearningLayer], int, int]:
     """The layers of a group, the rank of its base, and its size in what the budget counts."""
     width, paths = group[0].width, [path for mlp in group for path in mlp.paths]
     matrices = {path: _oriented(model.get_submodule(path), width) for path in paths}
     hidden = [matrix.shape[1] for matrix in matrices.values()]
     rank = plan.rank or rank_for(width, hidden, plan.budget, plan.sparsity, kind=plan.kind, storage=plan.storage)
-    # group by group, for the second moments of all groups together take far more memory
-    targets, means = _targets(model, matrices, inputs)
+    targets, means = _targets(model, matrices, moments)
     found = shared_factors(list(targets.values()), rank, plan.density, generator=plan.generator, by_unit=plan.fixed)
     size = size_of(width, hidden, rank, plan.sparsity, plan.kind, plan.storage, 4)
     return _learning(model, targets, found, means), rank, size
@@ -197,7 +206,7 @@ def _fitted(
     fitting: _Fitting,
 ) -> dict[str, Any]:
     """Fit the layers, in place, to what blocks give and then to the outputs; return the errors before and after each."""
-    checked = 256 if any(steps.values()) else 64
+    checked = 256 if any(steps.values()) else 32
     report: dict[str, Any] = {"closed_form": errors(model, student_of(model, layers), blocks, inputs, checked)}
     links = sum(int((layer.factor != 0).sum()) for layer in layers.values())
     if plan.prunes:
@@ -272,11 +281,12 @@ def _oriented(layer: Any, width: int) -> Tensor:
     return weight if weight.shape[0] == width else weight.t()
 
 
-def _targets(model: nn.Module, matrices: dict[str, Tensor], inputs: Inputs | None) -> tuple[dict[str, Target], dict[str, Tensor]]:
+def _targets(
+    model: nn.Module, matrices: dict[str, Tensor], moments: dict[str, Moments] | None
+) -> tuple[dict[str, Target], dict[str, Tensor]]:
     """What to approximate, and the mean of what each layer is given."""
-    if inputs is None:
+    if moments is None:
         return {path: Target(matrix) for path, matrix in matrices.items()}, {}
-    moments = input_moments(model, list(matrices), inputs)
     targets = {}
     for path, matrix in matrices.items():
         covariance, widens = moments[path].covariance, model.get_submodule(path).out_features != len(matrix)
