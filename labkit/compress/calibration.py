@@ -159,7 +159,8 @@ def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dic
 
 def moments_by_group(model: nn.Module, groups: Sequence[Sequence[str]], inputs: Inputs) -> Iterator[dict[str, Moments]]:
     """Yield the `input_moments` of each group of layers; one pass does for as many groups as there is room for."""
-    sizes = [sum(8 * model.get_submodule(path).in_features ** 2 for path in group) for group in groups]  # type: ignore[operator]
+    layers: dict[str, Any] = {path: model.get_submodule(path) for group in groups for path in group}
+    sizes = [sum(8 * layers[path].in_features ** 2 for path in group) for group in groups]
     first = 0
     while first < len(groups):
         last = first + 1
