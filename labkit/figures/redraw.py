@@ -31,21 +31,23 @@ def redraw(shown: go.Figure, fresh: go.Figure) -> None:
     pairs = [*zip(shown.data, fresh.data, strict=True), (shown.layout, fresh.layout)]
     with shown.batch_update():
         for old, new in pairs:
-            for path, value in _differences(old.to_plotly_json(), new.to_plotly_json()):
+            for path, value in _differences(old.to_plotly_json(), new.to_plotly_json(), whole=old is shown.layout):
                 old[path] = value
 
 
-def _differences(old: dict[str, Any], new: dict[str, Any], under: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (dotted path, new value) of every leaf that differs; None takes a value away.
+def _differences(old: dict[str, Any], new: dict[str, Any], under: str = "", *, whole: bool) -> Iterator[tuple[str, Any]]:
+    """Yield (dotted path, new value) of all that differs; None takes a value away.
 
-    Never a whole container, such as ``marker``: the page refuses a message with that and, of another trace, ``marker.color``.
+    A container that only one of the two has comes `whole` or leaf by leaf. Of a layout whole, for a second axis has no parts before
+    it is there. Of a trace by leaves: the page refuses a message with ``marker`` of one trace and ``marker.color`` of another.
     """
     for key in dict.fromkeys([*old, *new]):
         if not under and key == "uid":  # a widget's own name for the trace
             continue
         before, after = old.get(key), new.get(key)
-        if key != "template" and (isinstance(before, dict) or isinstance(after, dict)):
-            yield from _differences(before or {}, after or {}, f"{under}{key}.")
+        containers = [isinstance(value, dict) for value in (before, after)]
+        if key != "template" and (all(containers) or (any(containers) and not whole)):
+            yield from _differences(before or {}, after or {}, f"{under}{key}.", whole=whole)
         elif not _same(before, after):
             yield under + key, after
 

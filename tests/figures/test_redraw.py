@@ -3,6 +3,7 @@
 import numpy as np
 import plotly.graph_objects as go
 import pytest
+from plotly.subplots import make_subplots
 
 from labkit import figures
 
@@ -61,6 +62,14 @@ def test_what_fresh_lacks_goes_away(display):
     fresh = go.Figure(go.Scatter(x=[1], y=[3]), {"title": {"text": "new"}})
     figures.redraw(shown, fresh)
     assert content(shown) == content(fresh)
+
+
+def test_axes_of_several_plots_come_into_an_empty_figure_and_go_again(display):
+    fresh = make_subplots(1, 2).add_scatter(y=[1, 2], row=1, col=2).update_xaxes(title_text="second", row=1, col=2)
+    shown = display(go.Figure())
+    for figure in (fresh, go.Figure(go.Scatter(y=[1])), fresh):
+        figures.redraw(shown, figure)
+        assert content(shown) == content(figure)
 
 
 def test_no_message_holds_a_container_and_what_is_in_one(monkeypatch):
