@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labkit import data, live, sparsify
+from labkit import compress, data, live, models, sparsify
 from labkit.live import key_of, load_grid
+from labkit.training import accuracy
 
 pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,13 @@ FILM = """panel => {
     const now = moment();
     if (now.line && now.line !== film.at(-1).line) film.push(now);
   }).observe(panel, {childList: true, subtree: true, characterData: true});
+}"""
+
+SHARED = """([panel, rank]) => {
+  const cards = [...panel.querySelectorAll('.labkit-cards strong')].map(node => node.textContent);
+  const [shared, over] = panel.querySelectorAll('.js-plotly-plot');
+  return cards[0] === String(rank) && !cards.includes('…') && shared._fullData[1].text.length === 1
+    && shared._fullData[1].text[0] === `rank ${rank}` && `${over._fullData[0].y.at(-1).toFixed(2)} %` === cards[2];
 }"""
 
 
@@ -156,6 +164,22 @@ def training(lab, browser):
         page.get_by_text(re.compile(r"all \d+ steps$")).first.wait_for(timeout=60_000)
         panel.locator(".noUi-handle").first.scroll_into_view_if_needed()
         panel.evaluate(FILM)
+        yield page, panel
+
+
+@pytest.fixture(scope="module")
+def sharing(lab, browser):
+    """Notebook 03 as far as its sliders, in a workspace of its own; the panel with sliders and figures."""
+
+    def run(page):
+        page.get_by_role("heading", name="7. A short fit, and two kinds of error").click()
+        choose(page, "Run All Above Selected Cell")
+
+    with opened(browser, f"{lab}/lab/workspaces/sharing/tree/03_fips.ipynb", run) as page:
+        line = page.get_by_text("1,000 test images", exact=True)
+        line.wait_for(timeout=180_000)
+        panel = page.locator(".jp-OutputArea-output", has=line)
+        panel.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
         yield page, panel
 
 
@@ -310,3 +334,25 @@ def test_a_newer_setting_cancels_the_training(training):
         assert steps[0] <= ANEW
         assert steps == sorted(set(steps))
     assert [steps[-1] == 900 for steps in runs] == [False] * (len(runs) - 1) + [True]
+
+
+def test_budget_sparsity_and_groups_are_live(sharing):
+    """Moving all three by mouse and keyboard: cards and figure are those of the network the library makes."""
+    page, panel = sharing
+    panel.get_by_role("button", name="8", exact=True).click()
+    for number, key in ((0, "ArrowLeft"), (1, "ArrowRight"), (1, "ArrowRight")):
+        panel.locator(".noUi-handle").nth(number).focus()
+        page.keyboard.press(key)
+    page.wait_for_function(
+        "panel => [...panel.querySelectorAll('.widget-readout')].map(node => node.textContent).join() === '0.08,0.85'",
+        arg=panel.element_handle(),
+        timeout=20_000,
+    )
+    small = compress.fips(models.load("vit_fashion"), budget=0.08, budget_kind="bytes", sparsity=0.85, groups=8)
+    (rank,) = small.fips["ranks"]
+    page.wait_for_function(SHARED, arg=[panel.element_handle(), rank], timeout=60_000)
+    cards = panel.locator(".labkit-cards strong").all_text_contents()
+    right = accuracy(small, data.load("fashion_mnist").test.subset(np.arange(1000)))
+    assert cards[0] == str(rank)
+    assert cards[1] == f"{100 * small.fips['bytes'] / (4 * 8 * 2 * 128 * 512):.1f} %"
+    assert float(cards[2].removesuffix(" %")) == pytest.approx(100 * right, abs=0.2)  # by weights, as no inputs were given here
