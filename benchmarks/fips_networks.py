@@ -55,7 +55,7 @@ def vit_fashion() -> Network:
     def measure(small: nn.Module) -> dict[str, float]:
         return compared(predict(small, dataset.test), wanted, dataset.test.labels)
 
-    return Network(model, lambda seed: compress.calibration_inputs(dataset, EXAMPLES, seed), measure, steps=600)
+    return Network(model, lambda seed: compress.calibration_inputs(dataset, EXAMPLES, seed), measure, steps=300)
 
 
 def minilm() -> Network:
@@ -63,7 +63,7 @@ def minilm() -> Network:
     from minilm import Sentences, calibration_sentences, encoder, tokens
 
     model = encoder()
-    return Network(model, lambda seed: tokens(calibration_sentences(EXAMPLES, seed)), Sentences(model).measure, steps=300)
+    return Network(model, lambda seed: tokens(calibration_sentences(EXAMPLES, seed)), Sentences(model).measure, steps=200)
 
 
 def imagenet(name: str, checkpoint: str, folder: str) -> Network:
