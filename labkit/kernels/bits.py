@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import torch
 from numba import njit
@@ -22,9 +25,17 @@ def spread(values: Tensor, pattern: Tensor, width: int) -> Tensor:
     if not values.numel():
         return out.zero_()
     whole = AS_WHOLE[values.dtype]
-    with announced():
-        _spread(values.detach().view(whole).numpy(), pattern.contiguous().numpy(), out.view(whole).numpy())
+    _compiled(whole)(values.detach().view(whole).numpy(), pattern.contiguous().numpy(), out.view(whole).numpy())
     return out
+
+
+@cache
+def _compiled(whole: torch.dtype) -> Callable[..., None]:
+    """The loop, compiled for whole numbers of one kind."""
+    one = torch.ones(1, dtype=whole).numpy()
+    with announced():
+        _spread(one, np.ones((1, 1), np.uint8), one.reshape(1, 1).copy())
+    return _spread
 
 
 @njit(nogil=True, cache=CACHE)
