@@ -19,14 +19,14 @@ import json
 import os
 import statistics
 import time
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
-from multiprocessing import get_context
+from functools import partial
 from typing import Any
 
 import pandas as pd
 import torch
 from measure import RESULTS, write
+from pool import shared_out
 
 from labkit import models, runs
 from labkit.audit import Audit, over_seeds
@@ -132,23 +132,14 @@ def work(folder: str, until: float, processes: int) -> None:
     rows = {key(row): row for row in known()}
     waiting = [job for job in grid() if key(asdict(job)) not in rows]
     print(f"{len(rows)} trainings are known, {len(waiting)} are to be made", flush=True)
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,))
-    running: dict[Any, Job] = {}
-    began = time.monotonic()
-    with pool:
-        while waiting or running:
-            while waiting and len(running) < processes and time.monotonic() < until:
-                job = waiting.pop(0)
-                running[pool.submit(train, job, folder)] = job
-            if not running:
-                break
-            for done in wait(running, return_when=FIRST_COMPLETED).done:
-                job, row = running.pop(done), done.result()
-                rows[key(row)] = row
-                save(rows, waiting + list(running.values()), quiet=True)
-                spent = (time.monotonic() - began) / 60
-                print(f"{spent:6.1f} min  {len(waiting):3} left  {job}  {row['accuracy']:.4f}", flush=True)
-    save(rows, waiting)
+    left, began = dict.fromkeys(waiting), time.monotonic()
+    for job, row in shared_out(waiting, partial(train, folder=folder), processes, until):
+        del left[job]
+        rows[key(row)] = row
+        save(rows, list(left), quiet=True)
+        spent = (time.monotonic() - began) / 60
+        print(f"{spent:6.1f} min  {len(left):3} left  {job}  {row['accuracy']:.4f}", flush=True)
+    save(rows, list(left))
 
 
 def save(rows: dict[tuple, dict[str, Any]], left: list[Job], *, quiet: bool = False) -> None:

@@ -9,7 +9,10 @@ from labkit.compress.mlps import MLP
 from labkit.cost import bytes_by_kind
 from labkit.layers import SharedBasisLinear
 
-COLUMNS = ("block", "layer", "group", "width", "rank", "hidden", "links", "base_bytes", "factor_bytes", "dense_bytes")
+COLUMNS = (
+    *("block", "layer", "group", "width", "rank", "hidden", "links", "base_bytes", "factor_bytes", "dense_bytes"),
+    *("macs", "spread_macs", "whole_macs", "making_macs"),
+)
 
 
 def sharing(model: nn.Module) -> pd.DataFrame:
@@ -37,6 +40,13 @@ def sharing(model: nn.Module) -> pd.DataFrame:
             Of the factor: values, and where they are.
         dense_bytes
             Of the weight that the two stand for. Biases are in none of the three.
+        macs
+            Multiply-accumulates a row of inputs where zeros are skipped: d r and one a link.
+        spread_macs
+            The same where the factor is spread out, zeros included: d r + r p.
+        whole_macs, making_macs
+            Where U V is made first: d p a row, as in the original layer, and d r p once a call. Whichever of this and
+            `spread_macs` is less for all rows of a call is what a layer does.
 
     Examples
     --------
@@ -60,6 +70,10 @@ def sharing(model: nn.Module) -> pd.DataFrame:
             "base_bytes": layer.base.nbytes,
             "factor_bytes": _factor_bytes(layer),
             "dense_bytes": layer.width * layer.hidden * layer.base.element_size(),
+            "macs": layer.width * layer.rank + layer.links,
+            "spread_macs": layer.rank * (layer.width + layer.hidden),
+            "whole_macs": layer.width * layer.hidden,
+            "making_macs": layer.width * layer.rank * layer.hidden,
         }
         for path, layer in layers.items()
     ]
