@@ -89,7 +89,7 @@ def pairs(count: int = 1500) -> tuple[list[str], list[str], np.ndarray]:
     """
     random, below = np.random.default_rng(0), dict[str, list[int]]()
     for row in range(0, len(nouns()), 2):
-        for above in nouns()[row][1]:
+        for above in sorted(nouns()[row][1]):  # a set has another order in every process
             below.setdefault(above, []).append(row)
     sizes = (range(2, 31), range(31, 1001), range(len(nouns()) // 2, len(nouns())))
     pools = [[rows for rows in below.values() if len(rows) in size] for size in sizes]

@@ -156,14 +156,13 @@ def fips_table(network: str) -> str:
     rows = pd.DataFrame([row for row in results("fips") if row.get("network") == network and "quality" in row])
     if rows.empty:
         return f"not measured yet: `python benchmarks/fips.py --network {network}`"
+    rows["off"] = rows["output_error"] if "output_error" in rows else 1 - rows["cosine"]
     cells = over_seeds(rows, ["way", "budget"], "quality").set_index(["way", "budget"])
-    budgets = sorted(rows["budget"].unique())
-    lines = ["| way | " + " | ".join(f"{100 * budget:.0f} % of the bytes" for budget in budgets) + " |"]
-    lines += [
-        "|---|" + "---:|" * len(budgets),
-        "| dense | " + " | ".join([f"{100 * rows['dense'].iloc[0]:.2f}"] * len(budgets)) + " |",
-    ]
-    for way in rows.sort_values("way")["way"].unique():
+    cells["off"] = rows.groupby(["way", "budget"])["off"].mean()
+    budgets, dense = sorted(rows["budget"].unique()), rows["dense"].iloc[0]
+    lines = ["| way | " + " | ".join(f"{100 * budget:.0f} %" for budget in budgets) + " |"]
+    lines += ["|---|" + "---:|" * len(budgets), "| dense " + f"| {100 * dense:.2f} (0) " * len(budgets) + "|"]
+    for way in sorted(rows["way"].unique()):
         lines.append(f"| {way} | " + " | ".join(_quality(cells, (way, budget)) for budget in budgets) + " |")
     return "\n".join(lines)
 
@@ -172,7 +171,8 @@ def _quality(cells: pd.DataFrame, place: tuple) -> str:
     if place not in cells.index:
         return ""
     found = cells.loc[place]
-    return f"{100 * found['mean']:.2f}" + ("" if found["seeds"] < 2 else f" ± {100 * (found['high'] - found['mean']):.2f}")
+    spread = "" if found["seeds"] < 2 else f" ± {100 * (found['high'] - found['mean']):.2f}"
+    return f"{100 * found['mean']:.2f}{spread} ({100 * found['off']:.2g})"
 
 
 def fips_times_table() -> str:

@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 import torch
 from torch import nn
 
+from labkit.compress.mlps import find_mlps
 from labkit.layers import replace_layer
 
 Layers = str | Sequence[str] | Callable[[str, nn.Module], bool]
-MLP_NAMES = {"mlp", "ffn", "feed_forward", "feedforward", "intermediate"}
 
 
 def select_layers(
@@ -25,7 +25,7 @@ def select_layers(
     model : nn.Module
     layers : "all", "inner", "mlp", a pattern such as ``"blocks.*.mlp.fc1"``, a list of patterns, or callable (path, layer) -> bool
         "inner" leaves out the first layer and the last, which see the raw input and decide the class; most works keep them dense.
-        "mlp" takes the linear layers of transformer feed-forward blocks.
+        "mlp" takes the linear layers of transformer feed-forward blocks, as `find_mlps` finds them.
     kinds : tuple of classes
 
     Raises
@@ -36,8 +36,12 @@ def select_layers(
         When the filter is neither words nor a callable.
     """
     _check_filter(layers)
-    ends = _ends(model) if layers == "inner" else set()
-    found = {path: layer for path, layer in _candidates(model, kinds) if path not in ends and _takes(layers, path, layer, model)}
+    found = {path: layer for path, layer in _candidates(model, kinds) if _takes(layers, path, layer)}
+    if layers == "inner":
+        ends = _ends(model)
+        found = {path: layer for path, layer in found.items() if path not in ends}
+    elif layers == "mlp":
+        found = {path: found[path] for mlp in find_mlps(model) for path in mlp.paths if path in found}
     if not found:
         known = [path for path, _ in _candidates(model, kinds)]
         some = ", ".join(known[:4]) + (", …" if len(known) > 4 else "")
@@ -87,24 +91,14 @@ def _check_filter(layers: Layers) -> None:
         raise TypeError(f"layers must be 'all', 'mlp', a pattern, a list of patterns or a callable, got {layers!r}")
 
 
-def _takes(layers: Layers, path: str, layer: nn.Module, model: nn.Module) -> bool:
+def _takes(layers: Layers, path: str, layer: nn.Module) -> bool:
+    """Whether a filter takes the layer by itself; which of all are at an end or in a block is for `select_layers`."""
     if callable(layers):
         return bool(layers(path, layer))
-    if layers in ("all", "inner"):
+    if layers in ("all", "inner", "mlp"):
         return True
-    if layers == "mlp":
-        return isinstance(layer, nn.Linear) and _in_mlp(path, model)
     patterns = [layers] if isinstance(layers, str) else layers
     return any(fnmatchcase(path, pattern) for pattern in patterns)
-
-
-def _in_mlp(path: str, model: nn.Module) -> bool:
-    """Inside a module named or classed as a feed-forward block, or one of the two linear layers of torch's own."""
-    parts = path.split(".")
-    parent = model.get_submodule(".".join(parts[:-1]))
-    if isinstance(parent, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
-        return parts[-1] in ("linear1", "linear2")
-    return bool(MLP_NAMES & set(parts[:-1])) or "mlp" in type(parent).__name__.lower()
 
 
 def replaced(model: nn.Module, new_layers: dict[str, nn.Module]) -> nn.Module:

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from labkit.compress.mlps import MLP, find_mlps, group_mlps
+from labkit.compress.select import select_layers
 
 
 def network(name):
@@ -56,6 +57,8 @@ def test_other_encoders():
     bert = nn.ModuleDict({"layer": nn.ModuleList([Encoder(), Encoder()])})
     assert find_mlps(bert) == [MLP((f"layer.{i}.intermediate.dense",), f"layer.{i}.output.dense", 32) for i in range(2)]
     assert find_mlps(bert)[1].name == "layer.1"
+    # what works on the layers one by one takes the same ones
+    assert list(select_layers(bert, "mlp")) == [path for mlp in find_mlps(bert) for path in mlp.paths]
     assert find_mlps(nn.Sequential(Gated()))[0] == MLP(("0.gate_proj", "0.up_proj"), "0.down_proj", 32)
     assert find_mlps(nn.Sequential(Packed()))[0] == MLP(("0.fc1",), "0.fc2", 32)
 
