@@ -154,14 +154,12 @@ def main() -> None:
         for row in times():
             rows[place_of(row)] = row
             print(row, flush=True)
-    left = set(waiting)  # to say at the end what there was no time for
-    for job, row in shared_out(waiting, compressed, given.processes, until):
-        left.discard(job)
+    for _, row in shared_out(waiting, compressed, given.processes, until):
         rows[place_of(row)] = row
         print(row, flush=True)
         write(file, list(rows.values()), [], quiet=True)
-    told = sorted(f"{job.facts['network']}: {job.way} at {job.budget}, seed {job.seed}" for job in left)
-    write(file, list(rows.values()), told)
+    left = [job.facts for job in grid(names) if place_of(job.facts) not in rows]
+    write(file, list(rows.values()), ["{network}: {way} at {budget}, seed {seed}".format(**facts) for facts in left])
 
 
 if __name__ == "__main__":
