@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from fips_networks import Network, network
-from fips_times import speed, whole_deit
+from fips_times import speed, waiting, whole_deit
 from measure import RESULTS, write
 from pool import shared_out
 from torch import nn
@@ -27,7 +27,7 @@ from labkit.cost import bytes_by_kind
 
 BUDGETS = (0.1, 0.25, 0.4, 0.5, 0.75)
 SEEDS = 3
-TIMES = ("speed", "memory")
+TIMES = ("speed", "waiting", "memory")
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,9 @@ def bytes_share(small: nn.Module, model: nn.Module) -> float:
 
 
 def times() -> Iterator[dict]:
-    """Rows of time, and of memory."""
+    """Rows of time, of waiting, and of memory."""
     yield from ({"what": "speed", "network": "4 blocks of DeiT-B", "budget": 0.25, "seed": 0, **row} for row in speed())
+    yield from ({"what": "waiting", "network": "vit_fashion", "budget": 0.25, "seed": 0, **row} for row in waiting())
     yield {"what": "memory", "network": "DeiT-B", "budget": 0.25, "seed": 0, **whole_deit()}
 
 
@@ -157,9 +158,14 @@ def main() -> None:
     for _, row in shared_out(waiting, compressed, given.processes, until):
         rows[place_of(row)] = row
         print(row, flush=True)
-        write(file, list(rows.values()), [], quiet=True)
+        write(file, list(rows.values()), missing(names, rows), quiet=True)
+    write(file, list(rows.values()), missing(names, rows))
+
+
+def missing(names: list[str], rows: dict[tuple, dict]) -> list[str]:
+    """What of the grid has no row."""
     left = [job.facts for job in grid(names) if place_of(job.facts) not in rows]
-    write(file, list(rows.values()), ["{network}: {way} at {budget}, seed {seed}".format(**facts) for facts in left])
+    return ["{network}: {way} at {budget}, seed {seed}".format(**facts) for facts in left]
 
 
 if __name__ == "__main__":

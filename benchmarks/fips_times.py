@@ -1,4 +1,4 @@
-"""Time, bytes and memory of shared bases on blocks of the size of DeiT-B, random weights."""
+"""Time, bytes and memory of shared bases on blocks of the size of DeiT-B, and how long one waits for vit_fashion."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 
-from labkit import compress
+from labkit import compress, data, live, models
 from labkit.cost import bytes_by_kind
 
 FORMS = ((0.0, "bitmask"), (0.5, "bitmask"), (0.75, "bitmask"), (0.75, "fixed_fan_in"), (0.9, "fixed_fan_in"))
@@ -49,6 +50,29 @@ def _row(name: str, took: dict[str, list[float]], size: float) -> dict:
     times = {"median_ms": round(1e3 * middle, 2), "low_ms": round(1e3 * low, 2), "high_ms": round(1e3 * high, 2)}
     faster = round(statistics.median(took["dense"]) / middle, 3)
     return {"way": name, **times, "bytes_share": round(size, 4), "threads": torch.get_num_threads(), "times_as_fast": faster}
+
+
+def waiting(turns: int = 5) -> list[dict]:
+    """Median seconds of a closed form of vit_fashion, and of the first answer to a move of the page Live, over its range."""
+    dataset, model = data.load("fashion_mnist"), models.load("vit_fashion")
+    place = live.session("vit_fashion", dataset.test, dataset.validation)
+    moves = {f"first answer on Live, budget {budget:g}": budget for budget in (0.1, 0.25, 0.5, 0.74)}
+    ways: dict[str, Callable[[float], object]] = {
+        "closed form, by weights": lambda turn: compress.fips(model, budget=0.25),
+        "closed form, by outputs": lambda turn: compress.fips(model, budget=0.25, calibration=dataset),
+    }
+    for name, budget in moves.items():  # no budget twice: what is known is answered at once
+        ways[name] = lambda turn, budget=budget: next(  # type: ignore[misc]
+            live.progressive_audit("fips", {"budget": budget + 0.001 * turn}, dataset.test, model=place)
+        )
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    for turn in range(turns + 1):
+        for name, way in ways.items():
+            began = time.perf_counter()
+            way(turn)
+            took[name].append(time.perf_counter() - began)
+    threads = {"threads": torch.get_num_threads()}
+    return [{"way": name, "seconds": round(statistics.median(each[1:]), 2), **threads} for name, each in took.items()]
 
 
 def whole_deit() -> dict:

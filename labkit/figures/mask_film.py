@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from labkit.figures.mask_picture import WORDS, Cell, cell_colours, cells, picture
 from labkit.figures.shades import shades
-from labkit.figures.template import Theme, template
+from labkit.figures.template import Theme, corner_title, template
 
 LIGHT = 600_000  # letters of all pictures together
 TALLEST, SMALLEST = 640, 260  # pixels of the picture
@@ -84,16 +84,7 @@ def mask_film(frames: Iterable[tuple[int, np.ndarray]], *, theme: Theme = "light
         template=template(theme),
         height=int(np.clip(down, SMALLEST, TALLEST)) + ABOVE + BELOW + (CONTROLS if film else 0),
         margin={"t": ABOVE},
-        title={
-            "text": shown[0].words,
-            "font": {"size": 14},
-            "x": 0,
-            "xref": "paper",
-            "y": 1,
-            "yref": "container",
-            "yanchor": "top",
-            "pad": {"t": 22},
-        },
+        title=corner_title(shown[0].words, 22),
         legend={"itemclick": False, "itemdoubleclick": False, "font": {"size": 12}},
         xaxis={"title": {"text": f"{x}s"}, "range": [-0.5, across - 0.5], "showgrid": False, "constrain": "range"},
         yaxis={"title": {"text": f"{y}s"}, "range": [down - 0.5, -0.5], "showgrid": False, "scaleanchor": False},

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 from labkit.figures.layer_quantities import layer_title
 from labkit.figures.shades import Shades, shades
-from labkit.figures.template import Theme, template
+from labkit.figures.template import Theme, corner_title, template
 from labkit.figures.wording import PERCENT, needs
 
 COLUMNS = ("block", "layer", "group", "width", "rank", "hidden", "links", "base_bytes", "factor_bytes", "dense_bytes")
@@ -54,16 +54,7 @@ def shared_bases(layers: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
         margin={"t": 56},
         showlegend=True,
         legend={"itemclick": False, "itemdoubleclick": False, "x": 1, "xanchor": "right"},
-        title={
-            "text": f"<b>{after:,.0f} of {before:,.0f} kB remain{share}</b>",
-            "font": {"size": 14},
-            "x": 0,
-            "xref": "paper",
-            "y": 1,
-            "yref": "container",
-            "yanchor": "top",
-            "pad": {"t": 8},
-        },
+        title=corner_title(f"<b>{after:,.0f} of {before:,.0f} kB remain{share}</b>", 8),
         xaxis={
             "title": {"text": "links of the factors"},
             "domain": [0, 0.44],

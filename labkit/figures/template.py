@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 
@@ -45,3 +45,9 @@ def template(theme: Theme = "light") -> go.layout.Template:
             "hoverlabel": {"bgcolor": card, "align": "left", "font": {"family": "system-ui, sans-serif", "color": ink}},
         }
     )
+
+
+def corner_title(text: str, above: float) -> dict[str, Any]:
+    """A title at the left edge of the plot, `above` pixels below the upper edge of the figure."""
+    place = {"x": 0, "xref": "paper", "y": 1, "yref": "container", "yanchor": "top", "pad": {"t": above}}
+    return {"text": text, "font": {"size": 14}, **place}

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from labkit.kernels.compiled import CACHE, announced
 
-# whole numbers of the same size: bits of any value pass unchanged, NaN among them
-AS_WHOLE = {torch.float16: torch.int16, torch.bfloat16: torch.int16, torch.float32: torch.int32, torch.float64: torch.int64}
+# bytes of a value -> whole numbers of that size: bits of any value pass unchanged, NaN among them
+AS_WHOLE = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def spread(values: Tensor, pattern: Tensor, width: int) -> Tensor:
@@ -24,7 +24,7 @@ def spread(values: Tensor, pattern: Tensor, width: int) -> Tensor:
     out = torch.empty(len(pattern), width, dtype=values.dtype)
     if not values.numel():
         return out.zero_()
-    whole = AS_WHOLE[values.dtype]
+    whole = AS_WHOLE[values.element_size()]
     _compiled(whole)(values.detach().view(whole).numpy(), pattern.contiguous().numpy(), out.view(whole).numpy())
     return out
 

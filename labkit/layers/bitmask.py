@@ -31,7 +31,8 @@ def _places(like: Tensor) -> Tensor:
 def _is_plain(values: Tensor) -> bool:
     """Whether numbers in memory are all that matters: on the processor, outside of autograd and of tracing."""
     learns = torch.is_grad_enabled() and values.requires_grad
-    return values.device.type == "cpu" and not learns and not torch.compiler.is_compiling() and type(values) is nn.Parameter
+    numbers = type(values) is nn.Parameter and values.is_floating_point() and values.element_size() > 1
+    return numbers and values.device.type == "cpu" and not learns and not torch.compiler.is_compiling()
 
 
 class BitmaskLinear(nn.Module):

@@ -41,6 +41,12 @@ def test_values_that_are_no_numbers_stay_where_they_are():
             torch.testing.assert_close(layer.dense(), weight, equal_nan=True, rtol=0, atol=0)
 
 
+def test_complex_weights_are_spread_out_too():
+    weight = torch.tensor([[0, 1 + 2j, 0], [3j, 0, 4]])
+    with torch.no_grad():
+        assert torch.equal(BitmaskLinear(weight).dense(), weight)
+
+
 def test_values_learn_and_the_next_call_sees_it():
     torch.manual_seed(0)
     weight = torch.randn(6, 11, dtype=torch.float64) * (torch.rand(6, 11) < 0.5)

@@ -140,6 +140,16 @@ def choose(page, what):
     page.get_by_role("menuitem", name=what, exact=True).click()
 
 
+def until(heading):
+    """What runs the cells above a heading."""
+
+    def run(page):
+        page.get_by_role("heading", name=heading).click()
+        choose(page, "Run All Above Selected Cell")
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def page(lab, browser):
     with opened(browser, f"{lab}/lab/tree/00_tour.ipynb", lambda page: choose(page, "Run All Cells")) as page:
@@ -150,11 +160,8 @@ def page(lab, browser):
 def training(lab, browser):
     """Notebook 02 as far as its live training, in a workspace of its own; the panel with sliders and figures."""
 
-    def run(page):
-        page.get_by_role("heading", name="4. Who gets how many links?").click()
-        choose(page, "Run All Above Selected Cell")
-
-    with opened(browser, f"{lab}/lab/workspaces/training/tree/02_dynamic_sparse_training.ipynb", run) as page:
+    before = until("4. Who gets how many links?")
+    with opened(browser, f"{lab}/lab/workspaces/training/tree/02_dynamic_sparse_training.ipynb", before) as page:
         line = page.get_by_text(MOMENT).first
         line.wait_for(timeout=120_000)
         panel = page.locator(".jp-OutputArea-output", has=line)
@@ -171,11 +178,8 @@ def training(lab, browser):
 def sharing(lab, browser):
     """Notebook 03 as far as its sliders, in a workspace of its own; the panel with sliders and figures."""
 
-    def run(page):
-        page.get_by_role("heading", name="7. A short fit, and two kinds of error").click()
-        choose(page, "Run All Above Selected Cell")
-
-    with opened(browser, f"{lab}/lab/workspaces/sharing/tree/03_fips.ipynb", run) as page:
+    before = until("7. A short fit, and two kinds of error")
+    with opened(browser, f"{lab}/lab/workspaces/sharing/tree/03_fips.ipynb", before) as page:
         line = page.get_by_text("1,000 test images", exact=True)
         line.wait_for(timeout=180_000)
         panel = page.locator(".jp-OutputArea-output", has=line)

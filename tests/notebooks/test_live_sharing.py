@@ -2,9 +2,7 @@
 
 import json
 import time
-from pathlib import Path
 
-import jupytext
 import pandas as pd
 import pytest
 import torch
@@ -13,40 +11,19 @@ from labkit import compress
 from labkit.compress.mlps import find_mlps
 from labkit.cost import bytes_by_kind
 
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
-
-def cells(begin, end):
-    """The code of the sections from `begin` on and before `end`."""
-    inside = False
-    for cell in jupytext.read(NOTEBOOKS / "03_fips.py").cells:
-        inside |= f"## {begin}." in cell.source
-        if f"## {end}." in cell.source:
-            return
-        if inside and cell.cell_type == "code":
-            yield cell.source
-
-
-def run(sources, names):
-    for source in sources:
-        exec(compile(source, "notebook 03", "exec"), names)
-    return names
+@pytest.fixture(scope="module")
+def cells(cells_of):
+    return cells_of("03_fips")
 
 
 @pytest.fixture(scope="module")
-def notebook():
+def notebook(cells):
     """The names of the notebook after its first six sections, the measurements of section 4 left out."""
-    names, threads = {}, torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(NOTEBOOKS)
-        patch.syspath_prepend(str(NOTEBOOKS))
-        imports = next(iter(jupytext.read("03_fips.py").cells[1:]))
-        run([imports.source, *cells(1, 4)], names)
-        run([source.split("\ntogether, ")[0] for source in cells(4, 5)], names)
-        run(cells(5, 7), names)
-    yield names
-    names["latest"].cancel()
-    torch.set_num_threads(threads)
+    with cells.opened() as names:
+        cells.run(cells.sections(0, 4), names)
+        cells.run([source.split("\ntogether, ")[0] for source in cells.sections(4, 5)], names)
+        yield cells.run(cells.sections(5, 7), names)
 
 
 def shown_accuracies(notebook):
@@ -123,14 +100,14 @@ ROWS = [
 
 
 @pytest.mark.parametrize("count", [None, 0, 1, 2, len(ROWS)])
-def test_the_benchmark_is_drawn_as_far_as_it_has_been_measured(notebook, count, tmp_path, monkeypatch):
+def test_the_benchmark_is_drawn_as_far_as_it_has_been_measured(cells, notebook, count, tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     monkeypatch.chdir(tmp_path / "notebooks")
     if count is not None:
         (tmp_path / "benchmarks" / "results").mkdir(parents=True)
         (tmp_path / "benchmarks" / "results" / "fips.json").write_text(json.dumps({"rows": ROWS[:count]}))
-    *_, source = cells(8, 9)
-    names = run([source], dict(notebook))
+    *_, source = cells.sections(8, 9)
+    names = cells.run([source], dict(notebook))
     known = pd.DataFrame(ROWS[:count] if count else [], columns=[*ROWS[1]]).dropna(subset="quality")
     means = known.groupby("way")["quality"].mean()
     drawn = {trace.meta: trace for trace in names["lines"].data}

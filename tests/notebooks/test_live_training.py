@@ -2,30 +2,16 @@
 
 import threading
 import time
-from pathlib import Path
 
-import jupytext
 import pytest
-import torch
-
-NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
 
 @pytest.fixture(scope="module")
-def notebook():
+def notebook(cells_of):
     """The names of the notebook after its first three sections."""
-    names, threads = {}, torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(NOTEBOOKS)
-        patch.syspath_prepend(str(NOTEBOOKS))
-        for cell in jupytext.read("02_dynamic_sparse_training.py").cells:
-            if cell.source.startswith("## 4."):
-                break
-            if cell.cell_type == "code":
-                exec(compile(cell.source, "notebook 02", "exec"), names)
-    yield names
-    names["latest"].cancel()
-    torch.set_num_threads(threads)
+    cells = cells_of("02_dynamic_sparse_training")
+    with cells.opened() as names:
+        yield cells.run(cells.sections(0, 4), names)
 
 
 def trainings():
