@@ -5,7 +5,8 @@ export default function ({ parentElement, data, setStateValue }) {
   if (data.rows) cards.rows = data.rows;
   else if (cards.version !== data.version) return setStateValue("has", null); // these cards are new: ask for the table again
   cards.update(data);
-  if (data.rows && cards.version !== data.version) setStateValue("has", data.version);
+  const table = data.rows && Object.keys(data.rows).length; // an empty one costs nothing to send again, a message does
+  if (table && cards.version !== data.version) setStateValue("has", data.version);
   cards.version = data.version;
 }
 
