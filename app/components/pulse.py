@@ -23,7 +23,9 @@ def bell(name: str) -> None:
     """
     drawn = _drawn(name) + 1
     st.session_state[f"drawn-{name}"] = drawn
-    data = {"bell": name, "drawn": drawn, "busy": not background(name).finished, "patience": PATIENCE}
+    latest = background(name)
+    busy = not latest.finished or latest.has_news()  # an end that came while the page was drawn is on nobody's page yet
+    data = {"bell": name, "drawn": drawn, "busy": busy, "patience": PATIENCE}
     _component(data=data, default={"ring": 0}, on_ring_change=_nothing, key=f"bell-{name}")
 
 
@@ -47,10 +49,12 @@ def heartbeat(*names: str) -> None:
     at_work = [latest for latest in found.values() if not latest.finished]
     for latest in at_work:
         latest.has_news(WAIT / len(at_work))
+    # in this order: whoever finishes between the two lines has news then; the other way round it would be neither busy nor news
+    busy = any(not latest.finished for latest in found.values())
     data = {
         "news": [name for name, latest in found.items() if latest.has_news()],
         "drawn": {name: _drawn(name) for name in names},
-        "busy": any(not latest.finished for latest in found.values()),
+        "busy": busy,
         "beat": 0 if state is None else state.get("beat", 0),
         "every": EVERY,
         "patience": PATIENCE,

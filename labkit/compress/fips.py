@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import repeat
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -90,7 +90,10 @@ def fips(
     Raises
     ------
     ValueError
-        For settings out of range, a budget below rank 1, a network without such blocks, calibration inputs that it does not take.
+        For settings out of range, a budget below rank 1, a network without such blocks, weights that are not
+        finite, calibration inputs that it does not take.
+    TypeError
+        For weights that are not float32 on the processor.
 
     References
     ----------
@@ -109,9 +112,10 @@ def fips(
     _check(budget, budget_kind, rank, sparsity, steps, finetune, init, masks, storage, calibration)
     original = copy.deepcopy(model).eval()
     grouped = group_mlps(original, find_mlps(original), groups)
+    _check_weights(original, [path for group in grouped for mlp in group for path in mlp.paths])
     count = EXAMPLES["to fit" if steps or finetune else "closed form"]
     inputs = None if calibration is None else check_inputs(original, calibration_inputs(calibration, count, seed))
-    plan = _Plan(budget, budget_kind, rank, sparsity, storage, torch.Generator().manual_seed(seed), masks == "gmp" and steps > 0)
+    plan = _Plan(budget, budget_kind, rank, sparsity, storage, torch.Generator().manual_seed(seed), masks == "gmp" and steps > 2)
     tell = progress if callable(progress) else _silent
     report: dict[str, Any] = {"ranks": [], "groups": [[mlp.name for mlp in group] for group in grouped], budget_kind: 0}
     layers: dict[str, LearningLayer] = {}
@@ -140,7 +144,7 @@ class _Plan:
     sparsity: float
     storage: Storage
     generator: torch.Generator
-    thins_out: bool  # while it is fitted, from twice the links
+    thins_out: bool  # while it is fitted, from twice the links; one or two steps leave no time for it
 
     @property
     def fixed(self) -> bool:
@@ -275,9 +279,20 @@ def _check(
         )
 
 
+def _check_weights(model: nn.Module, paths: Sequence[str]) -> None:
+    for path in paths:
+        weight = cast(Tensor, model.get_submodule(path).weight)
+        if weight.dtype != torch.float32 or weight.device.type != "cpu":
+            raise TypeError(
+                f"fips needs float32 weights on the processor, got {weight.dtype} on {weight.device} in {path}; call .float().cpu()"
+            )
+        if not torch.isfinite(weight).all():
+            raise ValueError(f"the weight of {path} is not finite everywhere; compress the network as it was before it broke")
+
+
 def _oriented(layer: Any, width: int) -> Tensor:
     """The weight with its short side, the width of the network, first: [d, p]."""
-    weight = layer.weight.detach().float()
+    weight = layer.weight.detach()
     return weight if weight.shape[0] == width else weight.t()
 
 

@@ -49,9 +49,9 @@ def rank_for(
     """
     most = budget * width * sum(hidden) * (1 if kind == "parameters" else value_bytes)
     rank = int(most / cost_of_rank(width, hidden, sparsity, kind, storage, value_bytes) + 1e-9)
-    if kind == "bytes":  # rows of bits end on whole bytes, and a hidden unit has whole links
-        while rank and size_of(width, hidden, rank, sparsity, kind, storage, value_bytes) > most:
-            rank -= 1
+    # a hidden unit may have whole links only, and rows of bits end on whole bytes
+    while rank and size_of(width, hidden, rank, sparsity, kind, storage, value_bytes) > most * (1 + 1e-9):
+        rank -= 1
     if rank < 1:
         least = size_of(width, hidden, 1, sparsity, kind, storage, value_bytes) / most * budget
         raise ValueError(

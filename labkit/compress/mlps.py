@@ -102,7 +102,7 @@ def group_mlps(model: nn.Module, mlps: Sequence[MLP], groups: str | int | Sequen
             "the network has no feed-forward block (linear d -> p, activation, linear p -> d with p > d) that could share a basis; "
             "transformers have them, e.g. vit_fashion"
         )
-    if not isinstance(groups, (str, int)):
+    if isinstance(groups, Sequence) and not isinstance(groups, str) and all(isinstance(group, Sequence) for group in groups):
         return _named_groups(mlps, groups)
     size = 4 if groups == "auto" else groups
     if not isinstance(size, int) or size < 1:

@@ -41,6 +41,32 @@ def rest(found, wanted):
     return sum(target.error(found.base, factor) for target, factor in zip(wanted, found.factors, strict=True))
 
 
+@pytest.mark.parametrize("storage", ["bitmask", "fixed_fan_in"])
+@pytest.mark.parametrize("kind", ["parameters", "bytes"])
+@pytest.mark.parametrize("width", [64, 128, 768])
+def test_the_budget_is_kept_where_links_are_rounded(width, kind, storage):
+    rank = rank_for(width, [256] * 8, 0.05, 0.85, kind=kind, storage=storage)
+    most = 0.05 * width * 256 * 8 * (1 if kind == "parameters" else 4)
+    assert size_of(width, [256] * 8, rank, 0.85, kind, storage, 4) <= most
+
+
+def test_one_step_of_fitting_keeps_the_size_too():
+    small = compress.fips(vit(), budget=0.25, calibration=images(), steps=1, masks="gmp", progress=False)
+    links = sum(layer.links for layer in small.modules() if isinstance(layer, SharedBasisLinear))
+    sizes = sum(48 * rank for rank in small.fips["ranks"])
+    assert links + sizes <= small.fips["parameters"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_weights_it_cannot_share_are_refused(dtype):
+    with pytest.raises(TypeError, match=r"^fips needs float32 weights on the processor, got torch\..*; call \.float\(\)\.cpu\(\)$"):
+        compress.fips(vit().to(dtype), budget=0.25, steps=0)
+    broken = vit()
+    broken.blocks[1].mlp.fc1.weight.data[0, 0] = float("nan")
+    with pytest.raises(ValueError, match=r"^the weight of blocks\.1\.mlp\.fc1 is not finite everywhere"):
+        compress.fips(broken, budget=0.25, steps=0)
+
+
 @pytest.mark.parametrize(
     ("blocks", "sparsity", "ranks"),
     [

@@ -81,6 +81,9 @@ def test_mistakes_are_one_sentence():
         group_mlps(model, mlps, [[0, 1], [1]])
     with pytest.raises(ValueError, match="groups must be 'auto', a number of blocks from 1 up, or lists"):
         group_mlps(model, mlps, 0)
+    for wrong in (2.0, [0, 1]):
+        with pytest.raises(ValueError, match="groups must be 'auto', a number of blocks from 1 up, or lists"):
+            group_mlps(model, mlps, wrong)
     with pytest.raises(ValueError, match=r"^the network has no feed-forward block .* e\.g\. vit_fashion$"):
         group_mlps(nn.Sequential(nn.Linear(8, 8)), [])
     assert find_mlps(network("resnet18")) == []

@@ -2,7 +2,7 @@
 // nothing; a bell stands in the fragment that draws the news, wakes the heart while something is computed, and reruns its fragment
 // when there is news. Python counts how often it drew each bell: what was lost on the way here is asked for again, and so is a beat
 // that nothing came back from; where the heart itself was lost, the bells ring by the clock.
-const bells = (window.labkitBells ??= {}); // name -> count of the drawing that stands on the page
+const bells = (window.labkitBells ??= {}); // name -> the drawing that stands on the page: its count, and whether more is to come
 const pulse = (window.labkitPulse ??= { last: -Infinity }); // when the heart was last seen at work
 
 export default function ({ parentElement, data, setStateValue }) {
@@ -12,7 +12,7 @@ export default function ({ parentElement, data, setStateValue }) {
 function bell(place, data, setStateValue) {
   const ring = () => setStateValue("ring", performance.now());
   const clean = replace(place, { "labkit:news": ({ detail }) => detail.includes(data.bell) && ring() });
-  bells[data.bell] = data.drawn;
+  bells[data.bell] = { drawn: data.drawn, busy: data.busy };
   const watch = () => {
     if (performance.now() - pulse.last > 2 * data.patience) ring();
     place.timer = setTimeout(watch, data.patience);
@@ -22,8 +22,9 @@ function bell(place, data, setStateValue) {
     place.timer = setTimeout(watch, data.patience);
   }
   return () => {
+    if (place.clean !== clean) return; // a newer drawing stands here already
     clean();
-    if (bells[data.bell] === data.drawn) delete bells[data.bell];
+    delete bells[data.bell];
   };
 }
 
@@ -31,28 +32,32 @@ function heart(place, data, setStateValue) {
   pulse.last = performance.now();
   let beats = data.beat;
   let due = Infinity;
+  let asked = false;
   const beat = (wait) => {
     if (performance.now() + wait >= due) return; // an earlier one is on its way
     due = performance.now() + wait;
     clearTimeout(place.timer);
     place.timer = setTimeout(() => {
       due = Infinity;
+      asked = true;
       place.moved = false;
       pulse.last = performance.now();
       setStateValue("beat", ++beats);
       beat(data.patience); // unless an answer comes first, which starts this function anew
     }, wait);
   };
+  // the answer to a beat says whether there is more to do, so none is sent meanwhile
   const slid = () => {
     place.moved = true; // somebody is to look, some time, whether what follows from it came
     beat(data.patience);
   };
-  const clean = replace(place, { "labkit:busy": () => beat(data.every), "labkit:slide": slid });
-  const late = Object.keys(bells).filter((name) => data.news.includes(name) || bells[name] < data.drawn[name]);
+  const clean = replace(place, { "labkit:busy": () => asked || beat(data.every), "labkit:slide": slid });
+  const late = Object.keys(bells).filter((name) => data.news.includes(name) || bells[name].drawn < data.drawn[name]);
   if (late.length) window.dispatchEvent(new CustomEvent("labkit:news", { detail: late }));
   if (late.length || data.busy) beat(data.every);
-  else if (place.moved) beat(data.patience);
-  return clean;
+  // a bell that came together with this answer may know of work that began after it
+  else if (place.moved || Object.values(bells).some(({ busy }) => busy)) beat(data.patience);
+  return () => place.clean === clean && clean(); // unless a newer heart beats here already
 }
 
 // Listen to these events of the window instead of those before.
