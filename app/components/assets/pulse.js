@@ -46,11 +46,11 @@ function heart(place, data, setStateValue) {
       beat(data.patience); // unless an answer comes first, which starts this function anew
     }, wait);
   };
-  // the answer to a beat says whether there is more to do, so none is sent meanwhile
   const slid = () => {
     place.moved = true; // somebody is to look, some time, whether what follows from it came
     beat(data.patience);
   };
+  // the answer to a beat says whether there is more to do, so none is sent meanwhile
   const clean = replace(place, { "labkit:busy": () => asked || beat(data.every), "labkit:slide": slid });
   const late = Object.keys(bells).filter((name) => data.news.includes(name) || bells[name].drawn < data.drawn[name]);
   if (late.length) window.dispatchEvent(new CustomEvent("labkit:news", { detail: late }));
