@@ -13,16 +13,11 @@ def methods(json_output: bool) -> None:
     """List the ways to compress, with their parameters."""
     import pandas as pd
 
-    from labkit.compress import METHODS, Param
+    from labkit.compress import METHODS
 
     rows = []
     for method in METHODS.values():
-        settings = [
-            f"{name} {param.low:g} to {param.high:g} ({param.default:g})"
-            if isinstance(param, Param)
-            else f"{name} {'|'.join(param.options)} ({param.default})"
-            for name, param in method.params.items()
-        ]
+        settings = [f"{name} {param.domain} ({param.default})" for name, param in method.params.items()]
         rows.append(
             {"method": method.name, "what": method.title, "parameters (default)": "; ".join(settings), "needs": method.needs}
         )

@@ -5,14 +5,15 @@ from labkit.compress.condense import condense
 from labkit.compress.fips import fips
 from labkit.compress.low_rank import low_rank
 from labkit.compress.magnitude import magnitude
-from labkit.compress.method import METHODS, Choice, Method, Param, get_method, register
-from labkit.compress.plugins import load_entry_points, load_plugin
+from labkit.compress.method import METHODS, Method, get_method, register
 from labkit.compress.quantize import quantize
 from labkit.compress.select import select_layers
 from labkit.compress.sharing import sharing
 from labkit.compress.srigl import srigl
+from labkit.plugins import load_plugin
+from labkit.registry import Choice, Param, load_entry_points
 
-load_entry_points()
+load_entry_points("labkit.methods")
 
 __all__ = [
     "METHODS",

@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from labkit.compress.method import Choice, Method, Param, register
+from labkit.compress.method import Method, register
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import CondensedWeight, FixedFanInConv2d, FixedFanInLinear, replace_layer
 from labkit.layers.fixed_fan_in_mlp import fused
+from labkit.registry import Choice, Param
 
 
 def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | None = None, layers: Layers = "all") -> nn.Module:

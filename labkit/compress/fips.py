@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from labkit.compress.calibration import Inputs, Moments, calibration_inputs, check_inputs, length_of, moments_by_group
 from labkit.compress.fips_budget import BudgetKind, rank_for, size_of
 from labkit.compress.fips_fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
-from labkit.compress.method import Choice, Method, Param, register
+from labkit.compress.method import Method, register
 from labkit.compress.mlps import MLP, find_mlps, group_mlps
 from labkit.compress.select import replaced
 from labkit.compress.shared_factors import Factors, Target, shared_factors
 from labkit.layers import SharedBasisLinear
 from labkit.layers.shared_basis import STORAGES, Storage
+from labkit.registry import Choice, Param
 from labkit.training import checkpoint as checkpoints
 
 Init = Literal["svd", "activation_aware"]

@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from labkit.compress.method import Choice, Method, register
+from labkit.compress.method import Method, register
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import Int8Linear
 from labkit.layers.int8 import Mode
+from labkit.registry import Choice
 
 
 def quantize(model: nn.Module, *, mode: Mode = "dynamic", layers: Layers = "all") -> nn.Module:

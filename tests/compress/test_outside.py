@@ -82,7 +82,7 @@ print(sorted(METHODS), [run.method for run in found], found[1].summary["accuracy
     assert "'toy_halve'" in done.stdout
     assert "'condense'" in done.stdout  # ours are still there
     assert done.stdout.strip().endswith("['toy_halve', 'toy_halve'] 0.0")
-    assert "the methods of broken (broken_package) cannot be loaded: no such GPU" in done.stderr
+    assert "entry point broken (broken_package) of labkit.methods cannot be loaded: no such GPU" in done.stderr
 
 
 def test_a_plugin_that_fails_leaves_nothing(tmp_path):
@@ -104,5 +104,5 @@ def test_a_failing_plugin_gives_back_the_method_it_replaced(tmp_path):
 
 def test_a_plugin_is_a_python_file(tmp_path):
     (tmp_path / "method.txt").write_text(PLUGIN)
-    with pytest.raises(ValueError, match=r"method.txt is no Python file; its name must end in \.py"):
+    with pytest.raises(ValueError, match=r"method.txt is not a Python file; its name must end in \.py"):
         load_plugin(tmp_path / "method.txt")

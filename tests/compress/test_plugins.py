@@ -31,7 +31,7 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("x = 1", "registers no method"), ("1 / 0", "ZeroDivisionError"), ("def", "SyntaxError"), (None, "does not exist")],
+    [("x = 1", "registers nothing"), ("1 / 0", "ZeroDivisionError"), ("def", "SyntaxError"), (None, "does not exist")],
 )
 def test_a_plugin_that_goes_wrong_is_one_sentence(tmp_path, text, words):
     if text is not None:

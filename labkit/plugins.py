@@ -1,0 +1,54 @@
+"""Methods, rules and measures from a file of the user's own."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+from labkit.registry import registries
+
+
+def load_plugin(path: str | os.PathLike) -> list[str]:
+    """Run a Python file that registers methods, rules or measures.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    list of str
+        The names it registered.
+
+    Raises
+    ------
+    ValueError
+        When the file does not exist, fails, or registers nothing. Nothing it registered is kept then.
+    """
+    path = Path(path).resolve()
+    if not path.is_file():
+        raise ValueError(f"plugin {path} does not exist; give a Python file that registers a method, a rule or a measure")
+    before = [(registry, dict(registry)) for registry in registries()]
+    name = f"labkit_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"plugin {path} is not a Python file; its name must end in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # so that worker processes and dataclasses find it by name
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # the user's own code may raise anything
+        for registry, entries in before:
+            registry.clear()
+            registry.update(entries)
+        del sys.modules[name]
+        raise ValueError(f"plugin {path} failed: {type(error).__name__}: {error}") from error
+    added = [key for registry, entries in before for key, entry in registry.items() if entries.get(key) is not entry]
+    if not added:
+        raise ValueError(
+            f"plugin {path} registers nothing; call labkit.compress.register, labkit.sparsify.register_rule or "
+            "labkit.audit.register_measure in it"
+        )
+    return added
