@@ -33,8 +33,8 @@ class Method(Entry):
         the same inputs and gives the same shape.
     params : dict of str to Param, Choice, Names or Optional
     needs : {"nothing", "optional", "calibration", "training"}
-        What `data` must be given for: nothing; calibration inputs where they are asked for; always calibration inputs; a data set to
-        train on. With "optional" the method gains the parameter ``calibration``, "none" or "data": with "none", the default,
+        What `data` must be given for: nothing; calibration inputs where they are asked for; always calibration inputs; a data set
+        to train on. With "optional" the method gains the parameter ``calibration``, "none" or "data": with "none", the default,
         ``apply`` gets ``data=None``. ``apply`` does not receive the parameter itself.
     live : bool
         Fast enough to answer a slider.

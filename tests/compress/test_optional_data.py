@@ -1,4 +1,4 @@
-"""Methods that may look at data: the choice is a parameter that leaves the ids of stored runs and the keys of grids as they were."""
+"""Methods that may look at data: the choice is a parameter that changes neither ids of stored runs nor keys of grids."""
 
 import pytest
 import torch
