@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-
 from torch import nn
 
 from labkit.audit import Audit, audit, audit_logits, data_id, model_sha
@@ -102,7 +101,6 @@ class Grid:
     def __init__(self, key: Key, rows: pd.DataFrame) -> None:
         self.key, self.rows = key, rows.set_index("value").sort_index()
         self.slider = slider_of(key.method)
-        self._summaries: dict[float, pd.Series] | None = None
 
     @property
     def values(self) -> list[float]:
@@ -116,15 +114,14 @@ class Grid:
         """Return the stored figures of the step at this value of the slider."""
         return json.loads(self.rows.loc[self._nearest(value), "summary"])
 
-    def summaries(self) -> dict[float, pd.Series]:
-        """Return the stored figures of every step, by the slider's value."""
-        if self._summaries is None:
-            self._summaries = {value: pd.Series(self.summary(value), dtype=float) for value in self.values}
-        return dict(self._summaries)
-
     def cost(self, value: float) -> Cost:
         """Return the stored cost of the step at this value of the slider."""
         return Cost.from_dict(json.loads(self.rows.loc[self._nearest(value), "cost"]))
+
+    def logits(self, value: float, classes: int) -> np.ndarray:
+        """Return log-probabilities of one step, [N, classes], as exact as `pack` keeps them."""
+        row = self.rows.loc[self._nearest(value)]
+        return unpack(row["predicted"], row["confidence"], classes)
 
     def audit(self, value: float, split: Split, reference_logits: np.ndarray | None) -> Audit:
         """Return the audit of one step; its exact figures come from the file, tables are recomputed from the predictions.
@@ -140,10 +137,8 @@ class Grid:
         -------
         Audit
         """
-        row = self.rows.loc[self._nearest(value)]
-        logits = unpack(row["predicted"], row["confidence"], len(split.classes))
-        found = audit_logits(logits, split, reference_logits)
-        stored = pd.Series(json.loads(row["summary"]), dtype=float)
+        found = audit_logits(self.logits(value, len(split.classes)), split, reference_logits)
+        stored = pd.Series(self.summary(value), dtype=float)
         return replace(found, summary=stored, cost=self.cost(value), reference_sha=self.key.model_sha)
 
     def _nearest(self, value: float) -> float | None:

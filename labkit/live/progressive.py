@@ -102,7 +102,7 @@ def _answers(
         if price is None:
             with _TURN:
                 price = costs(place, small, seconds)
-        found = audit_of(place, np.concatenate(logits), price)
+        found = audit_of(place, small, np.concatenate(logits), price)
         if cancelled(cancel):
             return
         answer = Progress(found, done, total, "computed", tables)

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 from labkit import models
-from labkit.audit import data_id, model_sha
+from labkit.audit import MEASURES, data_id, model_sha
 from labkit.compress import METHODS, Method, get_method
 from labkit.cost import Cost, cost
 from labkit.data import Dataset, Split, load
+from labkit.live.auditing import completed, usable
 from labkit.live.grid import Grid, key_of, load_grid
 from labkit.live.prefix import PrefixCache
 from labkit.live.progress import Progress
@@ -51,7 +52,8 @@ class Session:
         self._sha = known_sha(model) if isinstance(model, str) else None
         self._cost: Cost | None = None
         self._reference: dict[int, np.ndarray] = {}
-        self._finished: OrderedDict[tuple, Progress] = OrderedDict()
+        self._finished: OrderedDict[tuple, tuple[tuple, Progress]] = OrderedDict()  # with the measures of their time
+        self._steps: dict[tuple, dict[float, pd.Series]] = {}
 
     @property
     def model(self) -> nn.Module:
@@ -157,20 +159,33 @@ class Session:
     def remember(self, key: tuple, answer: Progress) -> None:
         """Keep a finished answer, and drop the oldest beyond 128."""
         with self._lock:
-            self._finished[key] = answer
+            self._finished[key] = _measures(), answer
             while len(self._finished) > KEPT:
                 self._finished.popitem(last=False)
 
     def recall(self, key: tuple) -> Progress | None:
-        """Return a finished answer, if it is kept."""
+        """Return a finished answer, if it is kept and has the figures of every measure that is registered now."""
         with self._lock:
-            return self._finished.get(key)
+            measures, answer = self._finished.get(key, ((), None))
+        return answer if measures == _measures() else None
 
     def grid(self, method: Method, settings: dict[str, Any]) -> Grid | None:
-        """Return the shipped grid that these settings belong to, if there is one."""
+        """Return the shipped grid that these settings belong to, if there is one that has or can be given every figure."""
         if method is not METHODS.get(method.name) or not method.sliders:
             return None  # not a registered method, or one without a slider
-        return load_grid(key_of(method.name, settings, self.sha, self.data))
+        grid = load_grid(key_of(method.name, settings, self.sha, self.data))
+        return grid if grid is not None and usable(grid, self.split) else None
+
+    def _summaries(self, grid: Grid) -> dict[float, pd.Series]:
+        """The figures of every step of a grid, those of measures that it lacks computed once."""
+        known = (grid.key, _measures())
+        with self._lock:
+            found = self._steps.get(known)
+        if found is None:
+            found = {value: completed(self, grid, value) for value in grid.values}
+            with self._lock:
+                self._steps[known] = found
+        return dict(found)
 
     def steps(self, method: str | Method, params: dict[str, Any]) -> dict[float, pd.Series]:
         """Return value of the slider -> summary for every step that is known exactly: audited in the grid, or finished since.
@@ -196,11 +211,12 @@ class Session:
             return {}
         settings = method.settings(params)
         grid = self.grid(method, settings)
-        known = {} if grid is None else grid.summaries()
+        known = {} if grid is None else self._summaries(grid)
         with self._lock:
             finished = list(self._finished.items())
-        for (name, version, pairs), answer in finished:
-            if (name, version) == (method.name, method.version) and {**dict(pairs), slider: None} == {**settings, slider: None}:
+        for (name, version, pairs), (measures, answer) in finished:
+            same = (name, version, measures) == (method.name, method.version, _measures())
+            if same and {**dict(pairs), slider: None} == {**settings, slider: None}:
                 known.setdefault(float(dict(pairs)[slider]), answer.audit.summary)
         return dict(sorted(known.items()))
 
@@ -224,6 +240,11 @@ class Session:
 
     def _rows(self, start: int, stop: int) -> Split:
         return self.split.subset(self.order[start : min(stop, len(self.order))])
+
+
+def _measures() -> tuple[tuple[str, int], ...]:
+    """Names and versions of the measures that are always computed."""
+    return tuple((measure.key, measure.version) for measure in MEASURES.values() if measure.when == "always")
 
 
 _SESSIONS: OrderedDict[tuple, Session] = OrderedDict()

@@ -169,7 +169,7 @@ def test_calibration_data_go_to_the_methods_that_ask_for_them(registered, digits
 def test_absent_calibration_data_are_one_sentence(registered, digits):
     registered(toy("calibration", []))
     place = live.Session(models.load("mlp_mnist"), digits)  # a network of the user's own, for all that is known
-    with pytest.raises(ValueError, match="toy_calibrated needs calibration inputs, .*open the session with one") as caught:
+    with pytest.raises(ValueError, match=r"toy_calibrated needs calibration inputs, .*open the session with one") as caught:
         next(live.progressive_audit("toy_calibrated", {}, digits, model=place))
     assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="toy_calibrated needs calibration inputs"):
