@@ -45,8 +45,9 @@ def print_table(frame: pd.DataFrame, title: str = "") -> None:
         _print_plain(plain, title)
         return
     table = Table(title=title or None, title_justify="left", header_style="bold")
-    for name, column in plain.items():
-        table.add_column(str(name), justify="right" if pd.api.types.is_numeric_dtype(column) else "left")
+    for place, (name, column) in enumerate(plain.items()):
+        right = pd.api.types.is_numeric_dtype(column)
+        table.add_column(str(name), justify="right" if right else "left", no_wrap=place == 0)  # the name of a row is typed again
     for row in plain.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
     Console().print(table)
