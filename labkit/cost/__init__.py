@@ -1,6 +1,6 @@
 """What a module costs: parameters, nonzeros, bytes by kind, multiply-accumulates, latency."""
 
-from labkit.cost.latency import Latency, latency
+from labkit.cost.timing import Latency, latency
 from labkit.cost.macs import macs_by_module
 from labkit.cost.report import Cost, cost
 from labkit.cost.storage import bytes_by_kind, count_nonzeros, count_parameters

@@ -8,7 +8,7 @@ from labkit.models.opening import open_model
 from labkit.models.recipe import Recipe
 from labkit.models.source import rebuild, source_of
 from labkit.models.sparse_trainer import SparseTraining, train_sparse
-from labkit.models.table import table
+from labkit.models.overview import table
 from labkit.models.trainer import train
 
 __all__ = [

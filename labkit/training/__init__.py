@@ -6,7 +6,7 @@ from labkit.training.callbacks import Callback, KeepBest
 from labkit.training.curve import Curve
 from labkit.training.loop import Loop, fit
 from labkit.training.nonfinite import NonFiniteLoss
-from labkit.training.predict import accuracy, predict
+from labkit.training.prediction import accuracy, predict
 from labkit.training.schedules import decay_matrices_only, warmup_cosine
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from typing import TYPE_CHECKING, Any
 
-from labkit.training.predict import accuracy
+from labkit.training.prediction import accuracy
 
 if TYPE_CHECKING:
     from labkit.data import Split

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from labkit.training.callbacks import Callback
-from labkit.training.predict import accuracy
+from labkit.training.prediction import accuracy
 
 if TYPE_CHECKING:
     from labkit.data import Split
