@@ -9,9 +9,9 @@ import pandas as pd
 import torch
 from torch import nn
 
-from labkit.cost.timing import Latency, latency
 from labkit.cost.macs import Example, macs_by_module, paper_macs
 from labkit.cost.storage import bytes_by_kind, count_nonzeros, count_parameters
+from labkit.cost.timing import Latency, latency
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class LayerArguments(NamedTuple):
 
     @property
     def outputs(self) -> int:
+        """Number of outputs."""
         return self.pointer.shape[0]
 
     def arguments(self) -> tuple[int, ...]:

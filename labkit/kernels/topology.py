@@ -23,13 +23,6 @@ class Topology:
     in_features : int
         Number of inputs; columns are 0 … in_features - 1.
 
-    Raises
-    ------
-    ValueError
-        If `index` is not a matrix, or a column is out of range; the message names row and value.
-    TypeError
-        If `index` is not an integer tensor.
-
     Attributes
     ----------
     index : Tensor [N, K]
@@ -39,6 +32,13 @@ class Topology:
     inverse : tuple of Tensor
         The connections sorted by input, for the gradient with respect to the input: pointer [D, 2], output [N K], position [N K].
         Built on first access, because inference does not need it and it is larger than the index.
+
+    Raises
+    ------
+    ValueError
+        If `index` is not a matrix, or a column is out of range; the message names row and value.
+    TypeError
+        If `index` is not an integer tensor.
 
     Examples
     --------
@@ -60,16 +60,19 @@ class Topology:
 
     @property
     def inverse(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The connections sorted by input; built on first access."""
         if self._inverse is None:
             self._inverse = _inverse(self.index.to(torch.int64), self.in_features)
         return self._inverse
 
     @property
     def out_features(self) -> int:
+        """Number of outputs, N."""
         return self.index.shape[0]
 
     @property
     def fan_in(self) -> int:
+        """Connections per output, K."""
         return self.index.shape[1]
 
     def __repr__(self) -> str:

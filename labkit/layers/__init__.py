@@ -1,4 +1,4 @@
-"""Drop-in layers that compression puts in place of dense ones."""
+"""Drop-in replacements for dense layers, and manifests from which a model with them can be rebuilt."""
 
 from labkit.layers.bitmask import BitmaskLinear, packed_bits, unpacked_bits
 from labkit.layers.blueprints import blueprint, build
