@@ -1,4 +1,4 @@
-"""What a module costs: parameters, nonzeros, bytes by kind, multiply-accumulates, latency."""
+"""Cost of a module: parameters, nonzeros, bytes by kind, multiply-accumulates, latency."""
 
 from labkit.cost.macs import macs_by_module
 from labkit.cost.report import Cost, cost

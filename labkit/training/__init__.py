@@ -1,4 +1,4 @@
-"""The training room: one loop, one checkpoint format, deterministic batches; methods hand in callbacks."""
+"""Training: one loop with callbacks, deterministic batches, and checkpoints that resume bit for bit."""
 
 from labkit.training import checkpoint
 from labkit.training.batches import Augment, Batches, flip_and_shift

@@ -127,13 +127,13 @@ def test_an_interrupted_measurement_releases_the_lock():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"inputs": 0}, "inputs must be a integer of at least 1, got 0"),
-        ({"outputs": 2.5}, "outputs must be a integer of at least 1, got 2.5"),
+        ({"inputs": 0}, "inputs must be an integer of at least 1, got 0"),
+        ({"outputs": 2.5}, "outputs must be an integer of at least 1, got 2.5"),
         ({"sparsity": 1}, "sparsity must lie in .* got 1"),
         ({"sparsity": -0.1}, "sparsity must lie in .* got -0.1"),
         ({"sparsity": float("nan")}, "sparsity must lie in .* got nan"),
         ({"batches": []}, "at least one batch size, got none"),
-        ({"batches": [1, 0]}, "a batch must be a integer of at least 1, got 0"),
+        ({"batches": [1, 0]}, "a batch must be an integer of at least 1, got 0"),
         ({"seconds": 0}, "seconds must be positive, got 0"),
         ({"device": "tpu"}, "device must be 'cpu' or 'cuda', got 'tpu'"),
     ],
