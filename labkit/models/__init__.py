@@ -1,4 +1,4 @@
-"""Reference networks, one file each with its recipe; `load` also takes timm:NAME and the user's checkpoint."""
+"""Reference models with their training recipes, timm models, and loading of weights."""
 
 from labkit.models.card import Card, load_weights, read_card, save_weights
 from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
