@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from labkit.figures.layers.layer_quantities import DIGITS, ROW, TITLES, Quantity, layer_title, layer_values
 from labkit.figures.base.log_ticks import log_ticks
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
+from labkit.figures.layers.layer_quantities import DIGITS, ROW, TITLES, Quantity, layer_title, layer_values
 
 FIRST, LAST = "at the start", "at the end"
 LOG_FROM = 8

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from labkit.figures.layers.mask_picture import WORDS, Cell, cell_colours, cells, picture
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, corner_title, template
+from labkit.figures.layers.mask_picture import WORDS, Cell, cell_colours, cells, picture
 
 LIGHT = 600_000  # characters of all pictures together
 TALLEST, SMALLEST = 640, 260  # pixels of the picture
@@ -44,8 +44,8 @@ def mask_film(frames: Iterable[tuple[int, np.ndarray]], *, theme: Theme = "light
 
     Notes
     -----
-    While the pictures together are larger than 600 kB, every other one is left out; the last one is kept. A single frame has neither
-    button nor slider.
+    While the pictures together are larger than 600 kB, every other one is left out; the last one is kept. One frame alone has
+    neither button nor slider.
 
     Raises
     ------

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
-from labkit.figures.layers.layer_quantities import layer_title
 from labkit.figures.base.shades import Shades, shades
 from labkit.figures.base.template import Theme, corner_title, template
 from labkit.figures.base.wording import PERCENT, needs
+from labkit.figures.layers.layer_quantities import layer_title
 
 COLUMNS = ("block", "layer", "group", "width", "rank", "hidden", "links", "base_bytes", "factor_bytes", "dense_bytes")
 ROW = 24  # pixels per block

@@ -7,10 +7,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.log_ticks import log_ticks
-from labkit.figures.tradeoffs.pareto_front import pareto_front
 from labkit.figures.base.shades import SYMBOLS, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
+from labkit.figures.tradeoffs.pareto_front import pareto_front
 
 COLUMNS = ("accuracy", "accuracy_low", "accuracy_high", "label", "series")
 MANY = 8  # entries of the legend in one column

@@ -39,7 +39,7 @@ def kernel_speed(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     Raises
     ------
     ValueError
-        When a column is missing, a time is not above 0, a batch has no dense row, or an implementation has several rows for one batch.
+        When a column is missing, a time is not above 0, a batch has no dense row, or an implementation has two rows for a batch.
     """
     needs(rows, LAYER, figure="kernel_speed", advice="give rows of labkit.kernels.speed.measure")
     _once(rows, ["batch", "what"], "kernel_speed", "one layer, one sparsity and one mode")

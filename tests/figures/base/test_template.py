@@ -6,7 +6,7 @@ import pytest
 from labkit import figures
 from labkit.figures.base.shades import shades
 from labkit.figures.base.wording import ceiling, signed
-from tests.figures.colours import channels, contrast, luminance
+from tests.figures.colours import channels, contrast
 
 
 @pytest.mark.parametrize(("theme", "paper"), [("light", "#FFFFFF"), ("dark", "#0E1117")])
