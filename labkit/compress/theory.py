@@ -199,18 +199,38 @@ def bytes_of_budget(
     >>> bytes_of_budget(768, [3072] * 8, 0.25, [0.0])["bitmask"].round(1).tolist()
     [25.8]
     """
-    whole = width * sum(hidden) * value_bytes
     rows = []
     for sparsity in sparsities:
         rank = _rank(width, hidden, budget, sparsity)
-        row = {
-            storage: np.nan
-            if np.isnan(rank)
-            else PERCENT * size_of(width, hidden, int(rank), sparsity, "bytes", storage, value_bytes) / whole
-            for storage in STORAGES
-        }
-        rows.append(row)
+        known = {} if np.isnan(rank) else {"rank": int(rank), "sparsity": sparsity, "value_bytes": value_bytes}
+        rows.append({name: PERCENT * bytes_of_rank(width, hidden, **known, storage=name) if known else np.nan for name in STORAGES})
     return pd.DataFrame(rows, index=pd.Index(sparsities, name="sparsity"))
+
+
+def bytes_of_rank(
+    width: int, hidden: Sequence[int], rank: int, sparsity: float, *, storage: str = "bitmask", value_bytes: int = 4
+) -> float:
+    """Return the bytes of a shared basis and its factors as a fraction of those of the dense weights.
+
+    Parameters
+    ----------
+    width, hidden, value_bytes
+        As in `ranks_of_budget`.
+    rank : int
+    sparsity : float
+        Of the factors.
+    storage : {"bitmask", "fixed_fan_in"}
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(bytes_of_rank(768, [3072] * 8, 682, 0.75), 3)
+    0.278
+    """
+    return size_of(width, hidden, rank, sparsity, "bytes", storage, value_bytes) / (width * sum(hidden) * value_bytes)
 
 
 def _rank(width: int, hidden: Sequence[int], budget: float, sparsity: float, **counted: object) -> float:
