@@ -7,7 +7,7 @@ import sys
 import click
 
 from labkit import __version__
-from labkit.cli import app, compress, data, kernels, measures, methods, models, runs, sweep, train
+from labkit.cli import app, compress, data, kernels, measures, methods, models, rules, runs, sweep, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -40,6 +40,7 @@ for command in (
     measures.measures,
     methods.methods,
     models.models,
+    rules.rules,
     runs.runs,
     sweep.sweep,
     train.train,
