@@ -1,6 +1,6 @@
 """Tables of the reference models and of the shipped runs."""
 
-from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from tables.sources import markdown, percent
@@ -43,22 +43,25 @@ def model_table() -> str:
     )
 
 
-def gallery_table(method: str | None = None, pick: Callable[[Any], bool] = lambda run: True) -> str:
+def gallery_table(method: str | None = None) -> str:
     """One row per shipped run of a compressed network, of all methods or one."""
-    found = [run for run in _shipped() if method in (None, run.method) and pick(run)]
+    found = [run for run in _shipped() if method in (None, run.method)]
     return markdown(RUN_HEAD, map(_row, sorted(found, key=lambda run: (run.model, run.method, str(run.parameters)))), left=2)
 
 
 def headline_table() -> str:
     """The methods beside each other on vit_fashion."""
-    found = [run for run in _shipped() if run.model == "vit_fashion"]
+    return markdown(RUN_HEAD[1:], (_row(run)[1:] for run in _headline()))
+
+
+def measure_table(measure: Any) -> str:
+    """A measure of the same runs, beside their accuracy."""
     rows = [
-        _row(run)[1:]
-        for method, wanted in HEADLINE
-        for run in found
-        if run.method == method and {name: run.parameters[name] for name in wanted} == wanted
+        (f"{run.method} {settings(run.method, run.parameters)}".strip(), percent(run.summary["accuracy"], 2), run.summary[measure.key])
+        for run in _headline()
+        if run.summary.get(measure.key) is not None
     ]
-    return markdown(RUN_HEAD[1:], rows)
+    return markdown(("on vit_fashion", "accuracy", f"`{measure.key}`"), ((*row[:2], f"{row[2]:,.4g}") for row in rows))
 
 
 def settings(method: str, parameters: dict[str, Any]) -> str:
@@ -71,9 +74,21 @@ def settings(method: str, parameters: dict[str, Any]) -> str:
     )
 
 
+@cache
 def _shipped() -> list[Any]:
     """Sound runs of compressed networks; trainings have a table of their own."""
     return [run for run in runs.gallery().runs() if not run.damaged and not run.method.startswith(runs.TRAINED)]
+
+
+@cache
+def _headline() -> list[Any]:
+    found = [run for run in _shipped() if run.model == "vit_fashion"]
+    return [
+        run
+        for method, wanted in HEADLINE
+        for run in found
+        if run.method == method and {name: run.parameters[name] for name in wanted} == wanted
+    ]
 
 
 def _row(run: Any) -> tuple[str, ...]:
