@@ -96,25 +96,33 @@ def description(entry: Entry) -> str:
 
 def api_page(*modules: str) -> str:
     """Return the page of a room: everything it exports, by its docstrings."""
-    parts = []
-    for name in modules:
-        module = importlib.import_module(name)
-        parts.append(f"# {TITLES.get(name, f'`{name}`')}\n\n{inspect.getdoc(module)}")
-        parts += [f"::: {_home(name, module, public)}" for public in _public(name, module) if not inspect.ismodule(getattr(module, public))]
-    return "\n\n".join(parts).replace("# Plugins", "## Plugins") + "\n"
+    return "\n\n".join(_module(name, "#" if not turn else "##") for turn, name in enumerate(modules)) + "\n"
+
+
+def _module(name: str, heading: str) -> str:
+    module = importlib.import_module(name)
+    own, others = [], []
+    for public in _public(name, module):
+        home = _home(module, public)
+        (own if home.startswith(f"{name}.") else others).append(home)
+    parts = [f"{heading} {TITLES.get(name, f'`{name}`')}", inspect.getdoc(module) or ""]
+    if others:
+        parts.append("Also exported here: " + ", ".join(f"[`{home.rpartition('.')[2]}`][{home}]" for home in others) + ".")
+    return "\n\n".join([*parts, *(f"::: {home}" for home in own)])
 
 
 def _public(name: str, module: Any) -> list[str]:
     own = [key for key, value in vars(module).items() if not key.startswith("_") and getattr(value, "__module__", "") == name]
-    return sorted(getattr(module, "__all__", own), key=lambda key: (key.isupper(), key.lower()))
+    exported = [key for key in getattr(module, "__all__", own) if not inspect.ismodule(getattr(module, key))]
+    return sorted(exported, key=lambda key: (key.isupper(), key.lower()))
 
 
-def _home(name: str, module: Any, public: str) -> str:
-    """Where a function or class is defined, which differs from its public path when a submodule has the same name."""
+def _home(module: Any, public: str) -> str:
+    """Where a function or class is defined: its public path is ambiguous where a submodule has the same name."""
     value = getattr(module, public)
     if hasattr(value, "__qualname__") and getattr(value, "__module__", "").startswith("labkit."):
         return f"{value.__module__}.{value.__qualname__}"
-    return f"{name}.{public}"
+    return f"{module.__name__}.{public}"
 
 
 def _code(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from tables.sources import markdown, percent
 
 from labkit import models, runs
+from labkit.audit.formats import format_of
 from labkit.compress import METHODS
 from labkit.registry import Param
 
@@ -61,7 +62,8 @@ def measure_table(measure: Any) -> str:
         for run in _headline()
         if run.summary.get(measure.key) is not None
     ]
-    return markdown(("on vit_fashion", "accuracy", f"`{measure.key}`"), ((*row[:2], f"{row[2]:,.4g}") for row in rows))
+    text = format_of(measure.format, measure.unit).text
+    return markdown(("on vit_fashion", "accuracy", measure.title), ((*row[:2], text(row[2])) for row in rows))
 
 
 def settings(method: str, parameters: dict[str, Any]) -> str:
