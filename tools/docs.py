@@ -73,7 +73,8 @@ def filled(text: str, path: str) -> str:
 def entry_page(section: str, entry: Entry) -> str:
     """Return the page of an entry that has no written one: what the registry and the docstring of its function say."""
     parts = [f"# {entry.title[:1].upper()}{entry.title[1:]}", f"`{entry.name}`"]
-    parts += [text for text in (getattr(entry, "help", ""), description(entry), getattr(entry, "watch", "")) if text]
+    definition = description(entry).removeprefix("Return ")
+    parts += [text for text in (getattr(entry, "help", ""), definition[:1].upper() + definition[1:], getattr(entry, "watch", "")) if text]
     parts.append("<!-- facts -->")
     if entry.params:
         parts += ["## Options", "<!-- options -->"]
@@ -104,10 +105,13 @@ def _module(name: str, heading: str) -> str:
     own, others = [], []
     for public in _public(name, module):
         home = _home(module, public)
-        (own if home.startswith(f"{name}.") else others).append(home)
+        if home.startswith(f"{name}."):
+            own.append(home)
+        else:
+            others.append(f"[`{public}`][{home}]")
     parts = [f"{heading} {TITLES.get(name, f'`{name}`')}", inspect.getdoc(module) or ""]
     if others:
-        parts.append("Also exported here: " + ", ".join(f"[`{home.rpartition('.')[2]}`][{home}]" for home in others) + ".")
+        parts.append("Also exported here: " + ", ".join(others) + ".")
     return "\n\n".join([*parts, *(f"::: {home}" for home in own)])
 
 

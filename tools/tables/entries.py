@@ -39,7 +39,7 @@ def default(param: Any) -> str:
 def facts(entry: Any) -> str:
     """What the registry says about an entry besides its parameters."""
     rows = [(label, text) for label, text in FACTS[entry.kind](entry) if text]
-    return markdown(("", ""), rows, left=2)
+    return markdown(("property", "value"), rows, left=2)
 
 
 def _method_facts(entry: Any) -> list[tuple[str, str]]:
@@ -68,6 +68,7 @@ def _measure_facts(entry: Any) -> list[tuple[str, str]]:
         ("tasks", ", ".join(entry.tasks)),
         ("limit", f"`--{option.replace('_', '-')}`" if option else ""),
         ("tables", ", ".join(f"`{name}`" for name in entry.tables)),
+        ("defined in", f"`{entry.compute.__module__}`" if hasattr(entry.compute, "__module__") else ""),
         ("version", str(entry.version)),
     ]
 

@@ -18,11 +18,11 @@ def speed_table() -> str:
         if any(found):
             size = next(entry[1] for entry in found if entry) / (4 * inputs * outputs)
             cells = ["" if entry is None else f"{entry[0]:.1f}x" for entry in found]
-            rows.append([f"{inputs:,} → {outputs:,}", percent(sparsity), percent(size), *cells])
-    if not results("fixed_fan_in_cuda"):
-        remedy = "not measured: `python benchmarks/fixed_fan_in.py --device cuda`"
-        rows.append(["on a GPU", "", "", remedy, *[""] * (len(columns) - 1)])
-    return markdown(["layer", "sparsity", "bytes", *names], rows)
+            rows.append([f"{inputs:,} → {outputs:,}".replace(" ", "\u00a0"), percent(sparsity), percent(size), *cells])
+    table = markdown(["layer", "sparsity", "bytes", *names], rows)
+    if results("fixed_fan_in_cuda"):
+        return table
+    return f"{table}\n\nOn a GPU: not measured, `python benchmarks/fixed_fan_in.py --device cuda`."
 
 
 def networks_table() -> str:
