@@ -51,7 +51,7 @@ def live_panel(place: live.Session, way: Method, words: dict[str, str]) -> None:
     with charts:
         shown, value = _last((id(place), way.name, *words.items()), progress, numbers[first])
         if shown is not None:
-            _charts(place, shown, first, value, known)
+            _charts(place, way, shown, first, value, known)
             fill_button(place, way, settings, len(known))
     with controls:
         for name, param in params.items():
@@ -71,7 +71,7 @@ def _without_slider(place: live.Session, way: Method, words: dict[str, str]) -> 
     progress, busy = _answer(place, way, words, exact=False)
     if progress is not None:
         live_cards({}, slider=way.name, value=0.0, summary=progress.audit.summary, status=_status(progress))
-        _charts(place, progress, None, 0.0, {})
+        _charts(place, way, progress, None, 0.0, {})
     elif busy:
         st.caption(_status(None))
     bell("answers")
@@ -100,7 +100,9 @@ def _status(progress: live.Progress | None) -> str:
     return f"So far: {progress.examples:,} of {progress.total:,} test examples; intervals narrow as more come in."
 
 
-def _charts(place: live.Session, progress: live.Progress, slider: str | None, value: float, known: dict[float, Any]) -> None:
+def _charts(
+    place: live.Session, method: Method, progress: live.Progress, slider: str | None, value: float, known: dict[float, Any]
+) -> None:
     audit = progress.audit
     where = "" if slider is None else f" at {slider} {value:g}"
     left, right = st.columns(2)
@@ -137,13 +139,16 @@ def _charts(place: live.Session, progress: live.Progress, slider: str | None, va
     with right:
         st.subheader("What does it now get wrong?")
         pictures(place.split if progress.exact else place.split.subset(place.order[: progress.examples]), flips(audit, "lost"))
-    if progress.sharing is not None:
-        st.subheader(f"Which blocks share what{where}?")
-        live_figure(
-            figures.shared_bases(progress.sharing, theme=theme()),
-            "blocks of one colour share a basis, and each layer keeps a factor with as many links as its cell says; "
-            "on the right what they take, in grey what the blocks took before.",
-            alt=f"Blocks that share a basis{where}",
-            key="live-sharing",
-            value=value,
-        )
+    for name, table in progress.tables.items():
+        _table(method, name, table, value)
+
+
+def _table(method: Method, name: str, table: pd.DataFrame, value: float) -> None:
+    """A table that the method says about the compressed network, as the figure that it names."""
+    st.subheader(name.replace("_", " ").capitalize())
+    draw = getattr(figures, method.tables.get(name) or "", None)
+    if draw is None:
+        st.dataframe(table, hide_index=True)
+        return
+    caption = (draw.__doc__ or name).splitlines()[0]
+    live_figure(draw(table, theme=theme()), caption, alt=f"{name} of {method.title}", key=f"live-{name}", value=value)

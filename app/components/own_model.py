@@ -34,4 +34,4 @@ def _open(name: str, weights: str | None, data: str | None, target: str | None, 
     network, dataset = models.open_model(
         name, weights=weights, data=data, target=target, groups=[column.strip() for column in groups]
     )
-    return live.Session(network, dataset.test, dataset.validation)
+    return live.Session(network, dataset.test, dataset)
