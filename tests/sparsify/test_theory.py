@@ -14,7 +14,7 @@ def test_the_formula_is_what_is_drawn(n, k, scheme):
     assert found.error < 0.05 * found.value
 
 
-def test_constant_fan_in_varies_least_and_dense_layers_are_one():
+def test_a_fixed_fan_in_varies_least_and_dense_layers_are_one():
     for n, k in ((64, 4), (256, 16), (30, 29)):
         assert output_norm_variance(n, k, "per_neuron") < output_norm_variance(n, k, "per_layer")
         assert output_norm_variance(n, k, "per_neuron") < output_norm_variance(n, k, "bernoulli")
