@@ -121,7 +121,7 @@ def identity(rule: str, version: int, *, epochs: int, seed: int, **options: Any)
 
     Parameters
     ----------
-    rule, version, options
+    rule, version, **options
         As `checked` returns them.
     epochs, seed : int
 
