@@ -36,7 +36,7 @@ def results(monkeypatch, tmp_path):
     folder = tmp_path / "results"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(MAIN.parent))
-    monkeypatch.setattr(importlib.import_module("components.results"), "FOLDER", folder)
+    monkeypatch.setattr(importlib.import_module("common.results"), "FOLDER", folder)
 
     def write(**files):
         for name, rows in files.items():

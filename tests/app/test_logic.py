@@ -56,7 +56,7 @@ def test_per_class_shows_the_figures_of_the_run_in_the_address(app):
     library = runs.Library(runs.gallery())
     run = library.table("resnet_fashion").index[2]
     app.query_params["model"], app.query_params["run"] = "resnet_fashion", run
-    app.run().switch_page("views/per_class.py")
+    app.run().switch_page("views/per_class/page.py")
     app.query_params["model"], app.query_params["run"] = "resnet_fashion", run
     app.run()
     assert not app.exception
@@ -68,7 +68,7 @@ def test_per_class_shows_the_figures_of_the_run_in_the_address(app):
 
 
 def test_reference_page_shows_every_model_with_its_accuracy(app):
-    app.run().switch_page("views/models.py").run()
+    app.run().switch_page("views/models/page.py").run()
     assert not app.exception
     frame = app.dataframe[0].value
     cards = models.cards()

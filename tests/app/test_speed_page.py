@@ -28,7 +28,7 @@ def network_rows():
 
 
 def opened(app, **address):
-    app.run().switch_page("views/speed.py")
+    app.run().switch_page("views/speed/page.py")
     for name, value in address.items():
         app.query_params[name] = value
     app.run()

@@ -69,7 +69,7 @@ def own(app, trained, tmp_path):
 
 
 def opened(app, **address):
-    app.run().switch_page("views/training.py")
+    app.run().switch_page("views/training/page.py")
     for name, value in address.items():
         app.query_params[name] = value
     app.run()

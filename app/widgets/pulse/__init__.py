@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from components.assets import read
 from labkit import live
+from widgets import read
 
-_component = st.components.v2.component("labkit_pulse", js=read("pulse.js"))
+_component = st.components.v2.component("labkit_pulse", js=read("pulse/pulse.js"))
 WAIT = 0.06  # seconds a beat waits for news; a move of the slider waits as long at most
 EVERY = 20  # milliseconds between two beats
 PATIENCE = 2000  # milliseconds after which a beat without an answer is taken for lost

@@ -5,17 +5,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from components.address import number, remember
-from components.fill_button import fill_button
-from components.live_cards import live_cards
-from components.live_figure import live_figure
-from components.live_slider import live_slider, slider_value
-from components.pictures import pictures
-from components.pulse import background, bell
-from components.shell import say, theme
+from common.address import number, remember
+from common.shell import say, theme
 from labkit import figures, live
 from labkit.audit import confusion_change, flips
 from labkit.compress import Method
+from views.live.fill_button import fill_button
+from views.live.pictures import pictures
+from widgets.cards import live_cards
+from widgets.figure import live_figure
+from widgets.pulse import background, bell
+from widgets.slider import live_slider, slider_value
 
 MISTAKES = (ValueError, TypeError, OSError, RuntimeError)  # a method from outside may raise torch's own
 # seconds a move waits for its first answer, which then is drawn at once; after that the page is free for the next move

@@ -3,10 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from components.address import choose
-from components.shell import figure, theme
-from components.trainings import table_of
+from common.address import choose
+from common.shell import figure, theme
 from labkit import figures
+from views.training.stored import table_of
 
 
 def training_course(stored: pd.DataFrame, network: str) -> None:

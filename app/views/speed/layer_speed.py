@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from components.shell import figure, say, theme
+from common.shell import figure, say, theme
 from labkit import figures
 from labkit.kernels.speed import measure
 

@@ -3,14 +3,14 @@
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from components.address import choose
-from components.live_panel import live_panel
-from components.networks import FIRST
-from components.own_model import OWN, own_model
-from components.pulse import heartbeat
-from components.shell import mistakes, steady
+from common.address import choose
+from common.networks import FIRST
+from common.shell import mistakes, steady
 from labkit import data, live, models
 from labkit.compress import METHODS, Choice, Method
+from views.live.own_model import OWN, own_model
+from views.live.panel import live_panel
+from widgets.pulse import heartbeat
 
 WAYS = [name for name, way in METHODS.items() if way.live and way.needs != "training"]
 MOST_WORDS = max(sum(isinstance(param, Choice) for param in METHODS[name].params.values()) for name in WAYS)

@@ -7,12 +7,12 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.assets import read
 from labkit.files import atomic_path
+from widgets import read
 
-STATIC = Path(__file__).resolve().parents[1] / "static"
+STATIC = Path(__file__).resolve().parents[2] / "static"
 
-_component = st.components.v2.component("labkit_live_figure", js=read("live_figure.js"), isolate_styles=False)
+_component = st.components.v2.component("labkit_live_figure", js=read("figure/figure.js"), isolate_styles=False)
 
 
 def live_figure(chart: go.Figure, reading: str, *, alt: str, key: str, value: object = None) -> None:

@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from components.limits import recommendation
-from components.networks import network_with_runs
-from components.run_table import run_table
-from components.shell import figure, steady, theme
+from common.networks import network_with_runs
+from common.shell import figure, steady, theme
 from labkit import figures
+from views.compare.limits import recommendation
+from views.compare.run_table import run_table
 
 NEAR = 0.1  # accuracy within which runs are worth comparing closely
 

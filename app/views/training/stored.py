@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from components.shell import library
+from common.shell import library
 from labkit import figures
 from labkit.runs import TRAINED, Store, gallery
 from labkit.sparsify import TOPOLOGIES

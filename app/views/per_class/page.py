@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from components.address import choose
-from components.networks import network_with_runs
-from components.shell import figure, mistakes, theme
+from common.address import choose
+from common.networks import network_with_runs
+from common.shell import figure, mistakes, theme
 from labkit import figures
 from labkit.audit import confusion_change
 

@@ -3,8 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from components.live_slider import live_slider, slider_value
 from labkit import runs
+from widgets.slider import live_slider, slider_value
 
 DROPS = [round(0.1 * step, 1) for step in range(101)]
 SHARES = [float(step) for step in range(5, 205, 5)]

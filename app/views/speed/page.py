@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from components.address import choose
-from components.layer_speed import layer_speed, measure_here
-from components.results import results
-from components.shell import figure, mistakes, steady, theme
+from common.address import choose
+from common.results import results
+from common.shell import figure, mistakes, steady, theme
 from labkit import figures
+from views.speed.layer_speed import layer_speed, measure_here
 
 FORMS = """
 Every form holds the same weights and gives the same numbers.

@@ -7,10 +7,10 @@ from typing import Any
 
 import streamlit as st
 
-from components.assets import read
 from labkit.audit import Headline, headlines
+from widgets import read
 
-_component = st.components.v2.component("labkit_live_cards", css=read("live_cards.css"), js=read("live_cards.js"))
+_component = st.components.v2.component("labkit_live_cards", css=read("cards/cards.css"), js=read("cards/cards.js"))
 
 
 def live_cards(

@@ -5,8 +5,8 @@ import math
 import pandas as pd
 import streamlit as st
 
-from components.results import Results
-from components.shell import figure, theme
+from common.results import Results
+from common.shell import figure, theme
 from labkit import figures
 from labkit.audit import over_seeds
 from labkit.runs import contrasts, usual_gamma

@@ -4,8 +4,8 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from components.address import choose
-from components.shell import library, mistakes
+from common.address import choose
+from common.shell import library, mistakes
 from labkit.runs import Library
 
 FIRST = "vit_fashion"

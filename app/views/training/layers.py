@@ -4,9 +4,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from components.shell import figure, theme
-from components.trainings import table_of
+from common.shell import figure, theme
 from labkit import figures, models, sparsify
+from views.training.stored import table_of
 
 QUANTITIES = {"fan-in": "fan_in", "active neurons": "active", "explored": "explored"}
 STATES = {

@@ -4,9 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from components.pulse import background, bell
 from labkit import live
 from labkit.compress import Method
+from widgets.pulse import background, bell
 
 
 def fill_button(place: live.Session, way: Method, settings: dict[str, Any], known: int) -> None:

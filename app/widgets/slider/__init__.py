@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from components.assets import read
+from widgets import read
 
-_component = st.components.v2.component("labkit_live_slider", css=read("live_slider.css"), js=read("live_slider.js"))
+_component = st.components.v2.component("labkit_live_slider", css=read("slider/slider.css"), js=read("slider/slider.js"))
 TICKS = 6
 
 

@@ -2,14 +2,14 @@
 
 import streamlit as st
 
-from components.address import choose
-from components.results import results
-from components.shell import mistakes, steady
-from components.sparse_cost import COLUMNS, sparse_cost
-from components.training_course import training_course
-from components.training_layers import mask_film, training_layers
-from components.trainings import facts, in_words, trainings
+from common.address import choose
+from common.results import results
+from common.shell import mistakes, steady
 from labkit import figures
+from views.training.course import training_course
+from views.training.layers import mask_film, training_layers
+from views.training.sparse_cost import COLUMNS, sparse_cost
+from views.training.stored import facts, in_words, trainings
 
 WAYS = """
 Compression takes a trained network and removes weights. Here most weights are zero **from the first step on**, and what changes
