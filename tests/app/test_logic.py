@@ -80,7 +80,7 @@ def test_reference_page_shows_every_model_with_its_accuracy(app):
 def test_the_first_page_waits_for_no_library_that_it_does_not_need(tmp_path):
     code = (
         "import sys; from streamlit.testing.v1 import AppTest; sys.argv = ['main.py']\n"
-        f"page = AppTest.from_file({str(MAIN)!r}, default_timeout=60).run()\n"
+        f"page = AppTest.from_file({str(MAIN)!r}, default_timeout=300).run()\n"
         "print(len(page.dataframe), *{'timm', 'captum', 'torch_geometric', 'torchao'} & set(sys.modules))"
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -301,9 +301,9 @@ def trained_url(trained):
 def test_the_film_plays_and_its_slider_moves(trained_url, page, trained):
     run = next(run for run in trained.runs() if run.method == "train_rigl" and run.seed == 0)
     page.goto(f"{trained_url}/training?model=mlp_adult&training={run.id}")
-    page.get_by_role("heading", name="Training", exact=True).wait_for(timeout=30_000)
+    page.get_by_role("heading", name="Training", exact=True).wait_for()
     film = page.get_by_role("figure", name="Film of the links").locator(".js-plotly-plot")
-    film.locator(".slider-grip-rect").wait_for(timeout=60_000)
+    film.locator(".slider-grip-rect").wait_for()
     steps = [str(step) for step in trained.table_of(run.id, "masks")["step"]]
     assert film.evaluate("node => node._fullLayout.sliders[0].steps.map(step => step.label)") == steps
 
@@ -320,7 +320,7 @@ def test_the_film_plays_and_its_slider_moves(trained_url, page, trained):
             return ({condition})(place, ...given) && node.querySelector('.gtitle').textContent.startsWith(`step ${{steps[place]}}:`)
                 ? {{place}} : null
         }}"""
-        found = page.wait_for_function(look, arg=[film.element_handle(), steps, *given], timeout=60_000)
+        found = page.wait_for_function(look, arg=[film.element_handle(), steps, *given])
         return found.json_value()["place"]
 
     first, last = shown(), len(steps) - 1

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from labkit import live, models
+from labkit.registry import Names
 
 OWN = "your own"
 
@@ -22,7 +23,7 @@ def own_model() -> live.Session | None:
                 weights or None,
                 data or None,
                 target or None,
-                tuple(filter(None, groups.split(","))),
+                Names().parse(groups),
             )
     if "own-model" not in st.session_state:
         return None
@@ -31,7 +32,5 @@ def own_model() -> live.Session | None:
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the network and its data …")
 def _open(name: str, weights: str | None, data: str | None, target: str | None, groups: tuple[str, ...]) -> live.Session:
-    network, dataset = models.open_model(
-        name, weights=weights, data=data, target=target, groups=[column.strip() for column in groups]
-    )
-    return live.Session(network, dataset.test, dataset.validation)
+    network, dataset = models.open_model(name, weights=weights, data=data, target=target, groups=groups)
+    return live.Session(network, dataset.test, dataset)

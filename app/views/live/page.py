@@ -23,7 +23,7 @@ st.write("Drag the slider: the network is compressed again and audited on the wh
 def open_session(name: str) -> live.Session:
     """A reference model with its own test part, shared by everybody who looks at it."""
     dataset = data.load(models.cards()[name].data)  # the recipe knows it too, but importing that takes a second
-    return live.session(name, dataset.test, dataset.validation)
+    return live.session(name, dataset.test, dataset)
 
 
 def choose_words(way: Method, places: list[DeltaGenerator]) -> dict[str, str]:
