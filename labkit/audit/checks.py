@@ -8,21 +8,39 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from labkit.data import Split
+    from labkit.data import NodeSplit, Split
 
 
-def check_split(split: Split) -> None:
-    """Raise TypeError for multi-label splits, ValueError for empty ones or labels that do not fit."""
-    if split.multilabel:
-        raise TypeError("this split has many labels a row; audit takes splits with one label a row")
+def check_split(split: Split | NodeSplit) -> None:
+    """Check that a split can be audited.
+
+    Parameters
+    ----------
+    split : Split or NodeSplit
+
+    Raises
+    ------
+    ValueError
+        For an empty split, or labels that do not fit.
+    """
     if len(split) == 0:
         raise ValueError("the split is empty; an audit needs at least one example")
-    if len(split.labels) != len(split):
-        raise ValueError(f"the split has {len(split):,} examples but {len(split.labels):,} labels; one label each")
-    if split.labels.min() < 0 or split.labels.max() >= len(split.classes):
-        raise ValueError(
-            f"labels run from {split.labels.min()} to {split.labels.max()}, but there are {len(split.classes)} classes"
-        )
+    labels = split.labels
+    if labels.ndim == 2:
+        _check_pairs(labels, len(split), len(split.classes))
+        return
+    if len(labels) != len(split):
+        raise ValueError(f"the split has {len(split):,} examples but {len(labels):,} labels; one label each")
+    if labels.min() < 0 or labels.max() >= len(split.classes):
+        raise ValueError(f"labels run from {labels.min()} to {labels.max()}, but there are {len(split.classes)} classes")
+
+
+def _check_pairs(pairs: np.ndarray, rows: int, classes: int) -> None:
+    """Refuse pairs (row, label) that point outside the split."""
+    if pairs.shape[1] != 2:
+        raise ValueError(f"labels of a multi-label split must be pairs [P, 2] of (row, label), got shape {list(pairs.shape)}")
+    if len(pairs) and (pairs.min() < 0 or pairs[:, 0].max() >= rows or pairs[:, 1].max() >= classes):
+        raise ValueError(f"a pair (row, label) points outside the {rows:,} rows or the {classes:,} classes")
 
 
 def check_level(level: float) -> None:
@@ -31,7 +49,7 @@ def check_level(level: float) -> None:
         raise ValueError(f"level is the confidence of the intervals and must lie between 0 and 1, got {level}")
 
 
-def checked_logits(logits: Any, split: Split, whose: str) -> np.ndarray:
+def checked_logits(logits: Any, split: Split | NodeSplit, whose: str) -> np.ndarray:
     """Return float logits [N, C] of `whose` model ("model" or "reference").
 
     Raises

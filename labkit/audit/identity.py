@@ -10,13 +10,15 @@ import numpy as np
 import torch
 from torch import nn
 
+from labkit.data import NodeSplit
+
 if TYPE_CHECKING:
     from labkit.data import Split
 
 DIGITS = 16
 
 
-def data_id(split: Split) -> str:
+def data_id(split: Split | NodeSplit) -> str:
     """Return the fingerprint of a split: classes, features, labels, examples and groups; its notes do not count.
 
     Examples
@@ -30,6 +32,10 @@ def data_id(split: Split) -> str:
     digest = hashlib.sha256()
     _feed_text(digest, [*split.classes, "|", *split.features])
     _feed_array(digest, split.labels)
+    if isinstance(split, NodeSplit):
+        for part in (split.graph.x, split.graph.edge_index, split.index):
+            _feed_array(digest, np.asarray(part))
+        return digest.hexdigest()[:DIGITS]
     if split.texts is not None:
         _feed_text(digest, split.texts)
     else:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from labkit.audit.formats import Format, format_of
 from labkit.registry import Entry, Param, Parameter, Registry
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class Limit:
         Sentence part with ``{}`` for the shown value, e.g. "an accuracy loss of at most {} pp"; made from the title by default.
     zero : str
         Sentence part for a limit of 0; as `said` by default.
+    lower : bool, optional
+        Whether it is a lower bound; by default where higher is better.
     """
 
     slider: Param
@@ -90,6 +93,51 @@ class Limit:
     default: float | None = None
     said: str = ""
     zero: str = ""
+    lower: bool | None = None
+
+    def sentence(self, value: float) -> str:
+        """Say the limit, e.g. "an accuracy loss of at most 1 pp".
+
+        Parameters
+        ----------
+        value : float
+            In stored units.
+
+        Returns
+        -------
+        str
+        """
+        return self.zero if self.zero and not value else self.said.format(f"{self.scale * value:g}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table of runs.
+
+    Parameters
+    ----------
+    figure : str
+        Key in `Audit.summary`.
+    title : str
+    format : str or callable
+        As `Measure.format`.
+    help : str
+    short : bool
+        Whether it is in short tables too, e.g. on the command line.
+    unit : str
+    """
+
+    figure: str
+    title: str
+    format: str | Callable[[float], str] = ".4g"
+    help: str = ""
+    short: bool = False
+    unit: str = ""
+
+    @property
+    def style(self) -> Format:
+        """How its values are written."""
+        return format_of(self.format, self.unit)
 
 
 @dataclass(frozen=True)
@@ -132,7 +180,20 @@ class Measure(Entry):
     paper : str
         Source.
     delta : callable, optional
-        ``delta(figures) -> (text, tone)``: the line under the value on a card, from all figures of the summary.
+        ``delta(figures) -> (text, tone)``: the line under the value on a card, from all figures of the summary; tone is "good",
+        "bad" or "neutral".
+    columns : tuple of Column
+        Its columns in tables of runs; by default one with its value.
+    neutral : float, optional
+        Its value for the reference model itself, e.g. 0 for a change.
+    reference : callable, optional
+        ``reference(runs) -> dict``: figures of the reference model, from a DataFrame with one row per run of it. By default those
+        stored as ``reference_KEY`` and ``KEY`` divided by ``KEY_ratio``.
+
+    Raises
+    ------
+    ValueError
+        For an unknown need, task, format or other word.
     """
 
     key: str
@@ -152,28 +213,143 @@ class Measure(Entry):
     version: int = field(default=1, kw_only=True)
     paper: str = field(default="", kw_only=True)
     delta: Callable[[Mapping[str, float]], tuple[str, str]] | None = field(default=None, kw_only=True)
+    columns: tuple[Column, ...] = field(default=(), kw_only=True)
+    neutral: float | None = field(default=None, kw_only=True)
+    reference: Callable[[pd.DataFrame], Mapping[str, float]] | None = field(default=None, kw_only=True)
     kind = "measure"
 
     def __post_init__(self) -> None:
-        for name in ("needs", "tasks"):
-            value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
-        if self.needs == ("nothing",):
-            object.__setattr__(self, "needs", ())
+        self._check()
+        if not self.columns:
+            column = Column(self.key, self.title, self.format, self.help, self.headline, self.unit)
+            object.__setattr__(self, "columns", (column,))
+        if self.limit is not None:
+            object.__setattr__(self, "limit", self._whole(self.limit))
+
+    def _check(self) -> None:
+        """Bring words into tuples, and refuse unknown ones."""
         for name, allowed in (("needs", NEEDS), ("tasks", TASKS)):
-            for word in getattr(self, name):
+            value = getattr(self, name)
+            words = tuple(word for word in ((value,) if isinstance(value, str) else value) if word != "nothing")
+            object.__setattr__(self, name, words)
+            for word in words:
                 if word not in allowed:
                     raise ValueError(f"{name} of measure {self.key} must be among {', '.join(allowed)}, got {word!r}")
-        if self.better not in ("higher", "lower"):
-            raise ValueError(f"better of measure {self.key} must be 'higher' or 'lower', got {self.better!r}")
-        if self.when not in ("always", "asked"):
-            raise ValueError(f"when of measure {self.key} must be 'always' or 'asked', got {self.when!r}")
+        for name, options in (("better", ("higher", "lower")), ("when", ("always", "asked"))):
+            if getattr(self, name) not in options:
+                raise ValueError(
+                    f"{name} of measure {self.key} must be {' or '.join(map(repr, options))}, got {getattr(self, name)!r}"
+                )
+        format_of(self.format)
+
+    def _whole(self, limit: Limit) -> Limit:
+        """Fill in what a limit leaves open."""
+        lower = (self.better == "higher" and not limit.negate) if limit.lower is None else limit.lower
+        bound = "at least" if lower else "at most"
+        unit = f" {limit.unit}" if limit.unit else ""
+        return replace(
+            limit,
+            name=limit.name or self.key,
+            figure=limit.figure or self.key,
+            title=limit.title or f"{self.title} {bound}",
+            said=limit.said or f"{self.title} {bound} {{}}{unit}",
+            lower=lower,
+        )
 
     @property
     def name(self) -> str:  # type: ignore[override]
         """Its key; the registry's name for it."""
         return self.key
 
+    def shown(self, value: float) -> str:
+        """Write a value in the measure's format.
+
+        Parameters
+        ----------
+        value : float
+
+        Returns
+        -------
+        str
+        """
+        return format_of(self.format, self.unit).text(value)
+
+    def worst(self, figures: Mapping[str, float]) -> str | None:
+        """Return the summary key of its value, for figures by group that of the worst group.
+
+        Parameters
+        ----------
+        figures : mapping of str to float
+
+        Returns
+        -------
+        str or None
+            None where it was not measured.
+        """
+        if self.key in figures:
+            return self.key
+        found = [name for name in figures if name.startswith(f"{self.key}[")]
+        choose = min if self.better == "higher" else max
+        return choose(found, key=lambda name: figures[name]) if found else None
+
 
 MEASURES: Registry[Measure] = Registry(Measure, "labkit.audit", "a measure of your own needs --plugin FILE")
 register_measure, get_measure = MEASURES.register, MEASURES.find
+
+
+def limits() -> dict[str, Limit]:
+    """Return the limits that measures offer, by name.
+
+    Returns
+    -------
+    dict of str to Limit
+    """
+    return {measure.limit.name: measure.limit for measure in MEASURES.values() if measure.limit is not None}
+
+
+def columns(figures: Iterable[str], *, short: bool = False) -> list[Column]:
+    """Return the columns of a table of runs, for every measure that has one in it.
+
+    Parameters
+    ----------
+    figures : iterable of str
+        Figures that the table holds.
+    short : bool
+        Only those of short tables.
+
+    Returns
+    -------
+    list of Column
+        In the order of the registry. A figure by group, ``KEY[COLUMN]``, has one for each group column.
+    """
+    there = [str(name) for name in figures]
+    found = []
+    for column in (column for measure in MEASURES.values() for column in measure.columns):
+        if short and not column.short:
+            continue
+        if column.figure in there:
+            found.append(column)
+        for name in there:
+            if name.startswith(f"{column.figure}["):
+                found.append(replace(column, figure=name, title=f"{column.title} by {group_column(name)}"))
+    return found
+
+
+def group_column(figure: str) -> str:
+    """Return the group column of a figure by group.
+
+    Parameters
+    ----------
+    figure : str
+
+    Returns
+    -------
+    str
+        "" for a figure without one.
+
+    Examples
+    --------
+    >>> group_column("dpd[age [years]]")
+    'age [years]'
+    """
+    return figure.partition("[")[2][:-1]

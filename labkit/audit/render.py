@@ -7,24 +7,29 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from labkit.audit.headline import headlines
+
 if TYPE_CHECKING:
-    from labkit.audit.report import Audit
+    from labkit.audit.result import Audit
 
 # a notebook cell shows no more classes than fit on a screen: the most changed ones, or the worst
 SHOWN = 20
 
 
 def as_text(audit: Audit) -> str:
-    """Return the audit in at most a handful of lines."""
-    s = audit.summary
-    limits = f"{s['accuracy_low']:.2%} to {s['accuracy_high']:.2%}"
-    lines = [f"Audit of {s['examples']:,.0f} examples: accuracy {s['accuracy']:.2%} ({limits}), ECE {s['ece']:.3f}"]
-    if audit.has_reference:
-        change = f"{100 * s['accuracy_change']:+.2f} points (p = {s['change_p']:.2g})"
-        lines.append(f"  reference {s['reference_accuracy']:.2%}, change {change}, agreement {s['agreement']:.2%}")
-        worst = f"worst change {100 * s['worst_class_change']:+.1f} points"
-        lines.append(f"  {s['affected_classes']:.0f} of {len(audit.per_class)} classes affected, {worst}")
-    lines += [f"  {name} {s[name]:.3f}" for name in s.index if "[" in name]
+    """Return the headlines, costs and notes of an audit, one line each.
+
+    Parameters
+    ----------
+    audit : Audit
+
+    Returns
+    -------
+    str
+    """
+    lines = [f"Audit of {audit.summary['examples']:,.0f} examples ({audit.task}), {len(audit.per_class):,} classes"]
+    for line in headlines(audit.summary):
+        lines.append(f"  {line.title}: {line.value}{f', {line.delta}' if line.delta else ''}")
     if audit.cost is not None:
         lines.append(f"  {audit.cost}")
     return "\n".join([*lines, *(f"  note: {note}" for note in audit.notes)])
@@ -36,6 +41,7 @@ def as_html(audit: Audit) -> str:
     parts.append(_table(_class_title(audit), _shown_classes(audit)))
     if audit.fairness is not None:
         parts.append(_table("Fairness", audit.fairness))
+    parts += [_table(name, table.head(SHOWN)) for name, table in audit.extras.items()]
     if audit.notes:
         parts.append("<ul>" + "".join(f"<li>{escape(note)}</li>" for note in audit.notes) + "</ul>")
     return '<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start">' + "".join(parts) + "</div>"
@@ -44,14 +50,20 @@ def as_html(audit: Audit) -> str:
 def _shown_classes(audit: Audit) -> pd.DataFrame:
     if len(audit.per_class) <= SHOWN:
         return audit.per_class
-    return audit.per_class.sort_values("change" if audit.has_reference else "accuracy").head(SHOWN)
+    return audit.per_class.sort_values(_order(audit)).head(SHOWN)
 
 
 def _class_title(audit: Audit) -> str:
     total = len(audit.per_class)
     if total <= SHOWN:
         return "Classes"
-    return f"The {SHOWN} of {total} classes {'that lost most' if audit.has_reference else 'with the lowest accuracy'}"
+    which = {"change": "that lost most", "accuracy": "with the lowest accuracy", "examples": "with the fewest examples"}
+    return f"The {SHOWN} of {total} classes {which[_order(audit)]}"
+
+
+def _order(audit: Audit) -> str:
+    """The column by which classes are ranked: the most telling one that the audit has."""
+    return next(name for name in ("change", "accuracy", "examples") if name in audit.per_class)
 
 
 def _table(title: str, frame: pd.DataFrame) -> str:

@@ -6,25 +6,25 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import nn
 
+from labkit.audit.assemble import Asked, chosen
 from labkit.audit.checks import check_level, check_split
 from labkit.audit.identity import model_sha
 from labkit.audit.logits import audit_logits
-from labkit.audit.report import Audit
+from labkit.audit.result import Audit
+from labkit.audit.tasks import example_of, outputs, task_of
 from labkit.cost import Cost
 from labkit.cost import cost as measure_cost
-from labkit.training import predict
 
 if TYPE_CHECKING:
-    from labkit.data import Split
+    from labkit.data import NodeSplit, Split
 
 
 def audit(
     model: nn.Module,
-    split: Split,
+    split: Split | NodeSplit,
     *,
     reference: nn.Module | None = None,
     logits: np.ndarray | None = None,
@@ -33,15 +33,17 @@ def audit(
     seconds: float = 0.3,
     level: float = 0.95,
     batch_size: int = 250,
+    measures: Asked = (),
+    seed: int = 0,
 ) -> Audit:
     """Audit `model` on `split`, beside a reference model if one is given.
 
     Parameters
     ----------
     model, reference : nn.Module
-        Take ``split.inputs()`` and return logits [n, C]. Their mode and weights are left alone.
-    split : Split
-        One label a row.
+        Take ``split.inputs()`` and return logits [n, C]; for a `NodeSplit` they are called as ``model(x, edge_index)`` and return
+        one row per node. Their mode and weights are left alone.
+    split : Split or NodeSplit
     logits, reference_logits : float [N, C], optional
         Outputs that are known already; the model is then not run again.
     cost : bool
@@ -51,13 +53,20 @@ def audit(
     level : float
         Confidence of the intervals.
     batch_size : int
+    measures : iterable of str, or mapping of str to dict
+        Measures with ``when="asked"`` to compute, perhaps with their settings; `labkit.audit.MEASURES` lists them.
+    seed : int
+        For measures that draw at random.
+
+    Returns
+    -------
+    Audit
 
     Raises
     ------
     ValueError
-        On an empty split, inputs that a model does not take, logits of another shape or number of classes, NaN or infinite logits.
-    TypeError
-        On a multi-label split.
+        On an empty split, inputs that a model does not take, logits of another shape or number of classes, NaN or infinite logits,
+        a task without measures, an unknown measure, or one that fails.
 
     Examples
     --------
@@ -71,54 +80,29 @@ def audit(
     """
     check_split(split)
     check_level(level)
+    chosen(task_of(split), measures)  # what is not known or does not apply is said before anything runs
     if logits is None:
-        logits = _run(model, split, batch_size, "model")
+        logits = outputs(model, split, batch_size, "model")
     if reference is not None and reference_logits is None:
-        reference_logits = _run(reference, split, batch_size, "reference")
-    found = replace(
-        audit_logits(logits, split, reference_logits, level),
-        model_sha=model_sha(model),
-        reference_sha=None if reference is None else model_sha(reference),
+        reference_logits = outputs(reference, split, batch_size, "reference")
+    own, other = _costs(model, reference, split, seconds) if cost else (None, None)
+    found = audit_logits(
+        logits,
+        split,
+        reference_logits,
+        level,
+        model=model,
+        reference=reference,
+        cost=own,
+        reference_cost=other,
+        measures=measures,
+        seed=seed,
     )
-    if not cost:
-        return found
-    own, other = _costs(model, reference, split, seconds)
-    summary = pd.concat([found.summary, cost_summary(own, other)])
-    return replace(found, summary=summary, cost=own, reference_cost=other)
+    return replace(found, model_sha=model_sha(model), reference_sha=None if reference is None else model_sha(reference))
 
 
-def _run(model: nn.Module, split: Split, batch_size: int, whose: str) -> np.ndarray:
-    try:
-        return predict(model, split, batch_size=batch_size)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, IndexError) as error:  # user models raise either for inputs of another shape
-        shape = list(split.inputs(slice(0, 1)).shape)
-        raise ValueError(
-            f"the {whose} does not take this split's examples (float32 {shape}): {str(error).splitlines()[0]}"
-        ) from error
-
-
-def _costs(model: nn.Module, reference: nn.Module | None, split: Split, seconds: float) -> tuple[Cost, Cost | None]:
+def _costs(model: nn.Module, reference: nn.Module | None, split: Split | NodeSplit, seconds: float) -> tuple[Cost, Cost | None]:
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    example = split.inputs(slice(0, 1)).to(device)
+    example = example_of(split, device)
     own = measure_cost(model, example, reference=reference, seconds=seconds)
     return own, None if reference is None else measure_cost(reference, example, seconds=0)
-
-
-def cost_summary(own: Cost, other: Cost | None) -> pd.Series:
-    """Return the figures of a summary that follow from the cost of a model and of its reference."""
-    figures = _counts(own)
-    ratios = {}
-    if other is not None:
-        base = _counts(other)
-        ratios = {f"{name}_ratio": figures[name] / base[name] if base[name] else np.nan for name in figures}
-    if own.latency is not None:
-        figures["latency_ms"] = own.latency.median
-        if own.latency.ratio is not None:
-            ratios["latency_ratio"] = 1 / own.latency.ratio  # theirs is a speed-up, ours a share like the other ratios
-    return pd.Series({**figures, **ratios}, dtype=float)
-
-
-def _counts(cost: Cost) -> dict[str, float]:
-    return {"parameters": cost.parameters, "nonzeros": cost.nonzeros, "bytes": cost.total_bytes, "macs": cost.macs}

@@ -4,6 +4,7 @@ from labkit.data.arrays import from_arrays
 from labkit.data.catalogue import CATALOGUE, load
 from labkit.data.csv import from_csv
 from labkit.data.images import image_folder
+from labkit.data.nodes import NodeSplit
 from labkit.data.opening import open_dataset
 from labkit.data.split import Dataset, Split
 from labkit.data.summary import counts, group_counts, picture_grid
@@ -11,6 +12,7 @@ from labkit.data.summary import counts, group_counts, picture_grid
 __all__ = [
     "CATALOGUE",
     "Dataset",
+    "NodeSplit",
     "Split",
     "counts",
     "from_arrays",

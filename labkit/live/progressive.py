@@ -335,17 +335,16 @@ def _price(place: Session, small: nn.Module, seconds: float) -> tuple[Cost, Cost
 
 def _audit(place: Session, logits: np.ndarray, done: int, price: tuple[Cost, Cost]) -> Audit:
     """Audit the first `done` examples; the whole split comes back in its own order."""
-    from labkit.audit.run import cost_summary
-
     total = len(place.split)
     if done == total:
         ordered = np.empty_like(logits)
         ordered[place.order] = logits
-        found = audit_logits(ordered, place.split, place.whole_reference())
+        found = audit_logits(ordered, place.split, place.whole_reference(), cost=price[0], reference_cost=price[1])
     else:
-        found = audit_logits(logits, place.split.subset(place.order[:done]), place.reference_logits(done))
-    summary = pd.concat([found.summary, cost_summary(*price)])
-    return replace(found, summary=summary, cost=price[0], reference_cost=price[1], reference_sha=place.sha)
+        found = audit_logits(
+            logits, place.split.subset(place.order[:done]), place.reference_logits(done), cost=price[0], reference_cost=price[1]
+        )
+    return replace(found, reference_sha=place.sha)
 
 
 def forget() -> None:

@@ -31,7 +31,7 @@ def read_audit(folder: Path) -> Audit:
         confusion=pd.DataFrame(
             facts["confusion"], index=pd.Index(classes, name="label"), columns=pd.Index(classes, name="predicted")
         ),
-        calibration=_frame(facts["calibration"], ["bin"]),
+        reliability=_frame(facts["calibration"], ["bin"]),
         fairness=_frame(facts["fairness"], ["group column", "metric"]),
         by_group=_frame(facts["by_group"], ["group column", "group"]),
         cost=None if facts["cost"] is None else Cost.from_dict(facts["cost"]),

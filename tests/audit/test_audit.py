@@ -240,7 +240,11 @@ def test_a_larger_level_widens_every_interval(split):
         (lambda s, x: audit.audit_logits(x[:0], s.subset(slice(0, 0))), ValueError, "empty"),
         (lambda s, x: audit.audit_logits(x, s, level=1), ValueError, "between 0 and 1"),
         (lambda s, x: audit.audit_logits(x, replace(s, labels=s.labels + 1)), ValueError, "4 classes"),
-        (lambda s, x: audit.audit_logits(x, replace(s, labels=np.array([[0, 1]]))), TypeError, "one label a row"),
+        (
+            lambda s, x: audit.audit_logits(x, replace(s, labels=np.array([[0, 1]]))),
+            ValueError,
+            "no registered measure judges predictions of the task multilabel",
+        ),
         (lambda s, x: audit.audit(nn.Linear(3, 4), s), ValueError, r"does not take this split's examples \(float32 \[1, 2\]\)"),
         (lambda s, x: audit.audit(nn.Linear(2, 4), s, reference=nn.Linear(2, 5)), ValueError, "the reference has 5 classes"),
     ],

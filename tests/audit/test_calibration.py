@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss
 
-from labkit.audit.calibration import brier_score, expected_calibration_error, reliability
+from labkit.audit.reliability import brier_score, expected_calibration_error, reliability
 
 
 def ece(probabilities, labels, bins=15):

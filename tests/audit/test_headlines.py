@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labkit import audit, runs
 from labkit.audit import headlines
-from labkit.audit.headlines import percent, points, signed, size
+from labkit.audit.formats import percent, points, signed, size
 from labkit.data import Split
 
 MINUS = "\N{MINUS SIGN}"

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from labkit.audit.report import Audit
+from labkit.audit.result import Audit
 
 
 def flips(audit: Audit, kind: Literal["lost", "gained", "all"] = "all") -> pd.DataFrame:
@@ -63,11 +63,14 @@ def confusion_change(audit: Audit) -> pd.DataFrame:
     """
     table, classes = _against_reference(audit), len(audit.per_class)
     label, before, after = (table[name].to_numpy() for name in ("label", "reference_predicted", "predicted"))
+    names = audit.per_class.index
     moved = sum(sign * np.bincount(label * classes + column, minlength=classes**2) for sign, column in ((1, after), (-1, before)))
-    return pd.DataFrame(np.asarray(moved).reshape(classes, classes), index=audit.confusion.index, columns=audit.confusion.columns)
+    return pd.DataFrame(np.asarray(moved).reshape(classes, classes), index=names.rename("label"), columns=names.rename("predicted"))
 
 
 def _against_reference(audit: Audit) -> pd.DataFrame:
     if "reference_predicted" not in audit.predictions:
         raise ValueError("this audit has no reference to compare with; audit with reference=")
+    if "label" not in audit.predictions:
+        raise ValueError(f"predictions of the task {audit.task} have no single label to compare with; audit a single-label split")
     return audit.predictions

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -22,22 +22,24 @@ class Audit:
     Attributes
     ----------
     summary : Series of float
-        ``accuracy`` with its Wilson limits ``accuracy_low`` and ``accuracy_high``, ``examples``, ``ece``, ``brier``.
+        Figures of every registered measure that applies, and ``examples``. Of a classification:
+        ``accuracy`` with its Wilson limits ``accuracy_low`` and ``accuracy_high``, ``ece``, ``brier``.
         With a reference: ``reference_accuracy``, ``accuracy_change`` (with ``_low``, ``_high``), ``change_p`` (McNemar),
-        ``affected_classes``, ``worst_class_change``, ``agreement`` (share of equal predictions).
+        ``affected_classes``, ``worst_class_change``, ``agreement`` (fraction of equal predictions).
         With groups: ``worst_group_accuracy[COLUMN]`` and, for two classes, ``dpd[COLUMN]`` and ``eod[COLUMN]``
         (demographic parity and equalized odds difference).
         With cost: ``parameters``, ``nonzeros``, ``bytes``, ``macs``, ``latency_ms``, and ``…_ratio`` of each:
         this model over the reference, below 1 is cheaper.
-    per_class : DataFrame, a row a class
+    per_class : DataFrame, one row per class
         ``examples``, ``accuracy`` (= ``recall``) with Wilson limits, ``precision``. With a reference:
         ``reference_accuracy``, ``change`` with limits, ``n01`` and ``n10`` (examples that only the reference, only this
         model gets right), ``p``, ``q``, ``affected``. A class without examples is NaN.
-    predictions : DataFrame, a row an example
-        ``index``, ``label``, ``predicted``, ``reference_predicted`` (with a reference), ``probabilities`` (float32 [C]).
-    confusion : DataFrame of int [C, C]
+    predictions : DataFrame, one row per example
+        ``index``, ``label``, ``predicted``, ``reference_predicted`` (with a reference), ``probabilities`` (float32 [C]); of a
+        multi-label split without ``label`` and ``probabilities``.
+    confusion : DataFrame of int [C, C], or None for a multi-label split
         Labels down, predictions across.
-    calibration : DataFrame
+    reliability : DataFrame, or None for a multi-label split
         15 reliability bins of the top class.
     fairness : DataFrame or None
         Indexed (group column, metric), columns value, low, high.
@@ -51,13 +53,16 @@ class Audit:
         Confidence of the intervals.
     notes : tuple of str
         What a reader should know.
+    extras : dict of str to DataFrame
+        Tables that measures bring.
+    task : {"classification", "multilabel", "nodes"}
     """
 
     summary: pd.Series
     per_class: pd.DataFrame
     predictions: pd.DataFrame
-    confusion: pd.DataFrame
-    calibration: pd.DataFrame
+    confusion: pd.DataFrame | None
+    reliability: pd.DataFrame | None
     fairness: pd.DataFrame | None = None
     by_group: pd.DataFrame | None = None
     cost: Cost | None = None
@@ -67,13 +72,21 @@ class Audit:
     reference_sha: str | None = None
     level: float = 0.95
     notes: tuple[str, ...] = ()
+    extras: dict[str, pd.DataFrame] = field(default_factory=dict)
+    task: str = "classification"
 
     @property
     def has_reference(self) -> bool:
-        return "reference_accuracy" in self.summary.index
+        """Whether a reference model was audited beside this one."""
+        return "reference_predicted" in self.predictions
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: tables as lists of rows, NaN as None; without the predictions."""
+        """Return plain values, ready for JSON: tables as lists of rows, NaN as None; without the predictions.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "schema": SCHEMA,
             "data_id": self.data_id,
@@ -83,16 +96,27 @@ class Audit:
             "notes": list(self.notes),
             "summary": plain(self.summary),
             "per_class": plain(self.per_class),
-            "confusion": plain(self.confusion.to_numpy()),
-            "calibration": plain(self.calibration),
+            "task": self.task,
+            "confusion": None if self.confusion is None else plain(self.confusion.to_numpy()),
+            "calibration": plain(self.reliability),  # the name under which stored audits have it
             "fairness": plain(self.fairness),
             "by_group": plain(self.by_group),
+            "extras": {name: plain(table) for name, table in self.extras.items()},
             "cost": None if self.cost is None else plain(self.cost.to_dict()),
             "reference_cost": None if self.reference_cost is None else plain(self.reference_cost.to_dict()),
         }
 
     def to_json(self, indent: int | None = None) -> str:
-        """`to_dict` as strict JSON."""
+        """Return `to_dict` as strict JSON.
+
+        Parameters
+        ----------
+        indent : int, optional
+
+        Returns
+        -------
+        str
+        """
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False)
 
     def __repr__(self) -> str:

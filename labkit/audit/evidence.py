@@ -1,0 +1,159 @@
+"""`Evidence`: everything a measure may look at, each part computed once and only when a measure asks for it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from labkit.audit.groups import Fairness, accuracy_fairness, fairness
+from labkit.audit.reliability import reliability
+from labkit.audit.tables import class_table, softmax
+from labkit.audit.tasks import task_of
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from labkit.cost import Cost
+    from labkit.data import NodeSplit, Split
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """What one audit found before any figure is computed.
+
+    Attributes
+    ----------
+    split : Split or NodeSplit
+    logits : float [N, C]
+        Outputs of the model on the split.
+    reference_logits : float [N, C] or None
+    model, reference : nn.Module or None
+        The networks themselves; None where only outputs are known. Leave them as they are.
+    cost, reference_cost : Cost or None
+    level : float
+        Confidence of the intervals.
+    seed : int
+        For measures that draw at random.
+    settings : dict
+        Settings of the measure that is asked; also given to ``compute`` as keyword arguments.
+    """
+
+    split: Split | NodeSplit
+    logits: np.ndarray
+    reference_logits: np.ndarray | None = None
+    model: nn.Module | None = None
+    reference: nn.Module | None = None
+    cost: Cost | None = None
+    reference_cost: Cost | None = None
+    level: float = 0.95
+    seed: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def task(self) -> str:
+        """Task of the split: "classification", "multilabel" or "nodes"."""
+        return task_of(self.split)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels int64 [N], or pairs [P, 2] of (row, label) of a multi-label split."""
+        return self.split.labels
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the C classes."""
+        return self.split.classes
+
+    @cached_property
+    def predicted(self) -> np.ndarray:
+        """Class of the largest logit, int64 [N]."""
+        return self.logits.argmax(axis=1)
+
+    @cached_property
+    def reference_predicted(self) -> np.ndarray | None:
+        """The same of the reference model, or None."""
+        return None if self.reference_logits is None else self.reference_logits.argmax(axis=1)
+
+    @cached_property
+    def correct(self) -> np.ndarray:
+        """Whether each example is classified correctly, bool [N]."""
+        return self.predicted == self.labels
+
+    @cached_property
+    def reference_correct(self) -> np.ndarray | None:
+        """The same of the reference model, or None."""
+        return None if self.reference_predicted is None else self.reference_predicted == self.labels
+
+    @cached_property
+    def probabilities(self) -> np.ndarray:
+        """Softmax of the logits, float32 [N, C]."""
+        return softmax(self.logits)
+
+    @cached_property
+    def confusion(self) -> np.ndarray:
+        """Counts int [C, C], labels down, predictions across."""
+        count = len(self.classes)
+        return np.bincount(self.labels * count + self.predicted, minlength=count**2).reshape(count, count)
+
+    @cached_property
+    def reliability(self) -> pd.DataFrame:
+        """Reliability bins of the top class."""
+        return reliability(self.probabilities, self.labels)
+
+    @cached_property
+    def per_class(self) -> pd.DataFrame:
+        """One row per class, see `Audit.per_class`."""
+        return class_table(self.confusion, self.labels, self.predicted, self.reference_predicted, self.classes, self.level)
+
+    @cached_property
+    def groups(self) -> Fairness | None:
+        """Rates of the sensitive groups; None without group columns."""
+        table = self.split.groups
+        if table is None or table.shape[1] == 0:
+            return None
+        compare = fairness if len(self.classes) == 2 else accuracy_fairness
+        return compare(self.labels, self.predicted, table, level=self.level)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Evidence:
+        """Return the same evidence for a measure with these settings; what was computed is shared.
+
+        Parameters
+        ----------
+        settings : mapping of str to object
+
+        Returns
+        -------
+        Evidence
+        """
+        if not settings:
+            return self
+        other = copy.copy(self)
+        object.__setattr__(other, "settings", dict(settings))
+        return other
+
+    def lacks(self, needs: tuple[str, ...]) -> list[str]:
+        """Return which of a measure's needs are not there.
+
+        Parameters
+        ----------
+        needs : tuple of str
+            As `Measure.needs`.
+
+        Returns
+        -------
+        list of str
+        """
+        there = {
+            "reference": self.reference_logits is not None,
+            "groups": self.split.groups is not None and self.split.groups.shape[1] > 0,
+            "model": self.model is not None,
+            "cost": self.cost is not None,
+            "probabilities": True,
+        }
+        return [need for need in needs if not there[need]]

@@ -1,0 +1,79 @@
+"""Which classes a compressed model changed: the largest loss, the number of affected classes, the agreement of predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from labkit.audit.evidence import Evidence
+from labkit.audit.measure import Limit, Measure, register_measure
+from labkit.registry import Param
+
+
+def worst(evidence: Evidence) -> float:
+    """Return the change of accuracy of the class that lost most."""
+    return float(evidence.per_class["change"].min())
+
+
+def affected(evidence: Evidence) -> float:
+    """Return the number of classes with a significant change."""
+    return float(evidence.per_class["affected"].sum())
+
+
+def agreement(evidence: Evidence) -> float:
+    """Return the fraction of examples that both networks put into the same class."""
+    return float((evidence.predicted == evidence.reference_predicted).mean())
+
+
+def _worst_tone(figures: Mapping[str, float]) -> tuple[str, str]:
+    return "", "bad" if figures["worst_class_change"] < 0 else "neutral"
+
+
+def _affected_tone(figures: Mapping[str, float]) -> tuple[str, str]:
+    return "", "bad" if figures["affected_classes"] else "good"
+
+
+register_measure(
+    Measure(
+        "worst_class_change",
+        "worst class",
+        better="higher",
+        format="points1",
+        help="Change of accuracy of the class that lost most, in percentage points.",
+        compute=worst,
+        needs=("reference",),
+        delta=_worst_tone,
+    )
+)
+register_measure(
+    Measure(
+        "affected_classes",
+        "affected classes",
+        better="lower",
+        format="count",
+        help="Classes whose accuracy changed beyond chance: exact McNemar test, Benjamini-Hochberg, q < 0.05.",
+        limit=Limit(
+            Param(0, 100, 0, step=1),
+            title="affected classes",
+            default=0,
+            said="at most {} affected classes",
+            zero="no affected class",
+        ),
+        compute=affected,
+        needs=("reference",),
+        delta=_affected_tone,
+        neutral=0.0,
+        paper="Hooker et al. (2019), What Do Compressed Deep Neural Networks Forget?",
+    )
+)
+register_measure(
+    Measure(
+        "agreement",
+        "agreement",
+        better="higher",
+        format="percent",
+        help="Fraction of examples that both networks put into the same class.",
+        compute=agreement,
+        needs=("reference",),
+        headline=False,
+    )
+)

@@ -1,0 +1,98 @@
+"""`NodeSplit`: some nodes of a graph, for node classification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, eq=False)
+class NodeSplit:
+    """The nodes of a graph that are to be classified.
+
+    Attributes
+    ----------
+    graph : torch_geometric.data.Data or alike
+        With ``x`` float [nodes, D], ``edge_index`` int64 [2, edges] and ``y`` int64 [nodes].
+    index : int64 array [N]
+        The nodes of this split.
+    classes : tuple of str
+    groups : DataFrame with N rows, or None
+        Sensitive columns.
+    features : tuple of D str
+    notes : tuple of str
+
+    Raises
+    ------
+    ValueError
+        When the index is empty of meaning: not one-dimensional, or outside the graph.
+    """
+
+    graph: Any
+    index: np.ndarray
+    classes: tuple[str, ...]
+    groups: pd.DataFrame | None = None
+    features: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        index, nodes = np.asarray(self.index), len(self.graph.x)
+        if index.ndim != 1 or index.dtype.kind not in "iu":
+            raise ValueError(f"index must be int [N], got {index.dtype} of shape {list(index.shape)}")
+        if len(index) and (index.min() < 0 or index.max() >= nodes):
+            raise ValueError(f"index runs from {index.min()} to {index.max()}, but the graph has {nodes:,} nodes")
+        object.__setattr__(self, "index", index.astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels of the nodes of this split, int64 [N]."""
+        return np.asarray(self.graph.y).astype(np.int64)[self.index]
+
+    def inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what a graph network takes.
+
+        Returns
+        -------
+        x : Tensor
+            float32 [nodes, D].
+        edge_index : Tensor
+            int64 [2, edges].
+        """
+        import torch  # here: listing data sets must not wait seconds for torch
+
+        return torch.as_tensor(np.asarray(self.graph.x)).float(), torch.as_tensor(np.asarray(self.graph.edge_index))
+
+    def subset(self, rows: slice | np.ndarray) -> NodeSplit:
+        """Return a split with only the chosen nodes; the graph stays whole.
+
+        Parameters
+        ----------
+        rows : slice, int or bool array
+            Positions in `index`.
+
+        Returns
+        -------
+        NodeSplit
+        """
+        chosen = np.arange(len(self))[rows]
+        groups = None if self.groups is None else self.groups.iloc[chosen].reset_index(drop=True)
+        return replace(self, index=self.index[chosen], groups=groups)
+
+    def class_counts(self) -> pd.Series:
+        """Return the number of nodes of every class, zeros included.
+
+        Returns
+        -------
+        Series
+            Indexed by class name.
+        """
+        return pd.Series(np.bincount(self.labels, minlength=len(self.classes)), index=list(self.classes), name="examples")
