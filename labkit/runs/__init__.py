@@ -1,5 +1,6 @@
 """Runs: stored verdicts, sweeps over grids, comparisons, recommendations."""
 
+from labkit.runs.by_group import group_measures
 from labkit.runs.compare import Comparison, compare
 from labkit.runs.contrasts import contrasts, usual_gamma
 from labkit.runs.gallery import gallery
@@ -22,6 +23,7 @@ __all__ = [
     "compare",
     "contrasts",
     "gallery",
+    "group_measures",
     "jobs",
     "recommend",
     "reference_rows",

@@ -60,7 +60,7 @@ def test_a_limit_moves_the_recommendation_before_the_mouse_is_released(app_url, 
     answer = desktop.get_by_test_id("stAlert")
     answer.wait_for()
     table = runs.Library(runs.gallery()).table("vit_fashion")
-    before = runs.recommend(table, accuracy_drop=0.01, affected_classes=0, latency_ratio=2.0)
+    before = runs.recommend(table, accuracy_drop=0.01, affected_classes=0)
     assert answer.inner_text().strip().endswith(before.reason[1:])
     slider = desktop.locator(".live-slider", has_text="affected classes").locator("input")
     slider.scroll_into_view_if_needed()
@@ -68,7 +68,7 @@ def test_a_limit_moves_the_recommendation_before_the_mouse_is_released(app_url, 
     desktop.mouse.move(box["x"] + 9, box["y"] + box["height"] / 2)
     desktop.mouse.down()
     desktop.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=6)
-    after = runs.recommend(table, accuracy_drop=0.01, affected_classes=10, latency_ratio=2.0)
+    after = runs.recommend(table, accuracy_drop=0.01, affected_classes=10)
     assert after.reason != before.reason
     desktop.get_by_text(after.reason[1:]).wait_for()
     desktop.mouse.up()

@@ -74,9 +74,7 @@ def _without_slider(session: live.Session, method: Method, choices: dict[str, st
     bell("answers")
 
 
-def _answer(
-    session: live.Session, method: Method, settings: dict[str, Any], *, exact: bool
-) -> tuple[live.Progress | None, bool]:
+def _answer(session: live.Session, method: Method, settings: dict[str, Any], *, exact: bool) -> tuple[live.Progress | None, bool]:
     """Return the newest audit of these settings and whether a better one is being computed; an error is shown as a sentence."""
     latest = background("answers")
     if exact:
