@@ -28,7 +28,7 @@ def training_course(stored: pd.DataFrame, network: str) -> None:
         names,
         selection_mode="multi",
         default=[name for name in names if "," not in name] or names,
-        format_func=figures.topology_title,
+        format_func=figures.rule_title,
         help="With settings behind the name: those that differ from what most trainings of this network have.",
     )
     curves = []

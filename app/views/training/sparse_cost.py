@@ -87,7 +87,7 @@ def _chart(cells: pd.DataFrame, share: str | None, over: str) -> None:
 
 def _table(cells: pd.DataFrame) -> None:
     percent = ["mean", "low", "high", "training_share", "inference_share", "empty"]
-    shown = cells.replace(UNKNOWN, math.nan).assign(topology=cells["topology"].map(figures.topology_title))
+    shown = cells.replace(UNKNOWN, math.nan).assign(topology=cells["topology"].map(figures.rule_title))
     shown = shown.assign(sparsity=100 * shown["sparsity"], **{name: 100 * shown[name].astype(float) for name in percent})
     st.dataframe(
         shown.sort_values(["sparsity", "mean"], ascending=[True, False]),
@@ -122,7 +122,7 @@ def _contrasts(rows: pd.DataFrame) -> None:
     shown = found.replace(UNKNOWN, math.nan)
     percent = {name: 100 * shown[name] for name in ("sparsity", "mean", "low", "high")}
     st.dataframe(
-        shown.assign(**percent, other="SRigL − " + shown["other"].map(figures.topology_title)),
+        shown.assign(**percent, other="SRigL − " + shown["other"].map(figures.rule_title)),
         hide_index=True,
         width="stretch",
         placeholder="–",
@@ -153,7 +153,7 @@ def _beyond_chance(found: pd.DataFrame) -> str:
     for word, where in (("better", known["low"] > 0), ("worse", known["high"] < 0)):
         for other, rows in known[where].groupby("other", sort=False):
             places = " and ".join(f"{100 * sparsity:g} %" for sparsity in rows["sparsity"])
-            parts.append(f"{word} than **{figures.topology_title(str(other))}** at {places}")
+            parts.append(f"{word} than **{figures.rule_title(str(other))}** at {places}")
     if not parts:
         return "No interval leaves out 0: every difference may be chance."
     return f"SRigL is {', '.join(parts)}. Elsewhere the 95 % interval holds 0, and the difference may be chance."
@@ -169,7 +169,7 @@ def _gamma(rows: pd.DataFrame) -> None:
     st.markdown(f"##### When does a neuron go? gamma_sal at {100 * sparsity:g} % sparsity")
     cells = _cells(srigl[srigl["sparsity"] == sparsity], ["gamma_sal"])
     figure(
-        figures.gamma_accuracy(cells, theme=theme()),
+        figures.parameter_accuracy(cells, theme=theme()),
         "SRigL takes all links from a neuron with fewer salient ones than this share of its fan-in: the higher it is, the sooner a "
         f"neuron goes. {READING[0].upper() + READING[1:]} A whisker of two seeds is long and may run out of the picture.",
         alt="Accuracy over gamma_sal",

@@ -36,7 +36,7 @@ def table_of(folder: str, run: str, name: str) -> pd.DataFrame | None:
 def in_words(training: pd.Series) -> str:
     """Return one row of `trainings` in a line."""
     whose = ", yours" if training["own"] else ""
-    return f"{figures.topology_title(training['name'])}, {100 * training['sparsity']:g} % zeros, seed {training['seed']}{whose}"
+    return f"{figures.rule_title(training['name'])}, {100 * training['sparsity']:g} % zeros, seed {training['seed']}{whose}"
 
 
 def facts(training: pd.Series) -> str:
