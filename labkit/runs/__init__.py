@@ -2,7 +2,7 @@
 
 from labkit.runs.by_group import group_measures
 from labkit.runs.compare import Comparison, compare
-from labkit.runs.contrasts import contrasts, usual_gamma
+from labkit.runs.contrasts import contrasts, usual_settings
 from labkit.runs.gallery import gallery
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
@@ -30,5 +30,5 @@ __all__ = [
     "run_id",
     "sweep",
     "train_run",
-    "usual_gamma",
+    "usual_settings",
 ]
