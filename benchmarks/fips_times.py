@@ -55,7 +55,7 @@ def _row(name: str, took: dict[str, list[float]], size: float) -> dict:
 def waiting(turns: int = 5) -> list[dict]:
     """Median seconds of a closed form of vit_fashion, and of the first answer to a move of the page Live, over its range."""
     dataset, model = data.load("fashion_mnist"), models.load("vit_fashion")
-    place = live.session("vit_fashion", dataset.test, dataset.validation)
+    place = live.session("vit_fashion", dataset.test, dataset)
     moves = {f"first answer on Live, budget {budget:g}": budget for budget in (0.1, 0.25, 0.5, 0.74)}
     ways: dict[str, Callable[[float], object]] = {
         "closed form, by weights": lambda turn: compress.fips(model, budget=0.25),

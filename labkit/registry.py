@@ -107,6 +107,8 @@ class Choice:
         Whether other values are allowed too, e.g. a pattern of layer names.
     start : str, optional
         Initial selection on a page, where it differs from the default.
+    omit_default : bool
+        Whether `Entry.settings` leaves it out at its default: a parameter that was added later then changes no existing id.
     """
 
     options: tuple[str, ...]
@@ -114,6 +116,7 @@ class Choice:
     help: str = ""
     free: bool = False
     start: str | None = None
+    omit_default: bool = False
 
     @property
     def domain(self) -> str:
@@ -251,6 +254,7 @@ class Entry:
         Returns
         -------
         dict
+            Without categorical parameters with ``omit_default`` that are at their default.
 
         Raises
         ------
@@ -266,6 +270,8 @@ class Entry:
                 chosen[name] = param.parse(given.get(name, param.default))
             except ValueError as error:
                 raise ValueError(f"parameter {name} of {self.name} {error}") from None
+            if isinstance(param, Choice) and param.omit_default and chosen[name] == param.default:
+                del chosen[name]
         return chosen
 
 

@@ -20,6 +20,7 @@ from labkit.compress.method import Method, register
 from labkit.compress.mlps import MLP, find_mlps, group_mlps
 from labkit.compress.select import replaced
 from labkit.compress.shared_factors import Factors, Target, shared_factors
+from labkit.compress.sharing import sharing
 from labkit.layers import SharedBasisLinear
 from labkit.layers.shared_basis import STORAGES, Storage
 from labkit.registry import Choice, Param
@@ -357,5 +358,7 @@ register(
             "budget_kind": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
         },
         needs="calibration",
+        diagnose=lambda small: {"sharing": sharing(small)},
+        tables={"sharing": "shared_bases"},
     )
 )

@@ -6,6 +6,7 @@ import copy
 import math
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
 from labkit.compress.calibration import calibration_inputs, check_inputs, input_moments
@@ -21,6 +22,7 @@ def low_rank(
     layers: Layers = "all",
     unit: Literal["parameters", "bytes"] = "parameters",
     calibration: Any = None,
+    seed: int = 0,
 ) -> nn.Module:
     """Factor linear layers and ungrouped convolutions; each keeps the same share of its weights.
 
@@ -34,7 +36,10 @@ def low_rank(
     unit : {"parameters", "bytes"}
         What the budget counts; they differ when layers have different dtypes.
     calibration : Tensor, dict of Tensors, or data set, optional
-        Inputs of the network: linear layers then lose as little as can be of what they give for these, instead of their weights.
+        Inputs of the network. The factors of linear layers then minimise the output error on these inputs (activation-aware),
+        instead of the error of the weights. Of a data set 1,024 training examples are taken.
+    seed : int
+        Of the choice of examples from a data set.
 
     Returns
     -------
@@ -55,16 +60,25 @@ def low_rank(
     if budget == 1:
         return replaced(model, {}).eval()
     ranks = ranks_for(chosen, budget, unit)
-    moments = {} if calibration is None else _moments(model, chosen, calibration)
+    moments = {} if calibration is None else _moments(model, chosen, calibration, seed)
     return replaced(model, {path: _factored(layer, ranks[path], moments.get(path)) for path, layer in chosen.items()}).eval()
 
 
-def _moments(model: nn.Module, chosen: dict[str, nn.Module], calibration: Any) -> dict[str, Tensor]:
+def _moments(model: nn.Module, chosen: dict[str, nn.Module], calibration: Any, seed: int) -> dict[str, Tensor]:
     """Second moments of what each linear layer is given."""
     linear = [path for path, layer in chosen.items() if isinstance(layer, nn.Linear)]
     still = copy.deepcopy(model).eval()
-    found = input_moments(still, linear, check_inputs(still, calibration_inputs(calibration)))
-    return {path: each.second for path, each in found.items()}
+    found = input_moments(still, linear, check_inputs(still, calibration_inputs(calibration, seed=seed)))
+    return {path: _positive_definite(each.second) for path, each in found.items()}
+
+
+def _positive_definite(moments: Tensor) -> Tensor:
+    """Damp moments until they have a Cholesky factor; those of few examples lose their rank to rounding in float32."""
+    damping = 1e-6 * float(moments.diagonal().mean())
+    while torch.linalg.cholesky_ex(moments.double()).info > 0:
+        damping *= 10
+        moments = moments + damping * torch.eye(len(moments))
+    return moments
 
 
 def ranks_for(layers: dict[str, nn.Module], budget: float, unit: str = "parameters") -> dict[str, int]:
@@ -106,7 +120,7 @@ def _factored(layer: nn.Module, rank: int, moments: Tensor | None) -> nn.Module:
 
 
 def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:
-    return low_rank(model, **settings)
+    return low_rank(model, calibration=data, seed=seed, **settings)
 
 
 register(
@@ -116,5 +130,6 @@ register(
         paper="Eckart & Young 1936; the baseline of compression papers",
         apply=_apply,
         params=BUDGET_PARAMS,
+        needs="optional",
     )
 )

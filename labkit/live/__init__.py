@@ -4,7 +4,9 @@ from labkit.live.background import Latest
 from labkit.live.fill import fill
 from labkit.live.gallery import make_gallery
 from labkit.live.grid import Grid, Key, key_of, load_grid, slider_of
-from labkit.live.progressive import Progress, Session, forget, progressive_audit, session
+from labkit.live.progress import Progress
+from labkit.live.progressive import progressive_audit
+from labkit.live.session import Session, forget, session
 
 __all__ = [
     "Grid",

@@ -7,7 +7,9 @@ from typing import Any
 
 from labkit.compress import get_method
 from labkit.live.grid import slider_of
-from labkit.live.progressive import Cancel, Session, progressive_audit
+from labkit.live.progress import Cancel, cancelled
+from labkit.live.progressive import progressive_audit
+from labkit.live.session import Session
 
 
 def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | None = None) -> Iterator[tuple[int, int]]:
@@ -45,7 +47,7 @@ def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | N
                     known.add(step)
         except ValueError as error:
             refusal = error
-        if cancel is not None and cancel.is_set():
+        if cancelled(cancel):
             return
         yield len(known & set(steps)), len(steps)
     if refusal is not None and not known:

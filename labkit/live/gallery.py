@@ -9,7 +9,7 @@ from labkit.audit import data_id, model_sha
 from labkit.live.grid import SHIPPED, key_of, load_grid, make_grid, save_grid
 from labkit.live.reference import known_reference, known_sha, save_reference
 from labkit.runs import Run, gallery, jobs, sweep
-from labkit.runs.gallery import GRIDS
+from labkit.runs.gallery_runs import GRIDS
 from labkit.training import predict
 
 LIVE_MODELS = ("resnet_fashion", "vit_fashion")
@@ -22,7 +22,8 @@ def make_gallery(report: Callable[[int, int, str], None] | None = None) -> list[
     todo = [job for grid in GRIDS for job in jobs(grid)]
     made = sweep(todo, gallery(), weights=False, compact=True, report=report)
     for name in LIVE_MODELS:
-        model, split = models.load(name), data.load(models.get_recipe(name).data).test
+        model, dataset = models.load(name), data.load(models.get_recipe(name).data)
+        split = dataset.test
         sha, fingerprint, logits = model_sha(model), data_id(split), None
         if known_reference(sha, fingerprint, len(split.classes)) is None:
             logits = predict(model, split)
@@ -35,6 +36,6 @@ def make_gallery(report: Callable[[int, int, str], None] | None = None) -> list[
                 if load_grid(key_of(method, fixed, sha, fingerprint)) is not None:
                     continue
                 logits = predict(model, split) if logits is None else logits
-                save_grid(make_grid(method, model, split, logits, fixed, report=report), SHIPPED)
+                save_grid(make_grid(method, model, split, logits, fixed, data=dataset, report=report), SHIPPED)
                 load_grid.cache_clear()
     return made

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from torch import nn
 
-from labkit.audit import Audit, audit_logits, data_id, model_sha
-from labkit.audit import audit as full_audit
+from labkit.audit import Audit, audit, audit_logits, data_id, model_sha
 from labkit.compress import get_method
 from labkit.cost import Cost
 from labkit.data import Split
 from labkit.files import atomic_path
+from labkit.training import predict
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -46,14 +47,34 @@ class Key:
 
 
 def key_of(method: str, settings: dict[str, Any], model_sha: str, data_id: str) -> Key:
-    """Return the key of the grid that would hold `settings` (all parameters of the method, or some with defaults for the rest)."""
-    way, slider = get_method(method), slider_of(method)
-    others = {name: value for name, value in way.settings(settings).items() if name != slider}
-    return Key(method, way.version, json.dumps(others, sort_keys=True, default=str), model_sha, data_id)
+    """Return the key of the grid that would hold some settings.
+
+    Parameters
+    ----------
+    method : str
+    settings : dict
+        Parameters of the method; defaults for the rest.
+    model_sha, data_id : str
+
+    Returns
+    -------
+    Key
+    """
+    chosen, slider = get_method(method), slider_of(method)
+    others = {name: value for name, value in chosen.settings(settings).items() if name != slider}
+    return Key(method, chosen.version, json.dumps(others, sort_keys=True, default=str), model_sha, data_id)
 
 
 def slider_of(method: str) -> str:
     """Return the name of the method's first slider, the one the grid runs over.
+
+    Parameters
+    ----------
+    method : str
+
+    Returns
+    -------
+    str
 
     Raises
     ------
@@ -68,14 +89,18 @@ def slider_of(method: str) -> str:
 class Grid:
     """Audits of every step of one slider.
 
-    A row a step in the file: ``value`` of the slider, ``summary`` and ``cost`` as JSON, and a byte an example for the predicted
-    class and for its probability (see `pack`), from which tables are recomputed; figures and predicted classes are exact.
+    One row per step in the file: ``value`` of the slider, ``summary`` and ``cost`` as JSON, and one code per example for the
+    predicted class and for its probability (see `pack`), from which tables are recomputed; figures and predicted classes are exact.
+
+    Parameters
+    ----------
+    key : Key
+    rows : DataFrame
     """
 
     def __init__(self, key: Key, rows: pd.DataFrame) -> None:
         self.key, self.rows = key, rows.set_index("value").sort_index()
         self.slider = slider_of(key.method)
-        self._summaries: dict[float, pd.Series] | None = None
 
     @property
     def values(self) -> list[float]:
@@ -86,27 +111,34 @@ class Grid:
         return self._nearest(value) is not None
 
     def summary(self, value: float) -> dict[str, float]:
-        """Return the stored figures of one step."""
+        """Return the stored figures of the step at this value of the slider."""
         return json.loads(self.rows.loc[self._nearest(value), "summary"])
 
-    def summaries(self) -> dict[float, pd.Series]:
-        """Return the stored figures of every step, by the slider's value."""
-        if self._summaries is None:
-            self._summaries = {value: pd.Series(self.summary(value), dtype=float) for value in self.values}
-        return dict(self._summaries)
-
     def cost(self, value: float) -> Cost:
-        """Return the stored cost of one step."""
+        """Return the stored cost of the step at this value of the slider."""
         return Cost.from_dict(json.loads(self.rows.loc[self._nearest(value), "cost"]))
 
-    def audit(self, value: float, split: Split, reference_logits: np.ndarray | None) -> Audit:
-        """Return the audit of one step; its exact figures come from the file, tables are recomputed from the predictions."""
-        from dataclasses import replace
-
+    def logits(self, value: float, classes: int) -> np.ndarray:
+        """Return log-probabilities of one step, [N, classes], as exact as `pack` keeps them."""
         row = self.rows.loc[self._nearest(value)]
-        logits = unpack(row["predicted"], row["confidence"], len(split.classes))
-        found = audit_logits(logits, split, reference_logits)
-        stored = pd.Series(json.loads(row["summary"]), dtype=float)
+        return unpack(row["predicted"], row["confidence"], classes)
+
+    def audit(self, value: float, split: Split, reference_logits: np.ndarray | None) -> Audit:
+        """Return the audit of one step; its exact figures come from the file, tables are recomputed from the predictions.
+
+        Parameters
+        ----------
+        value : float
+            Of the slider, a step of the grid.
+        split : Split
+        reference_logits : ndarray, [N, C], optional
+
+        Returns
+        -------
+        Audit
+        """
+        found = audit_logits(self.logits(value, len(split.classes)), split, reference_logits)
+        stored = pd.Series(self.summary(value), dtype=float)
         return replace(found, summary=stored, cost=self.cost(value), reference_sha=self.key.model_sha)
 
     def _nearest(self, value: float) -> float | None:
@@ -116,64 +148,119 @@ class Grid:
 
 
 def pack(logits: np.ndarray) -> tuple[bytes, bytes]:
-    """Predicted classes and the probabilities of them in steps of 1/255, one byte each.
+    """Return predicted classes and their probabilities as codes of the types that `code_types` gives.
 
-    Raises
-    ------
-    ValueError
-        With more classes than a byte tells apart.
+    Parameters
+    ----------
+    logits : ndarray, [N, C]
+
+    Returns
+    -------
+    predicted, confidence : bytes
+        N codes each; probabilities in steps of 1 over the largest code.
     """
     classes = logits.shape[1]
-    if classes > 256:
-        raise ValueError(f"a grid holds at most 256 classes, got {classes}")
+    kind, fraction = code_types(classes)
+    full = np.iinfo(fraction).max
     predicted = logits.argmax(axis=1)
     confidence = np.exp(logits.max(axis=1) - np.logaddexp.reduce(logits, axis=1))
-    lowest = 255 // classes + 1  # above 1 / classes, so that the predicted class stays the largest
-    codes = np.clip(np.round(255 * confidence), min(lowest, 255), 255)
-    return predicted.astype(np.uint8).tobytes(), codes.astype(np.uint8).tobytes()
+    lowest = full // classes + 1  # above 1 / classes, so that the predicted class stays the largest
+    codes = np.clip(np.round(full * confidence), min(lowest, full), full)
+    return predicted.astype(kind).tobytes(), codes.astype(fraction).tobytes()
 
 
 def unpack(predicted: bytes, confidence: bytes, classes: int) -> np.ndarray:
-    """Log-probabilities [N, classes] of what `pack` kept; what the predicted class leaves is spread evenly over the others."""
-    winner = np.frombuffer(predicted, np.uint8).astype(np.int64)
-    top = np.frombuffer(confidence, np.uint8).astype(np.float32) / 255
+    """Return log-probabilities from what `pack` kept; what the predicted class leaves is spread evenly over the others.
+
+    Parameters
+    ----------
+    predicted, confidence : bytes
+    classes : int
+        C.
+
+    Returns
+    -------
+    ndarray of float32, [N, C]
+    """
+    kind, fraction = code_types(classes)
+    winner = np.frombuffer(predicted, kind).astype(np.int64)
+    top = np.frombuffer(confidence, fraction).astype(np.float32) / np.float32(np.iinfo(fraction).max)
     rest = np.log(np.maximum(1 - top, 1e-6) / max(1, classes - 1))
     logits = np.repeat(rest[:, None], classes, axis=1)
     logits[np.arange(len(winner)), winner] = np.log(top)
     return logits
 
 
+def code_types(classes: int) -> tuple[type[np.unsignedinteger], type[np.unsignedinteger]]:
+    """Return the integer types that a file keeps predicted classes and probabilities in.
+
+    Parameters
+    ----------
+    classes : int
+
+    Returns
+    -------
+    (type, type)
+        Of a byte each up to 256 classes; beyond, probabilities have 16 bits, and classes as many as their number takes.
+
+    Examples
+    --------
+    >>> code_types(10), code_types(1000)
+    ((<class 'numpy.uint8'>, <class 'numpy.uint8'>), (<class 'numpy.uint16'>, <class 'numpy.uint16'>))
+    """
+    if classes <= 256:
+        return np.uint8, np.uint8
+    return (np.uint16 if classes <= 65_536 else np.uint32), np.uint16
+
+
 def make_grid(
     method: str,
-    model: Any,
+    model: nn.Module,
     split: Split,
     reference_logits: np.ndarray,
     fixed: dict[str, Any],
     *,
+    data: Any = None,
     report: Callable[[int, int, str], None] | None = None,
 ) -> Grid:
-    """Audit every step of the method's slider on the whole split, the reference beside it, other parameters as in `fixed`."""
-    way, slider = get_method(method), slider_of(method)
+    """Audit every step of the method's slider on the whole split, beside the reference.
+
+    Parameters
+    ----------
+    method : str
+    model : nn.Module
+        The reference.
+    split : Split
+    reference_logits : ndarray, [N, C]
+    fixed : dict
+        The method's other parameters.
+    data : Dataset, Split, Tensor or dict of Tensors, optional
+        Calibration inputs, for a method that takes some at these settings; never the audited split.
+    report : callable (done, total, sentence), optional
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, one without a slider, bad parameters, or calibration inputs that are needed and absent.
+    """
+    chosen, slider = get_method(method), slider_of(method)
     key = key_of(method, fixed, model_sha(model), data_id(split))
-    steps = way.sliders[slider].grid()
+    steps = chosen.sliders[slider].grid()
     rows = []
     for number, value in enumerate(steps):
-        settings: dict[str, Any] = {**fixed, slider: value}
-        small = way(model, **settings)
-        found, logits = _audited(small, model, split, reference_logits)
+        small = chosen(model, data=data, **{**fixed, slider: value})
+        logits = predict(small, split)
+        found = audit(small, split, reference=model, logits=logits, reference_logits=reference_logits, seconds=0.15)
         facts, (predicted, confidence) = found.to_dict(), pack(logits)
         texts = {name: json.dumps(facts[name]) for name in ("summary", "cost")}
         rows.append({"value": float(value), **texts, "predicted": predicted, "confidence": confidence})
         if report:
             report(number + 1, len(steps), f"{method} {slider}={value}")
     return Grid(key, pd.DataFrame(rows))
-
-
-def _audited(small: Any, model: Any, split: Split, reference_logits: np.ndarray) -> tuple[Audit, np.ndarray]:
-    from labkit.training import predict
-
-    logits = predict(small, split)
-    return full_audit(small, split, reference=model, logits=logits, reference_logits=reference_logits, seconds=0.15), logits
 
 
 def save_grid(grid: Grid, folder: str | os.PathLike) -> Path:

@@ -154,9 +154,9 @@ def test_what_blocks_share_is_drawn_and_follows_the_budget(app_url, desktop):
         if key:
             desktop.keyboard.press(key)
         wait_for(desktop, budget)
-        small = compress.fips(reference, budget=budget, sparsity=0.7, groups=4, calibration=dataset.validation)
+        small = compress.fips(reference, budget=budget, sparsity=0.7, groups=4, calibration=dataset)
         table = compress.sharing(small)
-        figure = desktop.locator(f'.live-figure[data-value="{budget}"][aria-label*="share a basis"]')
+        figure = desktop.locator(f'.live-figure[data-value="{budget}"][aria-label^="Sharing"]')
         figure.locator(".main-svg").first.wait_for()
         links = figure.evaluate("node => node._fullData[0].text")
         assert links == [f"{count:,}" for count in table["links"]]
@@ -168,7 +168,7 @@ def test_what_blocks_share_is_drawn_and_follows_the_budget(app_url, desktop):
         assert card(desktop, key) == wanted[key]
     desktop.goto(f"{app_url}/live?model=vit_fashion&method=condense&layers=inner")
     desktop.locator(".live-figure .main-svg").nth(2).wait_for()
-    assert desktop.locator('.live-figure[aria-label*="share a basis"]').count() == 0
+    assert desktop.locator('.live-figure[aria-label^="Sharing"]').count() == 0
 
 
 def test_a_network_without_blocks_that_could_share_is_a_sentence(app_url, desktop):

@@ -100,7 +100,7 @@ def test_impossible_parameters(bounds):
         Param(*bounds)
 
 
-@pytest.mark.parametrize(("needs", "words"), [("calibration", "a few inputs"), ("training", "a data set to learn from")])
+@pytest.mark.parametrize(("needs", "words"), [("calibration", "calibration inputs"), ("training", "a data set to learn from")])
 def test_data_is_asked_for(needs, words):
     method, calls = toy(needs=needs)
     with pytest.raises(ValueError, match=f"toy needs {words}"):

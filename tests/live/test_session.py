@@ -138,8 +138,8 @@ def test_an_answer_tells_which_layers_share_a_basis_also_from_memory(garments):
         (40, "computed"),
         (40, "memory"),
     ]
-    assert all(answer.sharing.equals(wanted) for answer in (*computed, known))
-    assert next(live.progressive_audit("condense", {}, few, model=place, seconds=0)).sharing is None
+    assert all(answer.tables["sharing"].equals(wanted) for answer in (*computed, known))
+    assert next(live.progressive_audit("condense", {}, few, model=place, seconds=0)).tables == {}
 
 
 def test_an_unknown_method_is_one_sentence(digits):
@@ -159,7 +159,7 @@ def toy(needs, given):
 def test_calibration_data_go_to_the_methods_that_ask_for_them(registered, digits, needs, handed):
     given, few = [], data.load("mnist").train.subset(slice(0, 20))
     registered(toy(needs, given))
-    place = live.Session("mlp_mnist", digits, calibration=few)
+    place = live.Session("mlp_mnist", digits, few)
     assert list(live.progressive_audit("toy_calibrated", {}, digits, model=place, seconds=0))[-1].exact
     assert list(live.fill("toy_calibrated", {}, place))[-1] == (3, 3)
     assert len(given) == 3
@@ -168,12 +168,20 @@ def test_calibration_data_go_to_the_methods_that_ask_for_them(registered, digits
 
 def test_absent_calibration_data_are_one_sentence(registered, digits):
     registered(toy("calibration", []))
-    place = live.Session("mlp_mnist", digits)
-    with pytest.raises(ValueError, match="toy_calibrated needs a few inputs") as caught:
+    place = live.Session(models.load("mlp_mnist"), digits)  # a network of the user's own, for all that is known
+    with pytest.raises(ValueError, match=r"toy_calibrated needs calibration inputs, .*open the session with one") as caught:
         next(live.progressive_audit("toy_calibrated", {}, digits, model=place))
     assert "\n" not in str(caught.value)
-    with pytest.raises(ValueError, match="toy_calibrated needs a few inputs"):
+    with pytest.raises(ValueError, match="toy_calibrated needs calibration inputs"):
         list(live.fill("toy_calibrated", {}, place))
+
+
+def test_a_reference_model_finds_its_own_data_set(garments):
+    few = garments.subset(slice(0, 40))
+    found = list(live.progressive_audit("fips", {"budget": 0.1}, few, model="vit_fashion", seconds=0))[-1]
+    wanted = compress.sharing(compress.fips(models.load("vit_fashion"), budget=0.1, calibration=data.load("fashion_mnist").train))
+    assert found.exact
+    assert found.tables["sharing"].equals(wanted)
 
 
 def test_a_method_that_must_train_is_refused_before_anything_runs(digits):
