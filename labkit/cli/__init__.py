@@ -13,6 +13,7 @@ from labkit.cli.data import data
 from labkit.cli.kernels import kernels
 from labkit.cli.methods import methods
 from labkit.cli.models import models
+from labkit.cli.rules import rules
 from labkit.cli.runs import runs
 from labkit.cli.sweep import sweep
 from labkit.cli.train import train
@@ -35,7 +36,7 @@ def cli(context: click.Context, debug: bool, plugin: tuple[str, ...]) -> None:
             load_plugin(path)
 
 
-for command in (app, audit, compress, data, kernels, methods, models, runs, sweep, train):
+for command in (app, audit, compress, data, kernels, methods, models, rules, runs, sweep, train):
     cli.add_command(command)
 
 
