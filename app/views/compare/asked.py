@@ -31,7 +31,7 @@ def _measure(shelf: Library, run: str, key: str, title: str) -> None:
     store = next(store for store in shelf.stores if run in store)
     try:
         with st.spinner(f"Measuring {title} …", show_time=True):
-            runs.measure_run(store, run, [key])
+            runs.measure_run(store, run, [key], into=shelf.stores[0])
     except (ValueError, TypeError, OSError, RuntimeError) as error:  # a measure from outside may raise torch's own
         say(error)
         return
