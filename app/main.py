@@ -7,7 +7,7 @@ import streamlit as st
 from common.server import settle
 from common.shell import mistakes, options, tighten
 
-# a file of our own: Streamlit fetches emoji and material icons from the internet
+# a file: Streamlit fetches emoji and material icons for this from the internet
 st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
 tighten()
 with mistakes():

@@ -1,4 +1,4 @@
-"""The page's address keeps what was chosen, so that it can be reloaded, bookmarked and sent."""
+"""Settings of a page in its address, so that it can be reloaded, bookmarked and shared."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 
 def choose(place: DeltaGenerator, label: str, options: Sequence[str], *, name: str, start: str | None = None, **box: Any) -> str:
-    """Draw a select box whose choice stands in the address as ``name``; `start` is where it stands without one.
+    """Draw a select box whose choice is kept in the address as ``name``; `start` is the choice without one.
 
     Streamlit's own binding writes labels into the address; these are the options themselves, e.g. ids of runs.
     """
@@ -22,7 +22,7 @@ def choose(place: DeltaGenerator, label: str, options: Sequence[str], *, name: s
 
 
 def remember(name: str, value: Any, default: Any = None) -> None:
-    """Write a setting into the address; the default leaves no trace there."""
+    """Write a setting into the address; the default is left out."""
     text = f"{value:g}" if isinstance(value, float) else str(value)
     if value == default:
         st.query_params.pop(name, None)

@@ -1,4 +1,4 @@
-"""What Compare and Per class begin with: a network that has runs, and its runs."""
+"""Selection of a network that has runs, on Compare and Per class."""
 
 import pandas as pd
 import streamlit as st
@@ -12,7 +12,7 @@ FIRST = "vit_fashion"
 
 
 def network_with_runs(place: DeltaGenerator) -> tuple[Library, str, pd.DataFrame]:
-    """Draw the box, and return all runs, the network's name, and the table of its runs."""
+    """Draw the select box; return all runs, the network's name, and the table of its runs."""
     with mistakes():
         shelf = library()
         everything = shelf.table()

@@ -1,4 +1,4 @@
-"""What the scripts in ``benchmarks/`` have measured."""
+"""Results of the scripts in ``benchmarks/``."""
 
 import json
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
 @dataclass(frozen=True)
 class Results:
-    """Rows of a benchmark, and the machine they are of."""
+    """Rows of a benchmark, and the machine it ran on."""
 
     rows: pd.DataFrame
     machine: dict[str, Any]
 
     @property
     def place(self) -> str:
-        """One line on the machine."""
+        """The machine, in one line."""
         told = self.machine.get
         threads = sorted(set(self.rows["threads"])) if "threads" in self.rows else []
         parts = [
@@ -31,11 +31,11 @@ class Results:
             told("python") and f"Python {told('python')}",
             told("system"),
         ]
-        return ", ".join(filter(None, parts)) or "a machine that the results do not name"
+        return ", ".join(filter(None, parts)) or "a machine that is not recorded"
 
 
 def results(name: str, columns: list[str]) -> Results | None:
-    """Read ``benchmarks/results/NAME.json``; where it is missing, draw the command that makes it and return None.
+    """Read ``benchmarks/results/NAME.json``; where it is missing, show the command that makes it and return None.
 
     Raises
     ------

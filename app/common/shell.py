@@ -1,4 +1,4 @@
-"""What every page needs: the command line's options, the runs, a figure with its reading line, mistakes as sentences."""
+"""What every page needs: options of the command line, runs, a figure with its caption, errors as sentences."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ from labkit import runs
 
 @dataclass(frozen=True)
 class Options:
-    """What stands behind ``--`` when the dashboard is started by hand, or comes from ``labkit app``."""
+    """Arguments after ``--`` when the dashboard is started by hand; ``labkit app`` passes them."""
 
     store: Path
     plugins: tuple[str, ...]
@@ -24,7 +24,7 @@ class Options:
 
 @st.cache_resource
 def options() -> Options:
-    """Read the command line once a server, and load the plugins it names."""
+    """Read the command line once per server, and load the plugins it names."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--store", default="runs")
     parser.add_argument("--plugin", action="append", default=[])
@@ -39,7 +39,7 @@ def options() -> Options:
 
 
 def library() -> runs.Library:
-    """The user's runs before those that ship, read again when a folder has changed."""
+    """Return the user's runs, then those of the gallery; read again when the folder has changed."""
     folder = options().store
     return _library(str(folder), folder.stat().st_mtime_ns if folder.is_dir() else 0)
 
@@ -50,33 +50,33 @@ def _library(folder: str, changed: int) -> runs.Library:
 
 
 def steady() -> DeltaGenerator:
-    """Return the place for a fragment that is followed by anything else on the page.
+    """Return a container for a fragment that is followed by anything else on the page.
 
-    When a fragment is run again while its first run is still on the way to the browser, Streamlit drops what that run drew, the
-    fragment's own place included; what follows would then stand past the end of the page, which breaks it.
+    When a fragment is run again before its first run has reached the browser, Streamlit drops what that run drew, including the
+    fragment's own position; elements after it would then be past the end of the page, which breaks it.
     """
     return st.container()
 
 
 def tighten() -> None:
-    """Take away most of the empty space that Streamlit leaves above a page: sliders and figures belong on one screen."""
+    """Remove most of the empty space above a page, so that sliders and figures fit on one screen."""
     st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.6rem; padding-bottom: 3rem;}</style>")
 
 
 def theme() -> str:
-    """Return "light" or "dark", whichever the page is."""
+    """Return the theme of the page: "light" or "dark"."""
     return st.context.theme.type or "light"
 
 
 def figure(chart: go.Figure, reading: str, *, alt: str) -> None:
-    """Draw `chart` over the full width and, under it, one line that says how to read it."""
+    """Draw `chart` over the full width and, below it, one line on how to read it."""
     st.plotly_chart(chart, theme=None, width="stretch", alt=alt, config={"displayModeBar": False, "responsive": True})
     st.caption(f"How to read this: {reading}")
 
 
 @contextmanager
 def mistakes() -> Iterator[None]:
-    """Show a user's mistake as its sentence instead of a traceback, and stop the page there."""
+    """Show a user's error as a sentence instead of a traceback, and stop the page there."""
     try:
         yield
     except (ValueError, TypeError, OSError) as error:
@@ -85,5 +85,5 @@ def mistakes() -> Iterator[None]:
 
 
 def say(error: Exception) -> None:
-    """Show a mistake as one sentence."""
+    """Show an error as one sentence."""
     st.error(" ".join(str(error).split()), icon=":material/warning:")

@@ -1,4 +1,4 @@
-"""The Live page in a real Chromium: figures that change while the slider is held, and that are the library's."""
+"""The Live page in a real Chromium: figures that change while the slider is held, and that are those of the library."""
 
 import re
 from urllib.parse import parse_qs, urlsplit

@@ -9,12 +9,12 @@ from labkit.compress import Method
 from widgets.pulse import background, bell
 
 
-def fill_button(place: live.Session, way: Method, settings: dict[str, Any], known: int) -> None:
-    """Offer to audit the steps that are not known yet; nothing is drawn when all are."""
-    slider = live.slider_of(way.name)
-    steps = len(way.sliders[slider].grid())
+def fill_button(session: live.Session, method: Method, settings: dict[str, Any], known: int) -> None:
+    """Offer to audit the steps that have no result yet; draw nothing when all have one."""
+    slider = live.slider_of(method.name)
+    steps = len(method.sliders[slider].grid())
     filler = background("steps")
-    question = (id(place), way.name, tuple(sorted((name, value) for name, value in settings.items() if name != slider)))
+    question = (id(session), method.name, tuple(sorted((name, value) for name, value in settings.items() if name != slider)))
     running = filler.question == question and not filler.finished
     if known >= steps and not running:
         return
@@ -25,6 +25,6 @@ def fill_button(place: live.Session, way: Method, settings: dict[str, Any], know
         right.button("Stop", width="stretch", key="fill-stop", on_click=filler.cancel)
         bell("steps")
     else:
-        left.caption(f"{known} of {steps} steps of this slider are audited; the others are computed when you reach them.")
-        ask = (question, lambda cancel: live.fill(way.name, settings, place, cancel))
+        left.caption(f"{known} of {steps} steps of this slider are audited; the others are computed when the slider reaches them.")
+        ask = (question, lambda cancel: live.fill(method.name, settings, session, cancel))
         right.button("Audit every step", width="stretch", key="fill-start", on_click=filler.ask, args=ask)

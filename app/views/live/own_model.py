@@ -1,4 +1,4 @@
-"""A form that opens a network of the user's own."""
+"""A form that opens the user's own network."""
 
 import streamlit as st
 
@@ -9,10 +9,12 @@ OWN = "your own"
 
 
 def own_model() -> live.Session | None:
-    """Draw the form, and return the session of what was opened last."""
+    """Draw the form; return the session of the network opened last, or None."""
     with st.form("own-form"):
         name = st.text_input("network", placeholder="timm:resnet18", help="timm:NAME for any timm model, or a reference model")
-        weights = st.text_input("weights", placeholder="checkpoint.safetensors", help="Your file; without it timm's are random")
+        weights = st.text_input(
+            "weights", placeholder="checkpoint.safetensors", help="Without a file, timm models have random weights"
+        )
         data = st.text_input("data", placeholder="pictures/", help="A data set's name, a folder of images by class, or a CSV file")
         left, right = st.columns(2)
         target = left.text_input("target column", help="For a CSV file")

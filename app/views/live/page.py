@@ -1,4 +1,4 @@
-"""Live: drag a slider, and see at once what compression costs."""
+"""Live: the cost of compression while a slider is dragged."""
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -12,23 +12,23 @@ from views.live.own_model import OWN, own_model
 from views.live.panel import live_panel
 from widgets.pulse import heartbeat
 
-WAYS = [name for name, way in METHODS.items() if way.live and way.needs != "training"]
-MOST_WORDS = max(sum(isinstance(param, Choice) for param in METHODS[name].params.values()) for name in WAYS)
+SHOWN = [name for name, method in METHODS.items() if method.live and method.needs != "training"]
+MOST_CHOICES = max(sum(isinstance(param, Choice) for param in METHODS[name].params.values()) for name in SHOWN)
 
 st.title("Live")
-st.write("Drag the slider: the network is compressed again and audited on the whole test part while you drag.")
+st.write("Drag the slider: the network is compressed and audited on all test data while you drag.")
 
 
 @st.cache_resource(max_entries=8, show_spinner="Reading the data …")
 def open_session(name: str) -> live.Session:
-    """A reference model with its own test part, shared by everybody who looks at it."""
+    """Open a reference model with its data, shared by all visitors."""
     dataset = data.load(models.cards()[name].data)  # the recipe knows it too, but importing that takes a second
     return live.session(name, dataset.test, dataset)
 
 
-def choose_words(way: Method, places: list[DeltaGenerator]) -> dict[str, str]:
-    """The words of a method, each as a box; its numbers become sliders in the panel."""
-    words = {name: param for name, param in way.params.items() if isinstance(param, Choice)}
+def choose_options(method: Method, places: list[DeltaGenerator]) -> dict[str, str]:
+    """Draw a select box for every categorical parameter; numbers become sliders in the panel."""
+    choices = {name: param for name, param in method.params.items() if isinstance(param, Choice)}
     return {
         name: choose(
             place,
@@ -36,25 +36,25 @@ def choose_words(way: Method, places: list[DeltaGenerator]) -> dict[str, str]:
             param.options,
             name=name,
             start=param.start or param.default,
-            key=f"live-{way.name}-{name}",
+            key=f"live-{method.name}-{name}",
             accept_new_options=param.free,
             help=param.help or None,
         )
-        for place, (name, param) in zip(places, words.items(), strict=False)
+        for place, (name, param) in zip(places, choices.items(), strict=False)
     }
 
 
-first, second, *rest = st.columns(2 + MOST_WORDS)
+first, second, *rest = st.columns(2 + MOST_CHOICES)
 network = choose(first, "network", [*models.cards(), OWN], name="model", start=FIRST)
-method = METHODS[choose(second, "method", WAYS, name="method", start="condense")]
-words = choose_words(method, rest)
+method = METHODS[choose(second, "method", SHOWN, name="method")]
+choices = choose_options(method, rest)
 with mistakes():
-    place = own_model() if network == OWN else open_session(network)
-    if place is None:
+    session = own_model() if network == OWN else open_session(network)
+    if session is None:
         st.info("Name your network and its data above, then press Open.")
         st.stop()
     with steady():
-        live_panel(place, method, words)
+        live_panel(session, method, choices)
     with steady():
         heartbeat("answers", "steps")
 st.caption(f"{method.title}: {method.paper}")

@@ -1,4 +1,4 @@
-"""Examples whose prediction changed, as small pictures or as a table."""
+"""Examples whose prediction changed, as small pictures or a table."""
 
 import base64
 import io
@@ -23,7 +23,7 @@ STYLE = """<style>
 def pictures(split: Split, flipped: pd.DataFrame) -> None:
     """Draw the examples that only the uncompressed network gets right."""
     if flipped.empty:
-        st.caption("Nothing that the uncompressed network gets right.")
+        st.caption("The compressed network has no regressions: it is right wherever the uncompressed one is.")
         return
     first = flipped.head(SHOWN)
     if split.images is None:
@@ -31,13 +31,13 @@ def pictures(split: Split, flipped: pd.DataFrame) -> None:
     else:
         st.html(STYLE + f'<div class="lost">{"".join(_picture(split, row) for row in first.itertuples())}</div>')
     st.caption(
-        f"How to read this: the {len(first)} of {len(flipped):,} lost examples it is surest of; under each, the class it had right "
-        "and the one it says now."
+        f"How to read this: the {len(first)} most confident of {len(flipped):,} regressions (examples that only the uncompressed "
+        "network gets right); below each its class, and the one predicted now."
     )
 
 
 def _picture(split: Split, row: object) -> str:
-    words = f"{row.before} is now called {row.after}, with confidence {row.confidence:.0%}"
+    words = f"{row.before} is now predicted as {row.after}, with confidence {row.confidence:.0%}"
     source = _png(split.images[row.index])
     return (
         f'<figure title="{escape(words)}"><img alt="{escape(words)}" src="data:image/png;base64,{source}">'

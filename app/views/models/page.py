@@ -5,11 +5,11 @@ import streamlit as st
 from labkit import figures, models
 
 st.title("Reference models")
-st.write("The networks this lab compresses. They were trained here, chosen on validation data, and read the test data once.")
+st.write("The trained networks that ship with labkit. Weights were chosen on validation data; test data were read once.")
 
 table = models.table()
 if table.empty:
-    st.info("No weights are here yet. Make them with `make train`, then reload this page.")
+    st.info("No weights are stored yet. Make them with `make train`, then reload this page.")
     st.stop()
 
 percent = table.assign(**{name: 100 * table[name] for name in ("validation", "test", "low", "high")})
@@ -18,7 +18,7 @@ chart = percent.rename(columns={"test": "value"})
 st.plotly_chart(
     figures.intervals(chart, label="test accuracy", theme=theme), theme=None, width="stretch", config={"displayModeBar": False}
 )
-st.caption("How to read this: the dot is accuracy on the test data, the line its 95 % Wilson interval.")
+st.caption("How to read this: the dot is the accuracy on the test data, the line its 95 % Wilson interval.")
 
 st.dataframe(
     percent,
@@ -38,5 +38,5 @@ st.dataframe(
     },
 )
 st.caption(
-    "How to read this: one row a network; train one again with `labkit train NAME`, and get the same weights on the same machine."
+    "How to read this: one row per network; `labkit train NAME` trains one again, with the same weights on the same machine."
 )

@@ -1,4 +1,4 @@
-"""The figure, the sentence and the table of one layer's speed; the form that measures one here."""
+"""Figure, sentence and table of one layer's speed, and a form that measures one on this machine."""
 
 import pandas as pd
 import streamlit as st
@@ -12,16 +12,16 @@ BATCHES = [1, 8, 64, 256]
 MEASURED = "speed-measured"
 READING = (
     "a line above 1 is faster than the dense layer, below 1 slower; 2 is half the time. "
-    "Whiskers hold the middle half of the measurements; on both axes a step multiplies."
+    "Whiskers hold the middle half of the measurements; both axes are logarithmic."
 )
 
 
 def layer_speed(rows: pd.DataFrame, place: str, *, name: str) -> None:
-    """Draw one layer at one sparsity, all modes; `place` says where it was measured."""
+    """Draw one layer at one sparsity, all modes; `place` describes the machine it was measured on."""
     inference = rows[rows["mode"] == "inference"]
     st.markdown(_headline(rows))
     figure(figures.kernel_speed(inference, theme=theme()), READING, alt=f"Speed beside dense, {name}")
-    with st.expander("Every figure"):
+    with st.expander("All values"):
         st.dataframe(
             rows,
             hide_index=True,
@@ -32,14 +32,16 @@ def layer_speed(rows: pd.DataFrame, place: str, *, name: str) -> None:
                 "batch": st.column_config.NumberColumn("batch", format="localized", help="Examples in one call"),
                 "what": st.column_config.TextColumn("form"),
                 "median_us": st.column_config.NumberColumn("median", format="%.1f µs"),
-                "low_us": st.column_config.NumberColumn("from", format="%.1f µs", help="A quarter of the calls took less"),
-                "high_us": st.column_config.NumberColumn("to", format="%.1f µs", help="A quarter of the calls took more"),
-                "ratio_to_dense": st.column_config.NumberColumn("times as fast", format="%.3g×"),
-                "bytes": st.column_config.NumberColumn("bytes", format="localized", help="Values and indices together"),
-                "mode": st.column_config.TextColumn("mode", help="cold: caches emptied before each call; training: with gradients"),
+                "low_us": st.column_config.NumberColumn("from", format="%.1f µs", help="Lower quartile"),
+                "high_us": st.column_config.NumberColumn("to", format="%.1f µs", help="Upper quartile"),
+                "ratio_to_dense": st.column_config.NumberColumn("speed-up", format="%.3g×", help="Over the dense layer"),
+                "bytes": st.column_config.NumberColumn("bytes", format="localized", help="Values and indices"),
+                "mode": st.column_config.TextColumn(
+                    "mode", help="cold: weights come from memory; training: with gradients"
+                ),
             },
         )
-        st.caption(f"Bytes are of values and indices together. Measured on: {place}.")
+        st.caption(f"Bytes count values and indices. Measured on: {place}.")
 
 
 def _headline(rows: pd.DataFrame) -> str:

@@ -1,4 +1,4 @@
-"""Speed: whether fewer links take less time."""
+"""Speed: whether fewer connections take less time."""
 
 import streamlit as st
 
@@ -12,19 +12,18 @@ FORMS = """
 Every form holds the same weights and gives the same numbers.
 
 - **dense**: the full matrix, zeros included, as PyTorch's `F.linear` multiplies it. It is the line at 1.
-- **ours**: `labkit.kernels.fixed_fan_in`. Every output keeps the same number of links, as values and indices.
+- **ours**: `labkit.kernels.fixed_fan_in`. Every output has the same number of connections, stored as values and indices.
 - **torch CSR**, **scipy CSR**: the usual sparse matrix, *compressed sparse rows*, of the two libraries.
-- **gather**: the way of the paper's own code; inputs are picked by their index, multiplied and added up.
+- **gather**: as in the paper's own code; inputs are gathered by their index, multiplied and summed.
 
-A call starts with a batch of examples as any layer gets it and ends when the outputs are there in the same order. All that happens
-in between is in the time, moving and reordering of data too. The forms take turns on the same threads of the same machine, so that
-none has a quieter moment; each is called twice in its turn and the second call counts, so that none pays for what another left
-in the caches. Rows marked *cold* in the table go round so many copies of the weight that it comes from memory every time, as in a
-large network.
+A call starts with a batch of examples in the layout that any layer gets and ends when the outputs are available in the same order;
+moving and reordering data is included in the time. The forms are timed alternately on the same threads of the same machine. Each is
+called twice per turn and only the second call counts, so the caches hold its own data. Rows marked *cold* in the table cycle
+through so many copies of the weight that it is read from memory every time, as in a large network.
 """
 
 st.title("Speed")
-st.write("A sparse layer multiplies less. Is it therefore faster? That depends on the machine, the sparsity and the batch size.")
+st.write("A sparse layer multiplies less. Is it also faster? That depends on the machine, the sparsity and the batch size.")
 with st.expander("What is compared, and what is in the time"):
     st.markdown(FORMS)
 
@@ -46,14 +45,14 @@ if found is not None:
         layer_speed(layer[layer["sparsity"] == sparsities[sparsity]], found.place, name="from the benchmark")
 
 st.subheader("Measure on this machine")
-st.write("The same comparison, for a layer of yours. Close what else keeps the processor busy: it would be in the times.")
+st.write("The same comparison for a layer of your own. Close other programs that use the processor: they distort the times.")
 with steady():
     measure_here()
 
 st.subheader("Whole networks")
 st.write(
-    "A network does more than multiply by its weights: how much of the gain is left? Each layer of a vision transformer sees every "
-    "patch of every image, so that one image is a batch of many already."
+    "A network does more than multiply by its weights: how much of the gain is left? Each layer of a vision transformer processes "
+    "every patch of every image, so a single image is a batch of many rows already."
 )
 with mistakes():
     found = results("vit_end_to_end", ["model", "batch", "sparsity", "what"])
@@ -64,11 +63,11 @@ if found is not None:
     with mistakes():
         figure(
             figures.end_to_end_speed(rows, theme=theme()),
-            "shorter is faster; the figure beside a pair says how many times as fast ours is. Whiskers hold the middle half of the "
-            "measurements. Where times differ much, the axis is logarithmic: each step multiplies.",
-            alt="Time of whole networks, dense and ours",
+            "shorter is faster; the number beside a pair is the speed-up of ours over dense. Whiskers hold the middle half of the "
+            "measurements. Where times differ much, the axis is logarithmic.",
+            alt="Latency of whole networks, dense and ours",
         )
-    with st.expander("Every figure"):
+    with st.expander("All values"):
         st.dataframe(
             rows,
             hide_index=True,
@@ -77,12 +76,12 @@ if found is not None:
             column_order=["model", "batch", "what", "median_ms", "low_ms", "high_ms", "ratio_to_dense"],
             column_config={
                 "what": st.column_config.TextColumn(
-                    "form", help="masked dense: the pruned weights, zeros included, in dense layers"
+                    "form", help="masked dense: dense layers with the pruned weights, zeros included"
                 ),
                 "median_ms": st.column_config.NumberColumn("median", format="%.2f ms"),
-                "low_ms": st.column_config.NumberColumn("from", format="%.2f ms", help="A quarter of the calls took less"),
-                "high_ms": st.column_config.NumberColumn("to", format="%.2f ms", help="A quarter of the calls took more"),
-                "ratio_to_dense": st.column_config.NumberColumn("times as fast", format="%.2f×"),
+                "low_ms": st.column_config.NumberColumn("from", format="%.2f ms", help="Lower quartile"),
+                "high_ms": st.column_config.NumberColumn("to", format="%.2f ms", help="Upper quartile"),
+                "ratio_to_dense": st.column_config.NumberColumn("speed-up", format="%.2f×", help="Over the dense network"),
             },
         )
         st.caption(f"Measured on: {found.place}.")

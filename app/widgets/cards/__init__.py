@@ -1,4 +1,4 @@
-"""Cards of an audit's headlines that follow a live slider."""
+"""Cards with an audit's headlines, which follow a slider."""
 
 import hashlib
 import json
@@ -22,26 +22,26 @@ def live_cards(
     status: str = "",
     known_status: str = "",
 ) -> None:
-    """Draw a card a headline; while the slider moves over values in `known` the cards change without asking Python.
+    """Draw one card per headline; while the slider moves over values in `known`, cards change without a request to Python.
 
     Parameters
     ----------
     known : mapping of slider value to `Audit.summary`
-        What is known exactly.
+        Exact results.
     slider : str
         Key of the slider they follow.
     value : float
-        What `summary` is of.
+        Slider value of `summary`.
     summary : Series or mapping, optional
-        Figures for a value that is not in `known`.
+        Results for a value that is not in `known`.
     status, known_status : str
-        One line under the cards: for `summary`, and for values in `known`.
+        One line below the cards: for `summary`, and for values in `known`.
     """
     rows = {_name(step): headlines(figures) for step, figures in known.items()}
     row = headlines(summary) if summary is not None else None
     shown = row or next(iter(rows.values()), [])
     cells = {step: _cells(lines) for step, lines in rows.items()}
-    # the browser says which table it has: a move must not carry the same figures again
+    # the browser reports which table it has, so that a move does not send the same results again
     version = hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:16]
     key = f"{slider}-cards"
     has = (st.session_state.get(key) or {}).get("has")
@@ -68,5 +68,5 @@ def _cells(lines: list[Headline]) -> list[list[str]]:
 
 
 def _name(step: float) -> str:
-    """A number as JavaScript writes it."""
+    """Format a number as JavaScript does."""
     return str(int(step)) if step == int(step) else repr(float(step))

@@ -1,11 +1,11 @@
-// Cards that follow a live slider in the browser itself: where data.rows knows the slider's value the figures change within a
-// frame, without asking Python; where it does not they fade until Python's answer for that very value is there.
+// Cards that follow a slider in the browser: where data.rows has the slider's value, the numbers change within a frame, without a
+// request to Python; otherwise they fade until Python's answer for that value arrives.
 export default function ({ parentElement, data, setStateValue }) {
   const cards = (parentElement.liveCards ??= build(parentElement));
   if (data.rows) cards.rows = data.rows;
-  else if (cards.version !== data.version) return setStateValue("has", null); // these cards are new: ask for the table again
+  else if (cards.version !== data.version) return setStateValue("has", null); // new cards: request the table again
   cards.update(data);
-  const table = data.rows && Object.keys(data.rows).length; // an empty one costs nothing to send again, a message does
+  const table = data.rows && Object.keys(data.rows).length; // sending an empty table again is cheaper than a message
   if (table && cards.version !== data.version) setStateValue("has", data.version);
   cards.version = data.version;
 }
@@ -25,8 +25,8 @@ function build(parent) {
     const mine = exact ?? (cards.value === value ? row : null);
     grid.dataset.waiting = !mine;
     grid.dataset.value = mine ? cards.value : "";
-    status.textContent = exact ? known : cards.value === value ? now : waiting; // nothing is under way after a mistake
-    if (!mine) return; // the last figures stay, faded
+    status.textContent = exact ? known : cards.value === value ? now : waiting; // after an error nothing is being computed
+    if (!mine) return; // keep the last numbers, faded
     mine.forEach(([text, delta, tone], i) => {
       const card = grid.children[i];
       card.querySelector(".number").textContent = text;
@@ -45,7 +45,7 @@ function build(parent) {
 
   cards.update = (data) => {
     const titles = JSON.stringify(data.titles);
-    if (data.titles.length && titles !== grid.dataset.titles) { // without any figure yet, the last cards stay, faded
+    if (data.titles.length && titles !== grid.dataset.titles) { // without results yet, keep the last cards, faded
       grid.dataset.titles = titles;
       grid.replaceChildren(...data.titles.map(card));
     }

@@ -1,4 +1,4 @@
-"""A Plotly figure that changes in place, for pages whose figures follow a slider."""
+"""A Plotly figure that is updated in place, for pages whose figures follow a slider."""
 
 import shutil
 from pathlib import Path
@@ -16,7 +16,7 @@ _component = st.components.v2.component("labkit_live_figure", js=read("figure/fi
 
 
 def live_figure(chart: go.Figure, reading: str, *, alt: str, key: str, value: object = None) -> None:
-    """Draw `chart` over the full width and, under it, one line that says how to read it.
+    """Draw `chart` over the full width and, below it, one line on how to read it.
 
     Parameters
     ----------
@@ -25,9 +25,9 @@ def live_figure(chart: go.Figure, reading: str, *, alt: str, key: str, value: ob
     alt : str
         For screen readers.
     key : str
-        The same key is the same plot.
+        Identifies the plot that is updated.
     value : object
-        What the figure is of; stands in the page as ``data-value``.
+        Slider value of the figure; in the page as ``data-value``.
     """
     script = _plotly_script()
     if script is None:
@@ -40,7 +40,7 @@ def live_figure(chart: go.Figure, reading: str, *, alt: str, key: str, value: ob
 
 @st.cache_resource(show_spinner=False)
 def _plotly_script() -> str | None:
-    """Address of the installed Plotly's script, which Streamlit serves from the folder ``static``; None where that is read-only."""
+    """Return the address of Plotly's script, which Streamlit serves from the folder ``static``; None where that is read-only."""
     source = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     target = STATIC / f"plotly-{plotly.__version__}.min.js"
     try:

@@ -1,6 +1,6 @@
-// A Plotly figure that changes in place. st.plotly_chart makes a new plot for every new figure, which flickers and takes most of
-// the time of a move; here the same plot gets the new numbers, and of figures that come faster than they are drawn only the last.
-const loading = {}; // one script a page, whoever needs it first
+// A Plotly figure that is updated in place. st.plotly_chart makes a new plot for every figure, which flickers and takes most of the
+// time of a move; here the same plot is updated, and of figures that arrive faster than they are drawn only the last is drawn.
+const loading = {}; // one script per page
 
 function plotly(url) {
   if (window.Plotly?.react) return Promise.resolve(window.Plotly);

@@ -1,9 +1,9 @@
-// A heartbeat and the bells it rings. The heart is a small fragment of its own, so that asking Python for news costs next to
-// nothing; a bell stands in the fragment that draws the news, wakes the heart while something is computed, and reruns its fragment
-// when there is news. Python counts how often it drew each bell: what was lost on the way here is asked for again, and so is a beat
-// that nothing came back from; where the heart itself was lost, the bells ring by the clock.
-const bells = (window.labkitBells ??= {}); // name -> the drawing that stands on the page: its count, and whether more is to come
-const pulse = (window.labkitPulse ??= { last: -Infinity }); // when the heart was last seen at work
+// A heartbeat and the bells it rings. The heartbeat is a small fragment, so polling Python for news is cheap. A bell is in the
+// fragment that draws the news; it starts the heartbeat while something is computed and reruns its fragment when there is news.
+// Python counts how often it drew each bell, so a lost drawing is requested again, and so is a beat without an answer; where the
+// heartbeat itself was lost, the bells ring by a timer.
+const bells = (window.labkitBells ??= {}); // name -> the drawing on the page: its count, and whether more is to come
+const pulse = (window.labkitPulse ??= { last: -Infinity }); // time of the last beat
 
 export default function ({ parentElement, data, setStateValue }) {
   return data.bell ? bell(parentElement, data, setStateValue) : heart(parentElement, data, setStateValue);
@@ -22,7 +22,7 @@ function bell(place, data, setStateValue) {
     place.timer = setTimeout(watch, data.patience);
   }
   return () => {
-    if (place.clean !== clean) return; // a newer drawing stands here already
+    if (place.clean !== clean) return; // replaced by a newer drawing
     clean();
     delete bells[data.bell];
   };
@@ -34,7 +34,7 @@ function heart(place, data, setStateValue) {
   let due = Infinity;
   let asked = false;
   const beat = (wait) => {
-    if (performance.now() + wait >= due) return; // an earlier one is on its way
+    if (performance.now() + wait >= due) return; // an earlier one is due
     due = performance.now() + wait;
     clearTimeout(place.timer);
     place.timer = setTimeout(() => {
@@ -43,11 +43,11 @@ function heart(place, data, setStateValue) {
       place.moved = false;
       pulse.last = performance.now();
       setStateValue("beat", ++beats);
-      beat(data.patience); // unless an answer comes first, which starts this function anew
+      beat(data.patience); // unless an answer comes first, which calls this function again
     }, wait);
   };
   const slid = () => {
-    place.moved = true; // somebody is to look, some time, whether what follows from it came
+    place.moved = true; // check later whether its result has arrived
     beat(data.patience);
   };
   // the answer to a beat says whether there is more to do, so none is sent meanwhile
@@ -57,7 +57,7 @@ function heart(place, data, setStateValue) {
   if (late.length || data.busy) beat(data.every);
   // a bell that came together with this answer may know of work that began after it
   else if (place.moved || Object.values(bells).some(({ busy }) => busy)) beat(data.patience);
-  return () => place.clean === clean && clean(); // unless a newer heart beats here already
+  return () => place.clean === clean && clean(); // unless replaced by a newer heartbeat
 }
 
 // Listen to these events of the window instead of those before.

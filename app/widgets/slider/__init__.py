@@ -20,10 +20,10 @@ def live_slider(
     unit: str = "",
     disabled: bool = False,
 ) -> float:
-    """Draw a slider over `steps` and return the value it stands at.
+    """Draw a slider over `steps` and return its value.
 
-    Put it into a fragment. Draw what follows from the value *before* calling this (see `slider_value`): the call is what tells the
-    browser that its last value has been shown, and that the next may come.
+    Use it in a fragment. Draw what depends on the value *before* calling this (see `slider_value`): the call tells the browser that
+    its last value has been drawn, and that it may send the next.
 
     Parameters
     ----------
@@ -31,13 +31,13 @@ def live_slider(
     steps : sequence of float
         Every value it can take, ascending.
     value : float
-        Where it stands at first, and again whenever Python gives another one.
+        Initial value, and the new one whenever Python passes another.
     key : str
-        Its name in ``st.session_state`` and for the cards that follow it.
+        Name in ``st.session_state``, and for the cards that follow it.
     help : str
-        One line.
+        One line, shown as a hint.
     unit : str
-        Written behind the value.
+        Shown after the value.
     disabled : bool
     """
     steps = [float(step) for step in steps]
@@ -57,7 +57,7 @@ def live_slider(
 
 
 def slider_value(key: str, value: float, steps: Sequence[float]) -> float:
-    """Return where the slider `key` stands now: what the browser said last, else the step nearest to `value`."""
+    """Return the current value of slider `key`: the last one from the browser, else the step nearest to `value`."""
     state = st.session_state.get(key)
     said = None if state is None else state.get("value")
     wanted = value if said is None else said
@@ -65,17 +65,17 @@ def slider_value(key: str, value: float, steps: Sequence[float]) -> float:
 
 
 def forget_slider(key: str) -> None:
-    """Let the slider `key` start anew from the value that Python gives."""
+    """Reset the slider `key` to the value that Python passes."""
     st.session_state.pop(key, None)
 
 
 def digits(steps: Sequence[float]) -> int:
-    """Decimals that tell every step from the next."""
+    """Return the number of decimals that distinguish all steps."""
     return max((len(f"{step:.6f}".rstrip("0").split(".")[1]) for step in steps), default=0)
 
 
 def ticks(steps: Sequence[float]) -> list[float]:
-    """A few steps to write under the slider: both ends and some between, evenly in steps."""
+    """Return the steps to label: both ends and some between, evenly spaced."""
     if len(steps) <= TICKS:
         return list(steps)
     return [steps[round(i * (len(steps) - 1) / (TICKS - 1))] for i in range(TICKS)]

@@ -1,7 +1,7 @@
-// A slider that reports while it is dragged. The range input counts steps, so that every value is one of data.steps exactly.
-// One value is under way at a time: the next is sent when Python has echoed the last (data.value), so that a slow page is
-// never interrupted before it has drawn, and the newest value always comes last.
-const PATIENCE = 2000; // ms after which a lost echo no longer holds the next value back
+// A slider that reports while it is dragged. The range input counts steps, so every value is one of data.steps exactly. The next
+// value is sent when Python has echoed the last (data.value), so a slow page is never interrupted before it has drawn, and the
+// newest value always comes last.
+const PATIENCE = 2000; // ms after which a lost echo no longer delays the next value
 
 const SKELETON = `
   <div class="live-slider">
@@ -50,7 +50,7 @@ function build(parent) {
 
   input.addEventListener("input", () => {
     slider.wanted = paint();
-    cancelAnimationFrame(slider.frame); // at most one message a frame
+    cancelAnimationFrame(slider.frame); // at most one message per frame
     slider.frame = requestAnimationFrame(send);
   });
   const hold = (held) => () => {
