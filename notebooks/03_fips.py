@@ -23,8 +23,8 @@ import torch
 from plotly.subplots import make_subplots
 
 from labkit import audit, compress, data, figures, live, models
-from labkit.compress.fips_budget import rank_for, size_of
-from labkit.compress.fips_fit import errors
+from labkit.compress.methods.fips.budget import rank_for, size_of
+from labkit.compress.methods.fips.fit import errors
 from labkit.compress.mlps import find_mlps
 from labkit.training import accuracy, predict
 

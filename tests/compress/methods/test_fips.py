@@ -11,9 +11,9 @@ from safetensors import safe_open
 from torch import nn
 
 from labkit import compress, runs
-from labkit.compress.calibration import calibration_inputs
-from labkit.compress.fips_budget import rank_for, size_of
-from labkit.compress.shared_factors import Target, conjugate_gradients, shared_factors, shared_svd
+from labkit.compress.inputs import calibration_inputs
+from labkit.compress.methods.fips.budget import rank_for, size_of
+from labkit.compress.methods.fips.factors import Target, conjugate_gradients, shared_factors, shared_svd
 from labkit.cost import bytes_by_kind
 from labkit.layers import SharedBasisLinear
 from labkit.training import Loop

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from labkit import sparsify
-from labkit.compress.condense import condense
 from labkit.compress.method import Method, register
+from labkit.compress.methods.condense import condense
 from labkit.data import Dataset
 from labkit.registry import Choice, Param
 from labkit.training import Batches, decay_matrices_only, fit, warmup_cosine
