@@ -351,6 +351,7 @@ class Registry(dict[str, E], Generic[E]):
 
 # the module of each registry, the attribute that holds it, and the entry point group that fills it
 HOMES = {
+    "labkit.rules": ("labkit.sparsify", "RULES"),
     "labkit.methods": ("labkit.compress", "METHODS"),
     "labkit.measures": ("labkit.audit", "MEASURES"),
 }

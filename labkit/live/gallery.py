@@ -9,7 +9,7 @@ from labkit.audit import data_id, model_sha
 from labkit.live.grid import SHIPPED, key_of, load_grid, make_grid, save_grid
 from labkit.live.reference import known_reference, known_sha, save_reference
 from labkit.runs import Run, gallery, jobs, sweep
-from labkit.runs.gallery import GRIDS
+from labkit.runs.gallery_runs import GRIDS
 from labkit.training import predict
 
 LIVE_MODELS = ("resnet_fashion", "vit_fashion")

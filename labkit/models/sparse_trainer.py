@@ -121,7 +121,7 @@ def train_sparse(
     return SparseTraining(
         model=model,
         sparse=() if sparsifier is None else tuple(name.rpartition(".")[0] for name in sparsifier.masks),
-        constant_fan_in=sparsifier is not None and sparsifier.rule.by_row,
+        constant_fan_in=sparsifier is not None and sparsifier.rule.fixed_fan_in,
         curve=curve.table,
         layers=None if sparsifier is None else pd.DataFrame(history.history),
         masks=None if sparsifier is None else film.table,

@@ -1,14 +1,16 @@
 """Runs: stored verdicts, sweeps over grids, comparisons, recommendations."""
 
-from labkit.runs.compare import Comparison, compare
+from labkit.runs.comparison import Comparison, compare
 from labkit.runs.contrasts import contrasts, usual_gamma
-from labkit.runs.gallery import gallery
+from labkit.runs.gallery_runs import gallery
+from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
-from labkit.runs.recommend import Recommendation, recommend
+from labkit.runs.measuring import measure_run
+from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.run import Run
 from labkit.runs.store import Store
-from labkit.runs.sweep import Job, jobs, sweep
+from labkit.runs.sweeping import sweep
 from labkit.runs.trained import train_run
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "contrasts",
     "gallery",
     "jobs",
+    "measure_run",
     "recommend",
     "reference_rows",
     "run_id",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
+from labkit.audit import MEASURES, Measure, group_column
 from labkit.compress import METHODS
 from labkit.messages import unknown_name
 from labkit.runs.identity import TRAINED
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from labkit.audit import Audit
     from labkit.runs.run import Run
     from labkit.runs.store import Store
-
-RATIOS = ("parameters", "nonzeros", "bytes", "macs")
 
 
 class Library:
@@ -98,8 +96,7 @@ class Library:
     def group_columns(self, runs: Sequence[str]) -> list[str]:
         """Return the sensitive columns that any of `runs` was audited by."""
         tables = [self._run(run).summary for run in runs]
-        names = {name.partition("[")[2][:-1] for summary in tables for name in summary if name.startswith("worst_group_accuracy[")}
-        return sorted(names)
+        return sorted({group_column(name) for summary in tables for name in summary if "[" in name})
 
     def group_metric(self, runs: Sequence[str], column: str, metric: str) -> pd.DataFrame:
         """Return value, low, high of one fairness metric by one sensitive column: a row a run that has it."""
@@ -146,29 +143,39 @@ def series(method: str, parameters: dict[str, Any]) -> str:
 
 
 def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each uncompressed network of `table`, indexed by its name, from what its runs measured beside themselves.
+    """Return one row per uncompressed network of a table of runs, from what its runs measured beside themselves.
 
-    ``accuracy`` with its Wilson limits, ``parameters``, ``nonzeros``, ``bytes``, ``macs``, and ``latency_ms`` (the median over the
-    runs, because every run timed it again); ``accuracy_change`` and ``affected_classes`` are 0, ratios are 1.
+    Parameters
+    ----------
+    table : DataFrame
+        As `Store.table`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by the network's name, with the figures of the reference that every measure knows (`Measure.reference`); changes are
+        0 and ratios 1.
     """
-    from labkit.audit.wilson import wilson_interval
-
     rows = {}
     for model, runs in table.groupby("model"):
         runs = runs[runs["reference_accuracy"].notna()] if "reference_accuracy" in runs else runs.iloc[:0]
         if runs.empty:
             continue
         first = runs.iloc[-1]
-        examples = np.array(first["examples"])
-        low, high = wilson_interval(np.round(first["reference_accuracy"] * examples), examples)
-        row = {"model": model, "data": first["data"], "method": "none", "label": "uncompressed", "series": "uncompressed"}
-        row |= {"accuracy": first["reference_accuracy"]}
-        row |= {"accuracy_low": float(low), "accuracy_high": float(high), "examples": first["examples"]}
-        row |= {"accuracy_change": 0.0, "affected_classes": 0.0, "latency_ratio": 1.0}
-        counts = {name: (runs[name] / runs[f"{name}_ratio"]).dropna() for name in RATIOS if f"{name}_ratio" in runs}
-        row |= {name: values.iloc[-1] for name, values in counts.items() if len(values)}
-        row |= {f"{name}_ratio": 1.0 for name in RATIOS}
-        if "latency_ratio" in runs:
-            row["latency_ms"] = float((runs["latency_ms"] / runs["latency_ratio"]).median())
+        row: dict[str, Any] = {"model": model, "data": first["data"], "method": "none"}
+        row |= {"label": "uncompressed", "series": "uncompressed", "examples": first["examples"]}
+        for measure in MEASURES.values():
+            row |= _of_reference(measure, runs) if measure.reference is None else dict(measure.reference(runs))
         rows[str(model)] = row
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
+
+
+def _of_reference(measure: Measure, runs: pd.DataFrame) -> dict[str, float]:
+    """A measure's figures of the reference model, where its runs tell them."""
+    key, ratio, other = measure.key, f"{measure.key}_ratio", f"reference_{measure.key}"
+    if other in runs and runs[other].notna().any():
+        return {key: runs[other].dropna().iloc[-1]}
+    if ratio in runs:
+        values = (runs[key] / runs[ratio]).dropna()
+        return {ratio: 1.0} | ({key: values.iloc[-1]} if len(values) else {})
+    return {} if measure.neutral is None else {key: measure.neutral}

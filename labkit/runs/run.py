@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,7 +81,8 @@ def read_run(folder: Path, *, thorough: bool = False) -> Run:
         Also compare every file's checksum, not only its size.
     """
     try:
-        facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
+        with open(os.path.join(folder, FACTS), "rb") as file:
+            facts = json.load(file)
         if facts["format"] > FORMAT:
             return Run(
                 folder.name, folder, damaged=f"written in format {facts['format']}, this labkit reads up to {FORMAT}; update labkit"
@@ -112,12 +114,13 @@ def _of_kind(facts: dict[str, Any], key: str, kind: type) -> Any:
 
 
 def _file_problem(folder: Path, files: dict[str, dict], thorough: bool) -> str:
+    with os.scandir(folder) as entries:  # one pass over the folder: a store may hold ten thousand
+        sizes = {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
     for name, facts in files.items():
-        path = folder / name
-        if not path.is_file():
+        if name not in sizes:
             return f"{name} is missing"
-        if path.stat().st_size != facts["bytes"]:
-            return f"{name} has {path.stat().st_size:,} bytes instead of {facts['bytes']:,}"
-        if thorough and sha256(path) != facts["sha256"]:
+        if sizes[name] != facts["bytes"]:
+            return f"{name} has {sizes[name]:,} bytes instead of {facts['bytes']:,}"
+        if thorough and sha256(folder / name) != facts["sha256"]:
             return f"{name} does not match its checksum"
     return ""

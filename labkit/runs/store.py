@@ -6,10 +6,12 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +34,25 @@ if TYPE_CHECKING:
     from labkit.audit import Audit
 
 KEYS = ("method", "version", "parameters", "model", "data", "seed")
+RESERVED = ("metrics", "per_class", "predictions")
+
+
+def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
+    """Refuse tables that would overwrite those of the audit or be written elsewhere.
+
+    Parameters
+    ----------
+    tables : mapping of str to DataFrame
+
+    Raises
+    ------
+    ValueError
+    """
+    for name in tables:
+        if name in RESERVED:
+            raise ValueError(f"a table of a run cannot be named {name!r}: the audit has one; choose another name")
+        if not re.fullmatch(r"[A-Za-z0-9_]+", name):
+            raise ValueError(f"a table of a run must be named with letters, digits and underscores, got {name!r}")
 
 
 class Store:
@@ -53,21 +74,50 @@ class Store:
         self.folder = Path(folder)
 
     def __repr__(self) -> str:
-        return f"Store({str(self.folder)!r}, {len(self.runs())} runs)"
+        return f"Store({str(self.folder)!r}, {len(self.ids())} runs)"
 
     def __contains__(self, run: object) -> bool:
         return isinstance(run, str) and not read_run(self.folder / run).damaged
 
     def runs(self) -> list[Run]:
-        """Return every run, damaged ones included, oldest first."""
+        """Return every run, damaged ones included, oldest first.
+
+        Returns
+        -------
+        list of Run
+        """
+        return sorted((read_run(self.folder / name) for name in self.ids()), key=lambda run: (run.created, run.id))
+
+    def ids(self) -> list[str]:
+        """Return the ids of every run, damaged ones included, without reading them.
+
+        Returns
+        -------
+        list of str
+        """
         if not self.folder.is_dir():
             return []
-        folders = [entry for entry in self.folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")]
-        return sorted((read_run(folder) for folder in folders), key=lambda run: (run.created, run.id))
+        with os.scandir(self.folder) as entries:
+            return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
 
     def run(self, name: str) -> Run:
-        """Return the run with this id, or the only one whose id starts with it; ValueError for none or several."""
-        ids = [entry.id for entry in self.runs()]
+        """Return one run.
+
+        Parameters
+        ----------
+        name : str
+            Its id, or the beginning of it.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        ValueError
+            When no run or several begin so.
+        """
+        ids = self.ids()
         found = [entry for entry in ids if entry.startswith(name)] if name else []
         if len(found) > 1 and name not in found:
             raise ValueError(f"{name!r} is the beginning of {len(found)} runs ({', '.join(found[:3])}, …); give more digits")
@@ -76,7 +126,13 @@ class Store:
         return read_run(self.folder / (name if name in found else found[0]))
 
     def table(self) -> pd.DataFrame:
-        """Return one row a run, indexed by id: identity, parameters, every figure; damaged runs carry the reason alone."""
+        """Return identity, parameters and every figure of the runs; damaged runs carry the reason alone.
+
+        Returns
+        -------
+        DataFrame
+            One row per run, indexed by id.
+        """
         rows: list[dict[str, Any]] = []
         for run in self.runs():
             if run.damaged:
@@ -124,8 +180,11 @@ class Store:
             When the folder cannot be written; nothing half-written stays.
         TypeError
             When a parameter is not plain JSON, or a name or number of `config` is of another type.
+        ValueError
+            For a table whose name is taken or cannot be a file's.
         """
-        facts = self._facts(model, audit, dict(config or {}))
+        check_tables(tables or {})
+        facts = {**self._facts(model, audit, dict(config or {})), "compact": compact}
         if facts["id"] in self:
             return read_run(self.folder / facts["id"])
         final = self.folder / facts["id"]
@@ -142,6 +201,62 @@ class Store:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return read_run(final)
+
+    def extend(self, name: str, audit: Audit) -> Run:
+        """Add the figures and tables of a later audit of the same model to a stored run; what it has stays as it is.
+
+        Parameters
+        ----------
+        name : str
+            The id or its beginning.
+        audit : Audit
+            Of the same model on the same data, with further measures.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        ValueError
+            For an unknown run, or an audit of other data or predictions.
+        OSError
+            When the folder cannot be written; the run then stays as it was.
+        """
+        run = self.run(name)
+        stored = read_audit(run.folder)
+        same = list(stored.predictions["predicted"]) == list(audit.predictions["predicted"])
+        if stored.data_id != audit.data_id or not same:
+            raise ValueError(f"run {run.id} is of another model or other data than this audit; make the run again")
+        whole = replace(
+            stored,
+            summary=pd.concat([stored.summary, audit.summary.drop(stored.summary.index, errors="ignore")]),
+            extras={**audit.extras, **stored.extras},
+            notes=tuple(dict.fromkeys((*stored.notes, *audit.notes))),
+        )
+        temporary = self._temporary(run.folder)
+        try:
+            facts = json.loads((run.folder / FACTS).read_text())
+            for file in facts["files"]:
+                shutil.copy2(run.folder / file, temporary / file)
+            self._fill(temporary, facts, None, whole, compact=facts.get("compact", False))
+            self._exchange(temporary, run.folder)
+        except OSError as error:
+            raise OSError(f"cannot extend run {run.id} in {self.folder}: {error.strerror or error}") from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        return read_run(run.folder)
+
+    def _exchange(self, temporary: Path, final: Path) -> None:
+        """Put a new folder in the place of a run; if that fails the old one is put back."""
+        old = Path(tempfile.mkdtemp(prefix=f".{final.name}-", suffix=".tmp", dir=self.folder)) / "old"
+        os.rename(final, old)
+        try:
+            os.rename(temporary, final)
+        except OSError:
+            os.rename(old, final)
+            raise
+        shutil.rmtree(old.parent, ignore_errors=True)
 
     def load(self, name: str, *, base: nn.Module | None = None) -> tuple[nn.Module | None, Audit]:
         """Return model and audit of a run; the model is rebuilt from its manifest without pickle, None when only figures were kept.
@@ -219,7 +334,7 @@ class Store:
     def _fill(self, folder: Path, facts: dict[str, Any], model: nn.Module | None, audit: Audit, compact: bool) -> None:
         """Write every file and flush it; run.json comes last, with the sizes and checksums of the others."""
         folder.chmod(0o755)  # mkdtemp makes it private
-        facts["created"] = datetime.now(UTC).isoformat(timespec="seconds")
+        facts.setdefault("created", datetime.now(UTC).isoformat(timespec="seconds"))
         facts["made_with"] = {"labkit": __version__}
         write_audit(audit, folder, compact=compact)
         write_table(metrics_row(audit, facts), folder / "metrics.parquet")

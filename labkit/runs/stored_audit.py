@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from labkit.audit import Audit
+from labkit.audit.tables import named_confusion
 from labkit.cost import Cost
 from labkit.runs.tables import read_predictions, write_predictions, write_table
 
+EXTRA = "extra."  # prefix of the files of `Audit.extras`
+
 
 def write_audit(audit: Audit, folder: Path, *, compact: bool = False) -> None:
-    """Write `audit` into `folder`."""
-    (folder / "audit.json").write_text(audit.to_json() + "\n")
+    """Write an audit.
+
+    Parameters
+    ----------
+    audit : Audit
+    folder : Path
+    compact : bool
+        Probabilities in steps of 1/256.
+    """
+    (folder / "audit.json").write_text(replace(audit, extras={}).to_json() + "\n")
+    for name, table in audit.extras.items():
+        table.to_parquet(folder / f"{EXTRA}{name}.parquet", compression="zstd")
     write_table(audit.per_class, folder / "per_class.parquet")
     write_predictions(audit.predictions, folder / "predictions.parquet", compact=compact)
 
 
 def read_audit(folder: Path) -> Audit:
-    """Read what `write_audit` wrote."""
+    """Read what `write_audit` wrote.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    Audit
+    """
     facts = json.loads((folder / "audit.json").read_text())
+    confusion = facts["confusion"]
     per_class = read_per_class(folder)
     classes = list(per_class.index)
     return Audit(
         summary=pd.Series(facts["summary"], dtype=float),
         per_class=per_class,
         predictions=read_predictions(folder / "predictions.parquet"),
-        confusion=pd.DataFrame(
-            facts["confusion"], index=pd.Index(classes, name="label"), columns=pd.Index(classes, name="predicted")
-        ),
+        confusion=None if confusion is None else named_confusion(np.array(confusion), tuple(classes)),
         reliability=_frame(facts["calibration"], ["bin"]),
         fairness=_frame(facts["fairness"], ["group column", "metric"]),
         by_group=_frame(facts["by_group"], ["group column", "group"]),
@@ -41,16 +64,33 @@ def read_audit(folder: Path) -> Audit:
         reference_sha=facts["reference_sha"],
         level=facts["level"],
         notes=tuple(facts["notes"]),
+        extras=_read_extras(folder),
+        task=facts.get("task", "classification"),
     )
 
 
+def _read_extras(folder: Path) -> dict[str, pd.DataFrame]:
+    """Tables of measures by name."""
+    paths = sorted(folder.glob(f"{EXTRA}*.parquet"))
+    return {path.name[len(EXTRA) : -len(".parquet")]: pd.read_parquet(path) for path in paths}
+
+
 def read_per_class(folder: Path) -> pd.DataFrame:
-    """Read the class table alone."""
+    """Read the class table alone.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    DataFrame
+    """
     return pd.read_parquet(folder / "per_class.parquet").set_index("class")
 
 
 def _frame(rows: list[dict] | None, index: list[str]) -> pd.DataFrame | None:
-    """A table from rows whose first columns were the index."""
+    """Make a table of rows whose first columns were the index."""
     if rows is None:
         return None
     frame = pd.DataFrame(rows)

@@ -11,7 +11,7 @@ from labkit import models
 from labkit.audit import audit
 from labkit.compress import condense
 from labkit.runs.identity import TRAINED, run_id
-from labkit.runs.reference import reference
+from labkit.runs.references import reference
 from labkit.runs.run import Run, read_run
 from labkit.runs.store import Store
 

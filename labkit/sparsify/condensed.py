@@ -1,4 +1,4 @@
-"""A layer that holds nothing but its links: values, gradients and moments are [N, K]."""
+"""Condensed storage: values, gradients and moments of the connections alone, [N, K]."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import torch
 from torch import Tensor, nn
 
 from labkit.layers import FixedFanInLinear
-from labkit.sparsify.constant_fan_in import PART, Links
+from labkit.sparsify.fixed_fan_in import PART, Connections
 from labkit.sparsify.masked import moments, shared
 
 
 class CondensedLayer:
-    """A `FixedFanInLinear` whose links change.
+    """A `FixedFanInLinear` whose connections change.
 
     Attributes
     ----------
     name : str
-        Of the parameter that it replaces.
+        Of the weight that it replaces.
     layer : FixedFanInLinear
     active : bool Tensor [N]
         Neurons that are not ablated.
@@ -31,9 +31,9 @@ class CondensedLayer:
         self.name, self.nonzeros, self.ablates = name, nonzeros, ablates
         index = mask.to(torch.uint8).topk(int(mask.sum(1).max()), dim=1, sorted=False).indices.sort(dim=1).values
         self.layer = FixedFanInLinear(dense.in_features, dense.weight.detach().gather(1, index), index)
-        self.layer.bias = dense.bias  # the very parameter that an optimizer may hold
+        self.layer.bias = dense.bias  # the same parameter, because an optimizer may hold it
         self.layer.train(dense.training)
-        self._replaced = weakref.ref(dense.weight)  # an optimizer may hold it; nobody else needs it any more
+        self._replaced = weakref.ref(dense.weight)  # only an optimizer may still hold it
         self.active = torch.ones(len(index), dtype=torch.bool, device=index.device)
         self.collects = False
         self.passes: list[tuple[Tensor, Tensor]] = []
@@ -53,17 +53,17 @@ class CondensedLayer:
 
     @property
     def mask(self) -> Tensor:
-        """bool [N, D], made for the call."""
+        """bool [N, D], built on every access."""
         empty = torch.zeros(self.rows, dtype=torch.bool, device=self.weight.device)
         return empty.scatter_(1, self.layer.index.to(torch.int64), True) & self.active[:, None]
 
     def _hold(self) -> None:
-        """Watch the parameter that the layer has now."""
+        """Mask the gradient of the layer's present parameter."""
         self._held = self.layer.weight
         self._watch = self._held.register_hook(lambda gradient: gradient if self.active.all() else gradient * self.active[:, None])
 
     def _passed(self, layer: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-        """Before an update, keep what the dense gradient is made of: inputs, and the gradient of the outputs."""
+        """Before an update, keep the factors of the dense gradient: inputs, and the gradient of the outputs."""
         if self.collects and output.requires_grad:
             x = arguments[0].detach()
             output.register_hook(lambda gradient: self.passes.append((x, gradient.detach())))
@@ -78,10 +78,10 @@ class CondensedLayer:
 
     @torch.no_grad()
     def change(self, rule: Any, generator: torch.Generator, share: float, step: int, optimizer: torch.optim.Optimizer) -> None:
-        """Let the rule choose the next links; new ones and their moments are zero."""
+        """Update the connections by the rule; new ones and their moments start at zero."""
         before, was_active = self.layer.index.to(torch.int64), self.active
-        links = Links(self.weight.detach(), before, was_active, self.layer.in_features, self._gradient)
-        index, self.active = rule.change(links, self.nonzeros, share, ablates=self.ablates)
+        present = Connections(self.weight.detach(), before, was_active, self.layer.in_features, self._gradient)
+        index, self.active = rule.change(present, self.nonzeros, share, ablates=self.ablates)
         self.passes.clear()
         stays = was_active & self.active
         kept = {name: _moved(value, before, index, stays) for name, value in moments(optimizer, self.weight).items()}
@@ -90,7 +90,7 @@ class CondensedLayer:
         optimizer.state.get(self.weight, {}).update(kept)
 
     def _take_over(self, optimizer: torch.optim.Optimizer | None) -> None:
-        """Where the layer has another parameter than before, the optimizer gets it in its place."""
+        """Give the optimizer the layer's new parameter in place of the old one."""
         held, now = self._held, self.weight
         if held is now:
             return
@@ -100,20 +100,20 @@ class CondensedLayer:
 
     @torch.no_grad()
     def clear(self, optimizer: torch.optim.Optimizer | None) -> None:
-        """Zeros in the rows of ablated neurons."""
+        """Zero the rows of ablated neurons."""
         if not self.active.all():
             for value in (self.weight, *moments(optimizer, self.weight).values()):
                 value.mul_(self.active[:, None])
 
     def held_by(self, optimizer: torch.optim.Optimizer) -> bool:
-        """Whether the optimizer trains this layer; one that was made before the layer was replaced is given the new parameter."""
+        """Whether the optimizer trains this layer; one built before the layer was replaced receives the new parameter."""
         old = self._replaced()
         if old is not None:
             exchange(optimizer, old, self.weight)
         return any(self.weight is parameter for group in optimizer.param_groups for parameter in group["params"])
 
     def detach(self) -> None:
-        """Leave the model as it is."""
+        """Remove the hooks."""
         for hook in (*self._hooks, self._watch):
             hook.remove()
 
@@ -121,7 +121,7 @@ class CondensedLayer:
         return {"active": self.active, "passes": list(self.passes)}
 
     def load(self, state: dict[str, Any], optimizer: torch.optim.Optimizer | None) -> None:
-        """Put back what `state` returned; values and links come with the model."""
+        """Restore what `state` returned; values and index come with the model."""
         device = self.weight.device
         self.active = state["active"].to(device)
         self.passes = [(x.to(device), gradient.to(device)) for x, gradient in state["passes"]]
@@ -130,7 +130,7 @@ class CondensedLayer:
 
 
 def exchange(optimizer: torch.optim.Optimizer, old: Tensor, new: nn.Parameter) -> None:
-    """Put `new` in the place of `old` in the optimizer's groups and state; nothing when it does not hold `old`."""
+    """Replace `old` by `new` in the optimizer's groups and state, if it holds `old`."""
     for group in optimizer.param_groups:
         group["params"] = [new if parameter is old else parameter for parameter in group["params"]]
     if old in optimizer.state:
@@ -138,7 +138,7 @@ def exchange(optimizer: torch.optim.Optimizer, old: Tensor, new: nn.Parameter) -
 
 
 def _moved(values: Tensor, before: Tensor, after: Tensor, stays: Tensor) -> Tensor:
-    """values [N, K] at columns `before`, at columns `after` [N, K']: zero for new links and in rows that do not stay."""
+    """Move values [N, K] from columns `before` to columns `after` [N, K']: zero for new connections and in rows that do not stay."""
     width = int(max(before.max(), after.max())) + 1
     step, parts = max(1, PART // width), []
     for first in range(0, len(values), step):

@@ -1,4 +1,4 @@
-"""Floating-point operations that a sparse training would take where zeros cost nothing."""
+"""Floating-point operations of a sparse training, operations with zeros not counted."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from labkit.sparsify.rules import Rule
 from labkit.sparsify.schedule import Schedule
+from labkit.sparsify.update_rule import UpdateRule
 
 
 @dataclass(frozen=True)
 class TrainingFlops:
-    """Operations for one example; two for each multiply-accumulate.
+    """FLOPs for one example, two per multiply-accumulate.
 
     Attributes
     ----------
     inference, training : float
-        Of the trained network, and of the whole training.
+        Of one forward pass of the trained network, and of the whole training.
     dense_inference, dense_training : float
-        Of the same network with all its links.
+        Of the same network without zeros.
     """
 
     inference: float
@@ -35,13 +35,13 @@ def training_flops(
     sizes: Mapping[str, int],
     *,
     whole: int,
-    rule: Rule,
+    rule: UpdateRule,
     schedule: Schedule,
 ) -> TrainingFlops:
-    """Count what a training took for an example of each batch.
+    """Count the FLOPs of a training, for one example of each batch.
 
-    A step takes the forward pass f three times; a step before a change of links that ranks places by their gradient takes
-    2 f_sparse + f_dense (Evci et al. 2020, appendix H: (3 f_s dT + 2 f_s + f_d) / (dT + 1)).
+    With a forward pass of f FLOPs a step takes 3 f; a step before an update that needs the dense gradient takes
+    2 f_sparse + f_dense.
 
     Parameters
     ----------
@@ -55,9 +55,17 @@ def training_flops(
         Multiply-accumulates of the dense network, for one example.
     rule, schedule
         Of the sparsifier.
+
+    Returns
+    -------
+    TrainingFlops
+
+    References
+    ----------
+    Evci et al., Rigging the lottery, 2020, appendix H: (3 f_S dT + 2 f_S + f_D) / (dT + 1).
     """
     rest = whole - sum(macs.values())
-    kept: dict[int, float] = {}  # step -> multiply-accumulates from there on
+    kept: dict[int, float] = {}  # step -> multiply-accumulates from that step on
     for row in history:
         part = macs[row["layer"]] * row["nonzeros"] / sizes[row["layer"]]
         kept[row["step"]] = kept.get(row["step"], float(rest)) + part

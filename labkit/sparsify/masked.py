@@ -1,4 +1,4 @@
-"""A layer that holds its whole weight, with a mask."""
+"""Masked storage: a dense weight with zeros, and a mask."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from labkit.sparsify.rules import Rule, View
+from labkit.sparsify.update_rule import UpdateRule, View
 
 
 class MaskedLayer:
-    """A weight [outputs, …] and its links.
+    """A weight [outputs, …] and its mask.
 
-    Attributes
+    Parameters
     ----------
     name : str
         Of the parameter.
+    weight : nn.Parameter
     nonzeros : int
-        Links before rounding to whole rows.
+        Connections before rounding to whole rows.
     ablates : bool
-        Whether neurons may lose all links.
+        Whether neurons may lose all connections.
     """
 
     def __init__(self, name: str, weight: nn.Parameter, nonzeros: int, ablates: bool) -> None:
@@ -36,7 +37,7 @@ class MaskedLayer:
         return self.weight.shape[0], self.weight[0].numel()
 
     def begin(self, mask: Tensor) -> None:
-        """Take the first mask [N, D]; weights are as they are to be."""
+        """Set the first mask [N, D] and mask the weight."""
         self.mask = mask.view_as(self.weight)
         self.explored = self.mask.clone()
         with torch.no_grad():
@@ -57,15 +58,17 @@ class MaskedLayer:
         )
 
     @torch.no_grad()
-    def change(self, rule: Rule, generator: torch.Generator, share: float, step: int, optimizer: torch.optim.Optimizer) -> None:
-        """Let the rule choose the next links; new ones are zero."""
+    def change(
+        self, rule: UpdateRule, generator: torch.Generator, share: float, step: int, optimizer: torch.optim.Optimizer
+    ) -> None:
+        """Update the connections by the rule; new ones start at zero."""
         if rule.needs_gradient:
             self.gradient = shared(torch.zeros_like(self.weight) if self.gradient is None else self.gradient)
         self.take(rule.update(self.view(generator, share, step)).view_as(self.weight), optimizer)
 
     @torch.no_grad()
     def take(self, mask: Tensor, optimizer: torch.optim.Optimizer | None) -> None:
-        """Have these links from now on; new ones begin at zero, without moments."""
+        """Set the mask; new connections start at zero, without moments."""
         self.weight.masked_fill_(mask & ~self.mask, 0.0)
         self.mask = mask
         self.explored |= mask
@@ -74,13 +77,13 @@ class MaskedLayer:
 
     @torch.no_grad()
     def clear(self, optimizer: torch.optim.Optimizer | None) -> None:
-        """Zeros where there is no link; in the optimizer's moments too, where one is given."""
+        """Zero unconnected weights, and their moments in the optimizer where one is given."""
         self.weight.mul_(self.mask)
         for value in moments(optimizer, self.weight).values():
             value.mul_(self.mask)
 
     def _received(self, gradient: Tensor) -> Tensor:
-        """A backward pass has come here: keep the whole gradient where an update is near, give the optimizer the links'."""
+        """Hook of the backward pass: keep the dense gradient before an update, and return the masked one."""
         if self.collects:
             self.gradient = gradient.clone() if self.gradient is None else self.gradient.add_(gradient)
         return gradient * self.mask
@@ -90,14 +93,14 @@ class MaskedLayer:
         return any(self.weight is parameter for group in optimizer.param_groups for parameter in group["params"])
 
     def detach(self) -> None:
-        """Leave the model as it is."""
+        """Remove the hook."""
         self._hook.remove()
 
     def state(self) -> dict[str, Any]:
         return {"mask": self.mask, "explored": self.explored, "gradient": self.gradient}
 
     def load(self, state: dict[str, Any], optimizer: torch.optim.Optimizer | None) -> None:
-        """Put back what `state` returned."""
+        """Restore what `state` returned."""
         device = self.weight.device
         self.mask, self.explored = state["mask"].to(device), state["explored"].to(device)
         self.gradient = None if state["gradient"] is None else state["gradient"].to(device)
@@ -105,13 +108,13 @@ class MaskedLayer:
 
 
 def moments(optimizer: torch.optim.Optimizer | None, weight: nn.Parameter) -> dict[str, Tensor]:
-    """What an optimizer keeps for each number of a weight."""
+    """Return the tensors that an optimizer keeps per entry of a weight."""
     kept = {} if optimizer is None else optimizer.state.get(weight, {})
     return {name: value for name, value in kept.items() if isinstance(value, Tensor) and value.shape == weight.shape}
 
 
 def shared(gradient: Tensor) -> Tensor:
-    """The gradient summed over the processes of a group; where a step overflowed it counts as nothing."""
+    """Return the gradient summed over the processes of a group; entries that are not finite count as zero."""
     gradient = torch.nan_to_num(gradient, nan=0.0, posinf=0.0, neginf=0.0)
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.all_reduce(gradient)

@@ -15,53 +15,59 @@ from labkit.sparsify.condensed import CondensedLayer
 from labkit.sparsify.distribution import densities, nonzeros
 from labkit.sparsify.initial import initialise
 from labkit.sparsify.masked import MaskedLayer
-from labkit.sparsify.rules import Rule
 from labkit.sparsify.schedule import Schedule
+from labkit.sparsify.update_rule import UpdateRule
 
 
 class Sparsifier:
     """Sparse training of a network by masks on its weights.
 
-    After ``optimizer.step()`` call `step`, which changes the links from time to time. Gradients are masked as they come, so that
-    weights and the optimizer's moments are zero where there is no link.
+    After ``optimizer.step()`` call `step`, which updates the connections by the schedule. Gradients are masked in the backward pass,
+    so that weights and the optimizer's moments are zero where there is no connection.
 
     Parameters
     ----------
     model : nn.Module
-        Its linear layers and convolutions become sparse, in place; biases and normalisation stay.
-    rule : Rule
-        How links change.
+        Its linear layers and convolutions become sparse, in place; biases and normalisation stay dense.
+    rule : UpdateRule
+        How connections change.
     sparsity : float in [0, 1)
-        Over all sparse layers together.
+        Fraction of zeros over all sparse layers together.
     schedule : Schedule
+        When connections change.
     distribution : {"erk", "erdos_renyi", "uniform"}
     exclude : iterable of str
         Patterns of layer names that stay dense and do not count.
     dense : iterable of str
-        Patterns of layer names that stay dense and count: the others are made sparser.
+        Patterns of layer names that stay dense and count towards the sparsity: the others are made sparser.
     no_ablation : iterable of str
-        Patterns of layer names whose neurons keep their links; the last layer's always do.
+        Patterns of layer names whose neurons keep their connections; the last layer's always do.
     fan_in : int or mapping of pattern to int, optional
-        Links of every neuron, set by hand instead of by the sparsity.
+        Connections of every neuron, instead of by the sparsity.
     accumulate : int
         Backward passes before an update whose gradients are averaged.
     seed : int
     trained : bool
-        Keep the weights that are there, and begin with the largest; otherwise links and weights are random.
+        Keep the present weights and begin with the largest; otherwise connections and weights are random.
     storage : {"masked", "condensed"}
-        "masked" holds whole weights with zeros, as all others do; "condensed" puts `FixedFanInLinear` in the place of linear
-        layers, which hold values, gradients and moments of their links alone. For topologies with as many links for every neuron.
+        "masked" holds dense weights with zeros; "condensed" replaces linear layers by `FixedFanInLinear`, which hold values,
+        gradients and moments of their connections alone. Only for rules with a fixed fan-in.
+
+    Attributes
+    ----------
+    masks : dict of str to bool Tensor
+        By parameter name, in the parameter's shape.
 
     Raises
     ------
     ValueError
-        When no layer is eligible, or the sparsity leaves a layer without links.
+        When no layer is eligible, the sparsity leaves a layer without connections, or the rule cannot be stored condensed.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        rule: Rule,
+        rule: UpdateRule,
         *,
         sparsity: float,
         schedule: Schedule,
@@ -78,9 +84,8 @@ class Sparsifier:
         if storage not in ("masked", "condensed"):
             raise ValueError(f"storage must be 'masked' or 'condensed', got {storage!r}")
         if storage == "condensed" and not hasattr(rule, "change"):
-            raise ValueError(
-                f"storage='condensed' needs as many links for every neuron, which {rule.name} does not keep; use srigl"
-            )
+            raise ValueError(f"storage='condensed' needs a fixed fan-in, which {type(rule).__name__} does not keep; use srigl")
+        rule.start(schedule)
         self.rule, self.schedule, self.accumulate = rule, schedule, accumulate
         self.generator = torch.Generator().manual_seed(seed)
         self.step_count = 0
@@ -96,7 +101,7 @@ class Sparsifier:
         self._collect()
 
     def _begin(self, layer: MaskedLayer, trained: bool) -> None:
-        """First links and weights."""
+        """Choose the first connections and weights."""
         random = torch.rand(layer.rows, generator=self.generator).to(layer.weight.device)
         score = layer.weight.detach().reshape(layer.rows).abs() if trained else random
         mask = self.rule.initial(layer.view(self.generator, 1.0, 0), score)
@@ -112,22 +117,22 @@ class Sparsifier:
         dense: set[str],
         fan_in: int | Mapping[str, int] | None,
     ) -> dict[str, int]:
-        """Links of each layer."""
+        """Connections of each layer."""
         shapes = {name: tuple(weight.shape) for name, weight in found.items()}
         counts = nonzeros(shapes, densities(shapes, sparsity, distribution, dense=dense))
         by_hand = {"*": fan_in} if isinstance(fan_in, int) else dict(fan_in or {})
-        for pattern, links in by_hand.items():
+        for pattern, count in by_hand.items():
             for name in _matching(found, [pattern]):
                 outputs, inputs = shapes[name][0], found[name][0].numel()
-                if not 1 <= links <= inputs:
-                    raise ValueError(f"fan_in of {name} must lie between 1 and its {inputs} inputs, got {links}")
-                counts[name] = outputs * links
+                if not 1 <= count <= inputs:
+                    raise ValueError(f"fan_in of {name} must lie between 1 and its {inputs} inputs, got {count}")
+                counts[name] = outputs * count
         for name, count in counts.items():
             neurons = shapes[name][0]
-            if count < (neurons if self.rule.by_row else 1):
+            if count < (neurons if self.rule.fixed_fan_in else 1):
                 raise ValueError(
-                    f"a sparsity of {sparsity} leaves {count} links for the {neurons} neurons of {name}, less than one each; "
-                    f"give a lower sparsity, another distribution, or leave the layer out with exclude="
+                    f"a sparsity of {sparsity} leaves {count} connections for the {neurons} neurons of {name}, less than one each; "
+                    f"give a lower sparsity, another distribution, or exclude the layer with exclude="
                 )
         return counts
 
@@ -137,21 +142,30 @@ class Sparsifier:
         return {name: layer.mask for name, layer in self.layers.items()}
 
     def attach(self, optimizer: torch.optim.Optimizer) -> None:
-        """Work with this optimizer: its moments follow the links, and where a layer has another parameter now, it gets that.
+        """Bind to an optimizer: its moments follow the connections, and it receives the parameters of replaced layers.
+
+        Parameters
+        ----------
+        optimizer : torch.optim.Optimizer
 
         Raises
         ------
         ValueError
-            When the optimizer does not hold a sparse weight.
+            When the optimizer does not hold a weight of a sparse layer.
         """
         for name, layer in self.layers.items():
             if not layer.held_by(optimizer):
-                raise ValueError(f"the optimizer does not hold {name}; make it of the parameters of the model that is sparsified")
+                raise ValueError(f"the optimizer does not hold {name}; build it from the parameters of the sparse model")
             layer.clear(optimizer)
         self.optimizer = optimizer
 
     def step(self) -> bool:
-        """Call after ``optimizer.step()``; return whether links have changed.
+        """Call after ``optimizer.step()``: update the connections where the schedule says so.
+
+        Returns
+        -------
+        bool
+            Whether connections have changed.
 
         Raises
         ------
@@ -162,31 +176,36 @@ class Sparsifier:
             raise RuntimeError("call attach(optimizer) before step()")
         self.step_count += 1
         changes = self.schedule.updates_at(self.step_count)
-        if changes:  # between two changes weights and moments stay zero by themselves where there is no link: gradients are masked
+        if changes:  # between two updates weights and moments without connection stay zero, because gradients are masked
             for layer in self.layers.values():
                 layer.change(self.rule, self.generator, self.schedule.share(self.step_count), self.step_count, self.optimizer)
         self._collect()
         return changes
 
     def _collect(self) -> None:
-        """Whether the next backward passes are near a change, whose dense gradients are needed."""
+        """Collect dense gradients in the backward passes before an update."""
         near = any(self.schedule.updates_at(self.step_count + ahead) for ahead in range(1, self.accumulate + 1))
         for layer in self.layers.values():
             layer.collects = near and self.rule.needs_gradient
 
     def detach(self) -> None:
-        """Leave the model: weights keep their zeros, gradients are whole again."""
+        """Remove the hooks from the model: weights keep their zeros, gradients are no longer masked."""
         for layer in self.layers.values():
             layer.detach()
 
     @torch.no_grad()
     def apply_to(self, model: nn.Module) -> None:
-        """Zero in a copy of the model what has no link here, e.g. in a moving average of the weights, which remembers old links.
+        """Zero the unconnected weights of a copy of the model, e.g. of a moving average, which still holds old connections.
+
+        Parameters
+        ----------
+        model : nn.Module
+            Changed in place.
 
         Raises
         ------
         ValueError
-            When the copy has no weight of a sparse layer's name and shape (a leading ``module.`` counts as none).
+            When the copy has no weight of a sparse layer's name and shape (a leading ``module.`` is ignored).
         """
         weights = {name.removeprefix("module."): parameter for name, parameter in model.named_parameters()}
         for name, mask in self.masks.items():
@@ -196,28 +215,46 @@ class Sparsifier:
             weights[name].mul_(mask)
 
     def report(self) -> pd.DataFrame:
-        """Return a row a layer.
+        """Return one row per layer.
 
-        Columns outputs, active, fan_in, nonzeros, sparsity, explored (share of places that ever had a link; NaN where a layer holds
-        nothing but its links, and so does not know).
+        Returns
+        -------
+        DataFrame
+            Indexed by parameter name, with the columns outputs, active (neurons with connections), fan_in (mean over the active
+            neurons), nonzeros, sparsity, explored (fraction of entries that were ever connected; NaN in condensed storage).
         """
         rows = []
         for name, layer in self.layers.items():
             mask = layer.mask.reshape(layer.rows)
             counts = mask.sum(1)
-            active, links = int((counts > 0).sum()), int(counts.sum())
-            facts = {"outputs": len(counts), "active": active, "fan_in": links / max(1, active), "nonzeros": links}
+            active, kept = int((counts > 0).sum()), int(counts.sum())
+            facts = {"outputs": len(counts), "active": active, "fan_in": kept / max(1, active), "nonzeros": kept}
             explored = float("nan") if layer.explored is None else float(layer.explored.float().mean())
-            rows.append({"layer": name, **facts, "sparsity": 1 - links / mask.numel(), "explored": explored})
+            rows.append({"layer": name, **facts, "sparsity": 1 - kept / mask.numel(), "explored": explored})
         return pd.DataFrame(rows).set_index("layer")
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that a bit-exact continuation needs beside the states of model and optimizer."""
+        """Return what a bit-exact continuation needs beside the states of model and optimizer.
+
+        Returns
+        -------
+        dict
+        """
         layers = {name: layer.state() for name, layer in self.layers.items()}
         return {"step": self.step_count, "generator": self.generator.get_state(), "layers": layers}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put back what `state_dict` returned, after model and optimizer; ValueError when it is of another network."""
+        """Restore what `state_dict` returned, after model and optimizer.
+
+        Parameters
+        ----------
+        state : dict
+
+        Raises
+        ------
+        ValueError
+            When it belongs to another network.
+        """
         if state["layers"].keys() != self.layers.keys():
             raise ValueError(f"the state is of the layers {', '.join(state['layers'])}, this network has {', '.join(self.layers)}")
         self.step_count = int(state["step"])
@@ -228,7 +265,7 @@ class Sparsifier:
 
 
 def _condensed(model: nn.Module, layer: MaskedLayer) -> MaskedLayer | CondensedLayer:
-    """Put a layer of links alone in the place of a linear layer; other weights stay masked."""
+    """Replace a linear layer by its condensed form; other layers stay masked."""
     path, _, kind = layer.name.rpartition(".")
     dense = model.get_submodule(path)
     if type(dense) is not nn.Linear or kind != "weight" or not path:
@@ -242,9 +279,18 @@ def _condensed(model: nn.Module, layer: MaskedLayer) -> MaskedLayer | CondensedL
 
 
 def eligible(model: nn.Module, exclude: Iterable[str] = ()) -> dict[str, nn.Parameter]:
-    """Return parameter name -> weight of every linear layer, convolution and attention projection that no pattern excludes.
+    """Return the weight of every linear layer, convolution and attention projection that no pattern excludes.
 
-    A weight that several layers share comes once.
+    Parameters
+    ----------
+    model : nn.Module
+    exclude : iterable of str
+        Patterns of layer or parameter names.
+
+    Returns
+    -------
+    dict of str to nn.Parameter
+        By parameter name; a weight that several layers share comes once.
 
     Raises
     ------
@@ -271,7 +317,7 @@ def eligible(model: nn.Module, exclude: Iterable[str] = ()) -> dict[str, nn.Para
 
 
 def _matching(found: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Names that a pattern takes, with or without the name of the parameter; ValueError for a pattern that takes none."""
+    """Names that match a pattern, with or without the name of the parameter; ValueError for a pattern that matches none."""
     names = []
     for pattern in patterns:
         hits = [name for name in found if fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[0], pattern)]

@@ -121,7 +121,7 @@ def test_every_table_of_an_audit_comes_back(store, rows):
     model = nn.Sequential(nn.Linear(6, 4)).eval()
     run, found = save(store, compress.condense(model, sparsity=0.5), split, model, cost=True)
     _, again = store.load(run.id)
-    for name in ("per_class", "predictions", "confusion", "calibration", "fairness", "by_group"):
+    for name in ("per_class", "predictions", "confusion", "reliability", "fairness", "by_group"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(found, name), check_dtype=name != "by_group")
     pd.testing.assert_series_equal(again.summary, found.summary)
     assert again.cost.to_dict() == found.cost.to_dict()

@@ -33,7 +33,7 @@ def begun(storage, way="srigl", optimizer="adamw", before=False, **options):
     opt = OPTIMIZERS[optimizer](model.parameters()) if before else None
     options = {"gamma_sal": 0.8, **options} if way == "srigl" else options
     settings = {"sparsity": 0.8, "total_steps": 200, "update_every": 10, "distribution": "uniform", "seed": 3, **options}
-    sparsifier = sparsify.TOPOLOGIES[way](model, storage=storage, **settings)
+    sparsifier = sparsify.make_sparse(model, way, storage=storage, **settings)
     opt = opt or OPTIMIZERS[optimizer](model.parameters())
     sparsifier.attach(opt)
     return model, opt, sparsifier
@@ -70,11 +70,11 @@ def test_it_goes_the_way_of_the_masks(way, optimizer, before):
 
 
 def test_the_gradient_in_parts_is_the_whole_one(monkeypatch):
-    from labkit.sparsify import constant_fan_in
+    from labkit.sparsify import fixed_fan_in
 
     whole = begun("condensed")
     train(*whole, 60)
-    monkeypatch.setattr(constant_fan_in, "PART", 700)
+    monkeypatch.setattr(fixed_fan_in, "PART", 700)
     parts = begun("condensed")
     train(*parts, 60)
     assert all(torch.equal(mask, parts[2].masks[name]) for name, mask in whole[2].masks.items())
@@ -138,5 +138,5 @@ def test_ablated_neurons_stay_constants_and_export_exactly():
 def test_mistakes_are_one_sentence():
     with pytest.raises(ValueError, match="storage must be 'masked' or 'condensed', got 'sparse'"):
         begun("sparse")
-    with pytest.raises(ValueError, match="needs as many links for every neuron, which rigl does not keep; use srigl"):
+    with pytest.raises(ValueError, match="needs a fixed fan-in, which RigL does not keep; use srigl"):
         begun("condensed", "rigl")

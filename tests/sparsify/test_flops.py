@@ -3,8 +3,8 @@
 import pytest
 
 from labkit.sparsify import Schedule, training_flops
-from labkit.sparsify.rigl import RigL
-from labkit.sparsify.set_topology import SET
+from labkit.sparsify.rules.rigl import RigL
+from labkit.sparsify.rules.set_evolution import SET
 
 MACS, SIZES, WHOLE = {"a": 1000, "b": 600}, {"a": 100, "b": 60}, 1700  # 100 are of layers that are never sparse
 SCHEDULE = Schedule(total_steps=40, every=10, until=0.75)  # changes at 10 and 20

@@ -28,8 +28,8 @@ def network(seed=0):
 
 
 def made(way, model, **options):
-    return sparsify.TOPOLOGIES[way](
-        model, **{"sparsity": 0.8, "total_steps": 60, "update_every": 5, "distribution": "uniform", **options}
+    return sparsify.make_sparse(
+        model, way, **{"sparsity": 0.8, "total_steps": 60, "update_every": 5, "distribution": "uniform", **options}
     )
 
 
@@ -202,7 +202,7 @@ def test_mistakes_are_one_sentence():
         sparsify.srigl(nn.ReLU(), sparsity=0.9, total_steps=10)
     with pytest.raises(ValueError, match=r"every layer is excluded by \*"):
         sparsify.srigl(network(), sparsity=0.9, total_steps=10, exclude=["*"])
-    with pytest.raises(ValueError, match=r"leaves 1 links for the 3 neurons of 6\.weight"):
+    with pytest.raises(ValueError, match=r"leaves 1 connections for the 3 neurons of 6\.weight"):
         sparsify.srigl(network(), sparsity=0.99, total_steps=10, distribution="uniform", exclude=["1", "4"])
     with pytest.raises(ValueError, match=r"sparsity must lie in \[0, 1\), got 1"):
         sparsify.rigl(network(), sparsity=1, total_steps=10)

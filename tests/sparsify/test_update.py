@@ -6,12 +6,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.sparsify.gmp import GMP
-from labkit.sparsify.n_of_m import NOfM
-from labkit.sparsify.rigl import RigL
-from labkit.sparsify.rules import View
-from labkit.sparsify.set_topology import SET
-from labkit.sparsify.srigl import SRigL, SRigLNoAblation
+from labkit.sparsify.rules.gmp import GMP
+from labkit.sparsify.rules.n_of_m import NOfM
+from labkit.sparsify.rules.rigl import RigL
+from labkit.sparsify import View
+from labkit.sparsify.rules.set_evolution import SET
+from labkit.sparsify.rules.srigl import SRigL
+from labkit.sparsify.rules.srigl_no_ablation import SRigLNoAblation
 
 
 def view(weight, gradient, mask, nonzeros, share=0.3, ablates=True, step=1):

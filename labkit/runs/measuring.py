@@ -1,0 +1,97 @@
+"""`measure_run`: further measures of a run that is stored already."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+from torch import nn
+
+from labkit.audit import audit, get_measure
+from labkit.audit.assemble import Asked
+from labkit.compress import METHODS
+from labkit.runs.references import Reference, reference
+from labkit.runs.run import Run
+from labkit.runs.store import Store
+
+
+def measure_run(store: Store, name: str, measures: Asked, *, into: Store | None = None, base: Reference | None = None) -> Run:
+    """Compute measures of a stored run and keep them with it.
+
+    The compressed network is loaded, or made again where only its figures were kept.
+
+    Parameters
+    ----------
+    store : Store
+    name : str
+        The run's id or its beginning.
+    measures : iterable of str, or mapping of str to dict
+        Measures, perhaps with their settings.
+    into : Store, optional
+        Where the extended run goes; by default it replaces the stored one. The runs that ship are copied there first.
+    base : Reference, optional
+        The network that was compressed and its data; by default both are loaded by the names in the run.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ValueError
+        For an unknown run or measure, a reference network other than the run's, a network that cannot be made again, or a measure
+        that does not apply.
+    OSError
+        When the store cannot be written.
+    """
+    run = store.run(name)
+    if run.damaged:
+        raise ValueError(f"run {run.id} is damaged: {run.damaged}")
+    needs = {need for measure in measures for need in get_measure(measure).needs}
+    base = reference(run.model, run.data) if base is None else base
+    if (base.sha, base.data_id) != (run.model_sha, run.data_id):
+        raise ValueError(
+            f"run {run.id} is of another network or other data than {run.model} and {run.data} as they are now; make the run again"
+        )
+    small = _network(store, run, base)
+    found = audit(
+        small,
+        base.dataset.test,
+        reference=base.network,
+        reference_logits=base.logits,
+        measures=measures,
+        cost="cost" in needs,
+        seed=run.seed,
+    )
+    target = store if into is None else into
+    if target.folder != store.folder and run.id not in target:
+        target.folder.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(run.folder, target.folder / run.id)
+    return target.extend(run.id, found)
+
+
+def _network(store: Store, run: Run, base: Reference) -> nn.Module:
+    """The compressed network of a run."""
+    if run.has_weights:
+        model: Any = store.load(run.id, base=base.network)[0]
+        return model
+    method = METHODS.get(run.method)
+    if method is None or method.version != run.version:
+        raise ValueError(f"run {run.id} kept no weights, and {run.method} version {run.version} cannot make them again; train it again")
+    return method(base.network, data=base.dataset, seed=run.seed, **run.parameters)
+
+
+def unmeasured(run: Run, measures: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return those of some measures of which a run has no figure.
+
+    Parameters
+    ----------
+    run : Run
+    measures : dict of str to dict
+
+    Returns
+    -------
+    dict of str to dict
+    """
+    there = {figure.partition("[")[0] for figure in run.summary}
+    return {name: settings for name, settings in measures.items() if name not in there}

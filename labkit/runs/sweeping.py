@@ -1,0 +1,159 @@
+"""Many runs from one grid: serial or in processes, resumed where it stopped, the same twice changing nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from labkit.audit import audit
+from labkit.compress import get_method
+from labkit.plugins import load_plugin
+from labkit.runs.grid_jobs import Job, jobs
+from labkit.runs.identity import TRAINED, run_id
+from labkit.runs.measuring import measure_run, unmeasured
+from labkit.runs.references import Reference, reference
+from labkit.runs.run import Run, read_run
+from labkit.runs.store import Store
+from labkit.runs.trained import train_run
+
+
+def sweep(
+    grid: dict[str, Any] | list[Job],
+    store: Store,
+    *,
+    processes: int = 1,
+    weights: bool = True,
+    compact: bool = False,
+    plugins: tuple[str, ...] = (),
+    report: Callable[[int, int, str], None] | None = None,
+) -> list[Run]:
+    """Make every run of `grid` that `store` does not hold yet, and return all of them in the grid's order.
+
+    Parameters
+    ----------
+    grid : dict or list of Job
+        See `jobs`.
+    store : Store
+    processes : int
+        Each gets its share of the cores. Timings of latency disturb each other then.
+    weights, compact : bool
+        As in `Store.save`.
+    plugins : tuple of str
+        Files to load in every process.
+    report : callable (done, total, sentence), optional
+
+    Raises
+    ------
+    ValueError
+        On a bad grid. A job that fails raises with its name; runs that were made stay.
+    """
+    todo = grid if isinstance(grid, list) else jobs(grid)
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    keep = {"weights": weights, "compact": compact}
+    ids: dict[int, str] = {}
+
+    def done(index: int, run: str) -> None:
+        ids[index] = run
+        if report:
+            report(len(ids), len(todo), str(todo[index]))
+
+    if processes == 1:
+        for index, job in enumerate(todo):
+            done(index, run_job(job, store.folder, keep))
+    else:
+        _in_processes(todo, store.folder, keep, processes, plugins, done)
+    return [read_run(store.folder / ids[index]) for index in range(len(todo))]
+
+
+def _in_processes(
+    todo: list[Job], folder: Path, keep: dict, processes: int, plugins: tuple[str, ...], done: Callable[[int, str], None]
+) -> None:
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    context = get_context("spawn")  # forking a process that has torch threads may hang
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=_prepare, initargs=(threads, plugins)) as pool:
+        waiting = {pool.submit(run_job, job, folder, keep): index for index, job in enumerate(todo)}
+        try:
+            for future in as_completed(waiting):
+                done(waiting[future], future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _prepare(threads: int, plugins: tuple[str, ...]) -> None:
+    torch.set_num_threads(threads)
+    for plugin in plugins:
+        load_plugin(plugin)
+
+
+def run_job(job: Job, folder: Path, keep: dict[str, Any]) -> str:
+    """Make one run unless the store has it, and the measures it lacks.
+
+    Parameters
+    ----------
+    job : Job
+    folder : Path
+        Of the store.
+    keep : dict
+        ``weights`` and ``compact`` of `Store.save`.
+
+    Returns
+    -------
+    str
+        The run's id.
+
+    Raises
+    ------
+    ValueError
+        When the method, a measure or the training fails; the message names the job.
+    """
+    store = Store(folder)
+    try:
+        if job.method.startswith(TRAINED):
+            return _train(job, store, keep)
+        base = reference(job.model, job.data, job.model_options, job.data_options)
+        return _compress(job, store, base, keep)
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"{job}: {error}") from error
+
+
+def _compress(job: Job, store: Store, base: Reference, keep: dict[str, Any]) -> str:
+    method = get_method(job.method)
+    wanted = run_id(
+        method=job.method,
+        version=method.version,
+        parameters=job.parameters,
+        model_sha=base.sha,
+        data_id=base.data_id,
+        seed=job.seed,
+    )
+    if wanted in store:
+        return _measured(job, store, wanted, base)
+    small = method(base.network, data=base.dataset, seed=job.seed, **job.parameters)
+    found = audit(small, base.dataset.test, reference=base.network, reference_logits=base.logits, measures=job.measures)
+    config = {name: getattr(job, name) for name in ("method", "parameters", "model", "data", "seed")}
+    return store.save(small, audit=found, config={**config, "version": method.version}, **keep).id
+
+
+def _train(job: Job, store: Store, keep: dict[str, Any]) -> str:
+    if job.model_options or job.data_options:
+        raise ValueError("a rule trains a reference model on its own data; leave options and data_options out")
+    rule = job.method.removeprefix(TRAINED)
+    run = train_run(job.model, rule, store, seed=job.seed, progress=False, **keep, **job.parameters)
+    return _measured(job, store, run.id, reference(job.model, job.data))
+
+
+def _measured(job: Job, store: Store, run: str, base: Reference) -> str:
+    """Add the measures that a stored run lacks."""
+    lacking = unmeasured(read_run(store.folder / run), job.measures)
+    if lacking:
+        measure_run(store, run, lacking, base=base)
+    return run
