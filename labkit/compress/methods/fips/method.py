@@ -19,7 +19,7 @@ from labkit.compress.methods.fips.closed_form import Plan, closed_forms
 from labkit.compress.methods.fips.diagnostics import sharing
 from labkit.compress.methods.fips.fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
 from labkit.compress.mlps import find_mlps, group_mlps
-from labkit.compress.select import replaced
+from labkit.compress.select import check_float32, replaced
 from labkit.layers import SharedBasisLinear, attach_facts
 from labkit.layers.shared_basis import STORAGES, Storage
 from labkit.registry import Choice, Param
@@ -224,13 +224,10 @@ def _check(
 
 def _check_weights(model: nn.Module, paths: Sequence[str]) -> None:
     for path in paths:
-        weight = cast(Tensor, model.get_submodule(path).weight)
-        if weight.dtype != torch.float32 or weight.device.type != "cpu":
-            raise TypeError(
-                f"fips needs float32 weights on the processor, got {weight.dtype} on {weight.device} in {path}; call .float().cpu()"
-            )
-        if not torch.isfinite(weight).all():
-            raise ValueError(f"the weight of {path} is not finite everywhere; compress the network as it was before it broke")
+        layer = model.get_submodule(path)
+        check_float32(layer, "fips")
+        if not torch.isfinite(cast(Tensor, layer.weight)).all():
+            raise ValueError(f"the weight of {path} is not finite everywhere; compress the network from before it diverged")
 
 
 def _packed(layers: dict[str, LearningLayer], storage: Storage) -> dict[str, nn.Module]:
