@@ -1,14 +1,14 @@
-"""Sparse training compared: what is left of the accuracy, for which operations, by topology and sparsity.
+"""Sparse training compared: accuracy and FLOPs by rule and sparsity.
 
 Recipe: resnet_fashion's network and recipe for 3 epochs (ERK densities, its first convolution dense: it has 9 inputs), and
 vit_fashion's for 1 epoch without augmentation (the same density in every layer, as the paper trains transformers; the first
-convolution of the stem dense). Links change every 25 steps until three quarters of the training, 30 % of them at first; gamma_sal
-is 0.3 for the convolutional network and 0.95 for the transformer. Nothing is chosen on validation, the last weights count. Seeds
-are paired: the same batches in the same order. At 99 % the convolutional network has less than one link for each neuron, which a
-constant fan-in cannot be; its highest sparsity is 98 %.
+convolution of the stem dense). Connections are updated every 25 steps until three quarters of the training, 30 % of them at first;
+gamma_sal is 0.3 for the convolutional network and 0.95 for the transformer. Nothing is selected on the validation part, the last
+weights count. Seeds are paired: the same batches in the same order. At 99 % the convolutional network has less than one connection
+per neuron, so that no fixed fan-in exists; its highest sparsity is 98 %.
 
-Every training is a run in --store and a row in results/dynamic_sparse_training.json; what is in either is not made again, what was
-interrupted goes on. --processes of one thread each work at once. --latency measures the condensed networks of the store, alone.
+Every training is a run in --store and a row in results/dynamic_sparse_training.json; what is in either is not repeated, what was
+interrupted resumes. --processes of one thread each run at once. --latency measures the condensed networks of the store, alone.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "resnet_fashion": {"epochs": 3, "distribution": "erk", "exclude": ["conv1"], "gamma_sal": 0.3, "ends": (0.9, 0.98)},
     "vit_fashion": {"epochs": 1, "distribution": "uniform", "exclude": ["patch_embed.1"], "gamma_sal": 0.95, "ends": (0.9, 0.99)},
 }
-KEY = ["network", "topology", "sparsity", "gamma_sal", "seed"]
+KEY = ["network", "rule", "sparsity", "gamma_sal", "seed"]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Job:
     """One training."""
 
     network: str
-    topology: str
+    rule: str
     sparsity: float
     gamma_sal: float | None
     seed: int
@@ -59,7 +59,7 @@ class Job:
         """Arguments of `labkit.runs.train_run`."""
         recipe = RECIPES[self.network]
         settings = {"epochs": recipe["epochs"], "seed": self.seed}
-        if self.topology != "dense":
+        if self.rule != "dense":
             settings |= {"sparsity": self.sparsity, "update_every": EVERY}
             settings |= {"distribution": recipe["distribution"], "exclude": recipe["exclude"]}
         if self.gamma_sal is not None:
@@ -67,37 +67,37 @@ class Job:
         return settings
 
 
-def cell(network: str, topology: str, sparsity: float, seed: int, gamma_sal: float | None = None) -> Job:
-    """A job with the gamma_sal of its network, for the topology that has one."""
-    usual = RECIPES[network]["gamma_sal"] if topology == "srigl" else None
-    return Job(network, topology, sparsity, usual if gamma_sal is None else gamma_sal, seed)
+def cell(network: str, rule: str, sparsity: float, seed: int, gamma_sal: float | None = None) -> Job:
+    """A job with the gamma_sal of its network, for the rule that has one."""
+    usual = RECIPES[network]["gamma_sal"] if rule == "srigl" else None
+    return Job(network, rule, sparsity, usual if gamma_sal is None else gamma_sal, seed)
 
 
 def grid() -> list[Job]:
-    """Every training, those first without which the others say little."""
+    """Every training, the most informative first."""
     jobs = []
     for seed in range(3):
         for network, recipe in RECIPES.items():
             jobs.append(cell(network, "dense", 0.0, seed))
-            jobs += [cell(network, topology, sparsity, seed) for sparsity in recipe["ends"] for topology in ALL]
+            jobs += [cell(network, rule, sparsity, seed) for sparsity in recipe["ends"] for rule in ALL]
             if network == "resnet_fashion":
-                jobs += [cell(network, topology, sparsity, seed) for sparsity in (0.8, 0.95) for topology in CONTRAST]
+                jobs += [cell(network, rule, sparsity, seed) for sparsity in (0.8, 0.95) for rule in CONTRAST]
         if seed == 1:
             jobs += [cell("vit_fashion", "srigl", 0.9, turn, gamma) for turn in range(2) for gamma in (0.3, 0.6, 0.8, 0.99)]
     for seed in (3, 4):
         for network, recipe in RECIPES.items():
             jobs.append(cell(network, "dense", 0.0, seed))
-            jobs += [cell(network, topology, sparsity, seed) for sparsity in recipe["ends"] for topology in CONTRAST]
-        jobs += [cell("resnet_fashion", topology, 0.95, seed) for topology in CONTRAST]
+            jobs += [cell(network, rule, sparsity, seed) for sparsity in recipe["ends"] for rule in CONTRAST]
+        jobs += [cell("resnet_fashion", rule, 0.95, seed) for rule in CONTRAST]
     return jobs
 
 
 def train(job: Job, folder: str) -> dict[str, Any]:
     """Make a run, or find it; return its row."""
     store = runs.Store(folder)
-    # weights of the first seed alone: for the latency of what constant fan-in gives
-    keep = job.seed == 0 and job.topology.startswith("srigl")
-    run = runs.train_run(job.network, job.topology, store, weights=keep, compact=True, progress=False, **job.settings)
+    # weights of the first seed alone: for the latency of networks with a fixed fan-in
+    keep = job.seed == 0 and job.rule.startswith("srigl")
+    run = runs.train_run(job.network, job.rule, store, weights=keep, compact=True, progress=False, **job.settings)
     facts = store.table_of(run.id, "training")
     assert facts is not None
     told = facts.iloc[0]
@@ -123,12 +123,12 @@ def known() -> list[dict[str, Any]]:
 
 
 def key(row: dict[str, Any]) -> tuple:
-    """What tells a training from the others."""
+    """The columns that identify a training."""
     return tuple(row[name] for name in KEY)
 
 
 def work(folder: str, until: float, processes: int) -> None:
-    """Train what is missing until time is up."""
+    """Train what is missing until the time budget is spent."""
     rows = {key(row): row for row in known()}
     waiting = [job for job in grid() if key(asdict(job)) not in rows]
     print(f"{len(rows)} trainings are known, {len(waiting)} are to be made", flush=True)
@@ -172,7 +172,7 @@ def latency(folder: str, turns: int = 15) -> None:
             }
             row[f"times_as_fast_{batch}"] = round(middle["dense"] / middle["condensed"], 2)
             row["latency_threads"] = torch.get_num_threads()
-        print(row["network"], row["topology"], row["sparsity"], row["times_as_fast_1"], row["times_as_fast_64"], flush=True)
+        print(row["network"], row["rule"], row["sparsity"], row["times_as_fast_1"], row["times_as_fast_64"], flush=True)
     save(rows, [job for job in grid() if key(asdict(job)) not in rows])
 
 
@@ -186,15 +186,15 @@ def timed(model: torch.nn.Module, x: torch.Tensor) -> float:
 
 
 def ship(folder: str) -> None:
-    """Put a few runs of the first seed into the gallery, figures alone; it is to stay small."""
+    """Put a few runs of the first seed into the gallery, metrics alone, so that it stays small."""
     store, gallery, rows = runs.Store(folder), runs.gallery(), pd.DataFrame(known())
-    first = runs.usual_gamma(rows[(rows["seed"] == 0) & rows["sparsity"].isin([0, 0.9])])
-    for name in first[first["topology"].isin(SHIPPED)]["run"]:
+    first = runs.usual_settings(rows[(rows["seed"] == 0) & rows["sparsity"].isin([0, 0.9])])
+    for name in first[first["rule"].isin(SHIPPED)]["run"]:
         if name not in store or name in gallery:
             continue
         run = store.run(name)
         small, audit = store.load(run.id)
-        # trainings ran beside each other, so that the latencies of their audits are not what they would be alone
+        # trainings ran at the same time, which distorts the latencies of their audits
         audit = timed_again(audit, small, models.load(run.model))
         config = {name: getattr(run, name) for name in ("method", "version", "parameters", "model", "data", "seed")}
         tables = {name: store.table_of(run.id, name) for name in ("curve", "training", "layers", "masks")}
@@ -202,7 +202,7 @@ def ship(folder: str) -> None:
 
 
 def timed_again(audit: Audit, small: torch.nn.Module | None, dense: torch.nn.Module) -> Audit:
-    """The audit with its latency measured now; a network with zeros in dense layers takes the time of those layers."""
+    """The audit with its latency measured again; a network with zeros in dense layers is as slow as those layers."""
     measured = time_of(small or copy.deepcopy(dense), torch.rand(1, 1, 28, 28), reference=dense, seconds=1.0)
     assert audit.cost is not None
     assert measured.ratio is not None
@@ -216,9 +216,9 @@ def tell() -> None:
     rows = pd.DataFrame(known())
     if rows.empty:
         return
-    cells = over_seeds(rows, ["network", "sparsity", "topology", "gamma_sal"])
+    cells = over_seeds(rows, ["network", "sparsity", "rule", "gamma_sal"])
     print(cells.to_string(index=False, float_format=lambda value: f"{value:.4f}"))
-    for row in runs.contrasts(runs.usual_gamma(rows)).itertuples():
+    for row in runs.contrasts(runs.usual_settings(rows)).itertuples():
         told = f"{100 * row.mean:+.2f} pp ({100 * row.low:+.2f} to {100 * row.high:+.2f}, {row.seeds:.0f} seeds)"
         print(f"{row.network} {row.sparsity:g}: SRigL - {row.other}: {told}")
 

@@ -1,7 +1,7 @@
-"""What a step of sparse training costs in time and memory: layers of links alone against masks on whole weights.
+"""Time and memory of a step of sparse training: condensed storage against masks on dense weights.
 
-The network is an MLP of three layers 3072 wide, batch 256, AdamW; steps take turns. Memory is what weights, indices, gradients and
-moments hold, and what a process needs at most while links change, above what it needs before (each in a process of its own).
+The network is an MLP of three layers 3072 wide, batch 256, AdamW; steps of the variants alternate. Memory is the size of weights,
+indices, gradients and moments, and the peak of a process during updates above its start (each in a process of its own).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def begun(storage: str, sparsity: float, width: int = WIDTH) -> tuple[nn.Module,
 
 
 def step(parts: tuple, x: torch.Tensor, y: torch.Tensor) -> bool:
-    """One step of training; whether links changed."""
+    """One step of training; whether connections were updated."""
     model, optimizer, sparsifier = parts
     optimizer.zero_grad(set_to_none=True)
     F.mse_loss(model(x), y).backward()
@@ -50,7 +50,7 @@ def step(parts: tuple, x: torch.Tensor, y: torch.Tensor) -> bool:
 
 
 def times(sparsity: float, turns: int) -> list[dict]:
-    """Median of plain steps and of steps that change links, by storage."""
+    """Median of plain steps and of steps with an update, by storage."""
     x, y = torch.randn(BATCH, WIDTH), torch.randn(BATCH, WIDTH)
     parts = {storage: begun(storage, sparsity) for storage in ("dense", "masked", "condensed")}
     taken: dict[tuple[str, bool], list[float]] = {}
@@ -83,8 +83,8 @@ def held(parts: tuple) -> int:
 
 
 def peak(storage: str, sparsity: float) -> None:
-    """Print bytes held, and the most that a process needed above its start, over steps that change links."""
-    small = begun(storage, sparsity, 64)  # what is loaded at first use is no cost of a step
+    """Print bytes held, and the peak memory of the process above its start, over steps with updates."""
+    small = begun(storage, sparsity, 64)  # libraries loaded at first use are not a cost of a step
     for _ in range(2 * EVERY):
         step(small, torch.randn(8, 64), torch.randn(8, 64))
     gc.collect()
@@ -104,7 +104,7 @@ def _memory(kind: str) -> int:
 
 
 def memory(sparsity: float) -> list[dict]:
-    """One row a storage."""
+    """One row per storage."""
     rows: list[dict] = []
     for storage in ("dense", "masked", "condensed"):
         command = [sys.executable, __file__, "--peak", storage, str(sparsity)]
@@ -126,7 +126,7 @@ def memory(sparsity: float) -> list[dict]:
 
 
 def updates() -> list[dict]:
-    """What a change of links takes beside 100 steps, by masks on whole networks of timm."""
+    """Time of an update relative to 100 steps, by masks on networks of timm."""
     rows = []
     for name, batch, distribution in (("resnet18", 16, "erk"), ("vit_small_patch16_224", 8, "uniform")):
         torch.manual_seed(0)
@@ -170,7 +170,7 @@ def main() -> None:
     if time.monotonic() < until:
         rows += updates()
     else:
-        left.append("changes of links in whole networks")
+        left.append("updates in networks of timm")
     write("sparse_training", rows, left)
 
 

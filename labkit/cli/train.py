@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,35 +11,19 @@ from labkit.cli.options import parse_settings
 from labkit.cli.output import as_json, print_json, print_table
 
 
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",")]
-
-
-# what --set takes besides the sparsity, with its type
-SETTINGS: dict[str, Callable[[str], Any]] = {
-    "update_every": int,
-    "gamma_sal": float,
-    "distribution": str,
-    "exclude": _names,
-    "dense": _names,
-    "no_ablation": _names,
-    "fan_in": int,
-    "until": float,
-    "fraction": float,
-    "n": int,
-    "m": int,
-}
-
-
 @click.command()
 @click.argument("name")
 @click.option("--seed", type=int, help="Instead of the recipe's seed.")
 @click.option("--epochs", type=int, help="Instead of the recipe's epochs.")
 @click.option("--folder", type=click.Path(file_okay=False), help="Where weights and card go (default: into labkit itself).")
-@click.option("--sparsify", "topology", help="Train sparse from the start: static, set, rigl, srigl, gmp, …, or dense to compare.")
-@click.option("--sparsity", type=float, help="Share of the weights that is zero (default: 0.9).")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Of the topology, e.g. update_every=50; often.")
-@click.option("--store", default="runs", show_default=True, type=click.Path(file_okay=False), help="Where a sparse training goes.")
+@click.option("--sparsify", "rule", metavar="RULE", help="Train sparse from scratch by this rule, or dense to compare.")
+@click.option("--sparsity", type=float, help="Fraction of the weights that are zero (default: the rule's, 0.9).")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the rule, e.g. update_every=50; may be repeated."
+)
+@click.option(
+    "--store", default="runs", show_default=True, type=click.Path(file_okay=False), help="Folder of runs, with --sparsify."
+)
 @click.option("--quiet", is_flag=True, help="No progress bar.")
 @as_json
 def train(
@@ -48,7 +31,7 @@ def train(
     seed: int | None,
     epochs: int | None,
     folder: str | None,
-    topology: str | None,
+    rule: str | None,
     sparsity: float | None,
     settings: tuple[str, ...],
     store: str,
@@ -57,34 +40,27 @@ def train(
 ) -> None:
     """Train the reference model NAME; interrupted, the same command resumes bit for bit.
 
-    With --sparsify it is trained sparse from scratch, audited beside the shipped model, and stored as a run.
+    With --sparsify it is trained sparse from scratch, audited against the shipped model, and stored as a run. `labkit rules` lists
+    the rules and their parameters.
     """
     common = {"seed": seed, "epochs": epochs, "progress": not quiet}
-    if topology is not None:
+    if rule is not None:
         if folder is not None:
             raise ValueError("a sparse training goes into --store, not into --folder; give one of them")
-        given = _settings(settings) | ({} if sparsity is None else {"sparsity": sparsity})
-        _sparse(name, topology, store, json_output, **common, **given)
+        given = _settings(rule, settings) | ({} if sparsity is None else {"sparsity": sparsity})
+        _sparse(name, rule, store, json_output, **common, **given)
         return
     if sparsity is not None or settings:
-        raise ValueError("--sparsity and --set belong to a sparse training; say which, e.g. --sparsify srigl")
+        raise ValueError("--sparsity and --set belong to a sparse training; name its rule, e.g. --sparsify srigl")
     _dense(name, folder, json_output, **common)
 
 
-def _settings(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """Settings of a topology in their types."""
-    from labkit.messages import unknown_name
+def _settings(rule: str, pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Values of the rule's parameters in their types."""
+    from labkit.sparsify import rule_or_dense
 
-    chosen = {}
-    for key, text in parse_settings(pairs).items():
-        if key not in SETTINGS:
-            raise unknown_name("setting of a sparse training", key, SETTINGS)
-        try:
-            chosen[key] = SETTINGS[key](text)
-        except ValueError:
-            kind = "a whole number" if SETTINGS[key] is int else "a number"
-            raise ValueError(f"{key} needs {kind}, got {text!r}") from None
-    return chosen
+    entry, given = rule_or_dense(rule), parse_settings(pairs)
+    return given if entry is None else entry.typed(given)
 
 
 def _dense(name: str, folder: str | None, json_output: bool, **common: Any) -> None:
@@ -104,11 +80,11 @@ def _dense(name: str, folder: str | None, json_output: bool, **common: Any) -> N
         click.echo(f"note: below the {recipe.wants:.1%} this recipe is meant to reach", err=True)
 
 
-def _sparse(name: str, topology: str, store: str, json_output: bool, **given: Any) -> None:
+def _sparse(name: str, rule: str, store: str, json_output: bool, **given: Any) -> None:
     from labkit import runs
 
     folder = runs.Store(store)
-    run = runs.train_run(name, topology, folder, **given)
+    run = runs.train_run(name, rule, folder, **given)
     layers, facts = folder.table_of(run.id, "layers"), folder.table_of(run.id, "training")
     last = None if layers is None else layers[layers["step"] == layers["step"].max()].set_index("layer").drop(columns="step")
     training = {} if facts is None else {key: float(value) for key, value in facts.iloc[0].items()}
@@ -117,10 +93,10 @@ def _sparse(name: str, topology: str, store: str, json_output: bool, **given: An
         print_json({"run": run.id, "folder": str(run.folder), "summary": run.summary, "training": training, "layers": rows})
         return
     if last is not None:
-        print_table(last, "links at the end")
+        print_table(last, "connections at the end")
     share = training["training"] / training["dense_training"]
     click.echo(
-        f"test accuracy {run.summary['accuracy']:.2%}, {100 * run.summary['accuracy_change']:+.2f} pp beside the shipped {name}; "
-        f"training took {share:.0%} of the operations of a dense one (zeros not counted)"
+        f"test accuracy {run.summary['accuracy']:.2%}, {100 * run.summary['accuracy_change']:+.2f} pp against the shipped {name}; "
+        f"training took {share:.0%} of the FLOPs of a dense training (zeros not counted)"
     )
     click.echo(f"stored as run {run.id} in {store}")

@@ -103,7 +103,8 @@ def check_float32(model: nn.Module, who: str) -> None:
     for name, weight in model.named_parameters():
         if weight.dtype != torch.float32 or weight.device.type != "cpu":
             raise TypeError(
-                f"{who} needs float32 weights on the processor, got {weight.dtype} on {weight.device} in {name}; call .float().cpu()"
+                f"{who} needs float32 weights on the processor, got {weight.dtype} on {weight.device} in {name}; "
+                "call .float().cpu()"
             )
 
 

@@ -1,8 +1,7 @@
-"""`labkit train NAME --sparsify srigl`: a reference network trained sparse from the start, by its own recipe."""
+"""`train_sparse`: a reference network trained sparse from scratch, by its own recipe."""
 
 from __future__ import annotations
 
-import inspect
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +13,6 @@ from torch import nn
 
 from labkit import data, sparsify
 from labkit.cost import macs_by_module
-from labkit.messages import unknown_name
 from labkit.models.recipe import Recipe
 from labkit.models.trainer import Clock, batches_of, fit_recipe
 from labkit.training import Callback, Curve, checkpoint
@@ -22,22 +20,22 @@ from labkit.training import Callback, Curve, checkpoint
 
 @dataclass(frozen=True, eq=False)
 class SparseTraining:
-    """A network trained sparse, and how that went.
+    """A network trained sparse, and the course of its training.
 
     Attributes
     ----------
     model : nn.Module
-        In eval mode, its last weights, with zeros where there is no link.
+        In eval mode, with the last weights, zero where there is no connection.
     sparse : tuple of str
         Paths of the layers that are sparse.
-    constant_fan_in : bool
-        Whether all neurons of a layer that have links have as many.
+    fixed_fan_in : bool
+        Whether all active neurons of a layer have the same number of connections.
     curve : DataFrame
         step, loss, validation_accuracy (on the first 2,000 examples of the validation part).
     layers : DataFrame or None
-        step, layer, active, nonzeros, fan_in, explored; after each change of links. None for a dense training.
+        step, layer, active, nonzeros, fan_in, explored; after each update of the connections. None for a dense training.
     masks : DataFrame or None
-        The film of one layer, see `labkit.sparsify.MaskFilm`.
+        The masks of one layer over time, see `labkit.sparsify.MaskFilm`.
     flops : TrainingFlops
         For one example of each batch.
     seconds : float
@@ -45,7 +43,7 @@ class SparseTraining:
 
     model: nn.Module
     sparse: tuple[str, ...]
-    constant_fan_in: bool
+    fixed_fan_in: bool
     curve: pd.DataFrame
     layers: pd.DataFrame | None
     masks: pd.DataFrame | None
@@ -55,7 +53,7 @@ class SparseTraining:
 
 def train_sparse(
     recipe: Recipe,
-    topology: str,
+    rule: str,
     *,
     sparsity: float | None = None,
     epochs: int | None = None,
@@ -65,39 +63,45 @@ def train_sparse(
     progress: bool = True,
     **options: Any,
 ) -> SparseTraining:
-    """Train the network of `recipe` from scratch with a sparse topology; nothing is chosen on validation, the last weights count.
+    """Train the network of `recipe` from scratch by a rule of sparse training.
+
+    Nothing is selected on the validation part: the result has the last weights.
 
     Parameters
     ----------
     recipe : Recipe
         Optimizer, batch size, schedule and augmentation are its own.
-    topology : str
-        A name in `labkit.sparsify.TOPOLOGIES`, or "dense" for the same training without zeros.
+    rule : str
+        A name in `labkit.sparsify.RULES`, or "dense" for the same training without zeros.
     sparsity : float, optional
-        0.9 where nobody says; for n_of_m give n and m instead.
+        Of the rule, by default its own; some rules have other parameters instead.
     epochs, seed : int, optional
         Instead of the recipe's.
     watch : str, optional
-        Parameter whose mask is filmed; by default the largest.
+        Name of the weight whose masks are recorded; by default the largest.
     path : path, optional
-        Checkpoint from which an interrupted training goes on, bit for bit; removed at the end.
+        Checkpoint from which an interrupted training resumes, bit for bit; removed at the end.
+    progress : bool
+        Show a progress bar.
     **options
-        Of the topology, as `labkit.sparsify.srigl`: gamma_sal, distribution, exclude …; update_every is by
-        default `sensible_interval`.
+        Further parameters of the rule, and arguments of `labkit.sparsify.make_sparse`.
+
+    Returns
+    -------
+    SparseTraining
 
     Raises
     ------
     ValueError
-        For an unknown topology, or settings that it does not take.
+        For an unknown rule, or parameters that it does not take.
     """
-    if topology != "dense" and topology not in sparsify.TOPOLOGIES:
-        raise unknown_name("topology", topology, ("dense", *sparsify.TOPOLOGIES))
+    entry = sparsify.rule_or_dense(rule)
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed, epochs=recipe.epochs if epochs is None else epochs)
     if recipe.epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {recipe.epochs}")
     if sparsity is not None:
         options["sparsity"] = sparsity
-    if topology == "dense" and options:
+    if entry is None and options:
         raise ValueError(f"a dense training has no setting {next(iter(options))}; leave it out")
     dataset = data.load(recipe.data)
     batches = batches_of(recipe, dataset.train)
@@ -108,8 +112,8 @@ def train_sparse(
     with torch.random.fork_rng():
         torch.manual_seed(recipe.seed)
         model = recipe.build()
-        if topology != "dense":
-            sparsifier = _sparsifier(model, topology, steps, {"seed": recipe.seed, **options})
+        if entry is not None:
+            sparsifier = sparsify.make_sparse(model, entry.name, total_steps=steps, **{"seed": recipe.seed, **options})
             film = sparsify.MaskFilm(sparsifier, watch or max(sparsifier.masks, key=lambda name: sparsifier.masks[name].numel()))
             history = sparsify.SparsifierCallback(sparsifier)
             callbacks = [history, film, *callbacks]
@@ -121,7 +125,7 @@ def train_sparse(
     return SparseTraining(
         model=model,
         sparse=() if sparsifier is None else tuple(name.rpartition(".")[0] for name in sparsifier.masks),
-        constant_fan_in=sparsifier is not None and sparsifier.rule.fixed_fan_in,
+        fixed_fan_in=sparsifier is not None and sparsifier.rule.fixed_fan_in,
         curve=curve.table,
         layers=None if sparsifier is None else pd.DataFrame(history.history),
         masks=None if sparsifier is None else film.table,
@@ -130,19 +134,10 @@ def train_sparse(
     )
 
 
-def _sparsifier(model: nn.Module, topology: str, steps: int, options: dict[str, Any]) -> sparsify.Sparsifier:
-    """The sparsifier of these settings; ValueError for one that the topology does not have."""
-    make = sparsify.TOPOLOGIES[topology]
-    for name in ("sparsity", "gamma_sal"):
-        if name in options and name not in inspect.signature(make).parameters:
-            raise ValueError(f"{topology} has no setting {name}; leave it out")
-    return make(model, total_steps=steps, **{"update_every": sparsify.sensible_interval(steps), **options})
-
-
 def _flops(
     model: nn.Module, recipe: Recipe, steps: int, sparsifier: sparsify.Sparsifier | None, history: list[dict[str, Any]]
 ) -> sparsify.TrainingFlops:
-    """Operations for one example of each batch."""
+    """FLOPs for one example of each batch."""
     found = macs_by_module(model, torch.zeros(1, *recipe.shape))
     if sparsifier is None:
         whole = 2.0 * found[""]

@@ -1,7 +1,7 @@
 """Runs: stored verdicts, sweeps over grids, comparisons, recommendations."""
 
 from labkit.runs.comparison import Comparison, compare
-from labkit.runs.contrasts import contrasts, usual_gamma
+from labkit.runs.contrasts import contrasts, usual_settings
 from labkit.runs.gallery_runs import gallery
 from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
@@ -31,5 +31,5 @@ __all__ = [
     "run_id",
     "sweep",
     "train_run",
-    "usual_gamma",
+    "usual_settings",
 ]

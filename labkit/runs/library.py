@@ -12,6 +12,7 @@ from labkit.compress import METHODS
 from labkit.messages import unknown_name
 from labkit.runs.identity import TRAINED
 from labkit.runs.stored_audit import read_audit, read_per_class
+from labkit.sparsify import RULES
 
 if TYPE_CHECKING:
     from labkit.audit import Audit
@@ -125,7 +126,9 @@ def label(method: str, parameters: dict[str, Any]) -> str:
     """
     numbers = {name: value for name, value in parameters.items() if isinstance(value, (int, float))}
     if method.startswith(TRAINED):  # the rest is the recipe
-        numbers = {name: numbers[name] for name in ("sparsity", "gamma_sal", "epochs") if name in numbers}
+        rule = RULES.get(method.removeprefix(TRAINED))
+        shown = (*(("sparsity",) if rule is None else rule.headline), "epochs")
+        numbers = {name: numbers[name] for name in shown if name in numbers}
     return " ".join([series(method, parameters), *(f"{name}={value:g}" for name, value in numbers.items())])
 
 

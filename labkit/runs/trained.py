@@ -1,4 +1,4 @@
-"""`train_run`: a reference network trained sparse, audited beside the shipped one, and stored with how the training went."""
+"""`train_run`: a reference network trained sparse, audited against the shipped one, and stored with the course of its training."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.references import reference
 from labkit.runs.run import Run, read_run
 from labkit.runs.store import Store
+from labkit.sparsify import DENSE, rule_or_dense
 
-VERSION = 1
+VERSION = 1  # of dense trainings; the others have that of their rule
+KEYWORDS = ("accumulate", "storage", "trained", "watch")  # of make_sparse and train_sparse, beside the rule's parameters
 
 
 def train_run(
     name: str,
-    topology: str,
+    rule: str,
     store: Store,
     *,
     epochs: int | None = None,
@@ -30,39 +32,45 @@ def train_run(
     progress: bool = True,
     **options: Any,
 ) -> Run:
-    """Train the reference network `name` from scratch with a sparse topology and store it as a run.
+    """Train the reference network `name` from scratch by a rule of sparse training and store it as a run.
 
-    What was trained with a constant fan-in is stored in its condensed form. Beside the audit the run holds the tables ``curve``,
-    ``layers`` (fan-in, active neurons and explored places over time), ``masks`` (the film of one layer) and ``training`` (floating
-    point operations, seconds); read them with `Store.table_of`. An interrupted training goes on where it was; one that is stored
-    is not made again.
+    Networks with a fixed fan-in are stored in condensed form. Beside the audit the run holds the tables ``curve``, ``layers``
+    (fan-in, active neurons and explored entries over time), ``masks`` (the masks of one layer over time) and ``training`` (FLOPs,
+    seconds); read them with `Store.table_of`. An interrupted training resumes; a stored one is returned as it is.
 
     Parameters
     ----------
     name : str
         A reference model.
-    topology, epochs, seed, options
+    rule : str
+        A name in `labkit.sparsify.RULES`, or "dense".
+    store : Store
+    epochs, seed, progress, options
         As `labkit.models.train_sparse`.
     weights, compact
         As `Store.save`.
 
+    Returns
+    -------
+    Run
+
     Raises
     ------
     ValueError
-        For settings that the topology does not take.
+        For an unknown rule, or parameters that it does not take.
     """
     recipe = models.get_recipe(name)
     seed = recipe.seed if seed is None else seed
+    rule, version, options = checked(rule, options)
+    config = identity(rule, version, epochs=recipe.epochs if epochs is None else epochs, seed=seed, **options)
     base = reference(name, recipe.data)
-    parameters = {"epochs": recipe.epochs if epochs is None else epochs, **_plain(options)}
-    config: dict[str, Any] = {"method": f"{TRAINED}{topology}", "version": VERSION, "parameters": parameters, "seed": seed}
     wanted = run_id(**config, model_sha=base.sha, data_id=base.data_id)
     if wanted in store:
         return read_run(store.folder / wanted)
     store.folder.mkdir(parents=True, exist_ok=True)
     trained = models.train_sparse(
         recipe,
-        topology,
+        rule,
         epochs=epochs,
         seed=seed,
         path=store.folder / f"{wanted}.checkpoint.pt",
@@ -70,7 +78,7 @@ def train_run(
         **options,
     )
     model = trained.model
-    if trained.constant_fan_in:
+    if trained.fixed_fan_in:
         model = condense(model, layers=lambda path, layer: path in trained.sparse)
     model.labkit_origin = base.network.labkit_origin
     found = audit(model, base.dataset.test, reference=base.network, reference_logits=base.logits)
@@ -78,9 +86,48 @@ def train_run(
     return store.save(model, audit=found, config=config, weights=weights, compact=compact, tables=_tables(trained))
 
 
-def _plain(options: dict[str, Any]) -> dict[str, Any]:
-    """Settings as JSON keeps them."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+def checked(rule: str, options: dict[str, Any]) -> tuple[str, int, dict[str, Any]]:
+    """Return name and version of a rule, and the options in their types, so that text and value give the same run.
+
+    Parameters
+    ----------
+    rule : str
+        A name or alias in `labkit.sparsify.RULES`, or "dense".
+    options : dict
+
+    Returns
+    -------
+    name : str
+    version : int
+    options : dict
+
+    Raises
+    ------
+    ValueError
+        For an unknown rule, or parameters that it does not take.
+    """
+    entry = rule_or_dense(rule)
+    if entry is None:
+        return DENSE, VERSION, options
+    return entry.name, entry.version, options | entry.typed({k: v for k, v in options.items() if k not in KEYWORDS})
+
+
+def identity(rule: str, version: int, *, epochs: int, seed: int, **options: Any) -> dict[str, Any]:
+    """Return what `run_id` takes of a training beside the hashes of model and data.
+
+    Parameters
+    ----------
+    rule, version, options
+        As `checked` returns them.
+    epochs, seed : int
+
+    Returns
+    -------
+    dict
+        method, version, parameters (as JSON keeps them), seed.
+    """
+    plain = {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}
+    return {"method": f"{TRAINED}{rule}", "version": version, "parameters": {"epochs": epochs, **plain}, "seed": seed}
 
 
 def _tables(trained: models.SparseTraining) -> dict[str, pd.DataFrame]:

@@ -3,19 +3,21 @@
 from collections.abc import Callable
 
 from labkit.registry import load_entry_points
-from labkit.sparsify import rules as _rules  # noqa: F401: registers the rules that come with labkit
+from labkit.sparsify import rules as _rules  # noqa: F401  (registers the rules that come with labkit)
 from labkit.sparsify.callback import SparsifierCallback
 from labkit.sparsify.distribution import DISTRIBUTIONS, densities, erdos_renyi, erk, nonzeros, uniform
 from labkit.sparsify.film import MaskFilm, frames
 from labkit.sparsify.flops import TrainingFlops, training_flops
 from labkit.sparsify.functions import gmp, make_sparse, n_of_m, rigl, set_evolution, srigl, srigl_no_ablation, static
-from labkit.sparsify.rule import COMMON_PARAMS, RULES, Rule, get_rule, register_rule
+from labkit.sparsify.rule import COMMON_PARAMS, DENSE, RULES, Rule, get_rule, register_rule, rule_or_dense
 from labkit.sparsify.schedule import Schedule, cubic_sparsity, sensible_interval
-from labkit.sparsify.sparsifier import Sparsifier, eligible
+from labkit.sparsify.sparsifier import Sparsifier
 from labkit.sparsify.update_rule import UpdateRule, View
+from labkit.sparsify.weights import eligible
 
 __all__ = [
     "COMMON_PARAMS",
+    "DENSE",
     "DISTRIBUTIONS",
     "RULES",
     "MaskFilm",
@@ -39,6 +41,7 @@ __all__ = [
     "nonzeros",
     "register_rule",
     "rigl",
+    "rule_or_dense",
     "sensible_interval",
     "set_evolution",
     "srigl",

@@ -138,7 +138,7 @@ def exchange(optimizer: torch.optim.Optimizer, old: Tensor, new: nn.Parameter) -
 
 
 def _moved(values: Tensor, before: Tensor, after: Tensor, stays: Tensor) -> Tensor:
-    """Move values [N, K] from columns `before` to columns `after` [N, K']: zero for new connections and in rows that do not stay."""
+    """Move [N, K] from columns `before` to columns `after` [N, K']: zero for new connections and in rows that are not kept."""
     width = int(max(before.max(), after.max())) + 1
     step, parts = max(1, PART // width), []
     for first in range(0, len(values), step):

@@ -173,7 +173,7 @@ def srigl(
     >>> sparsifier.step()
     False
     """
-    own = {"sparsity": sparsity, "gamma_sal": gamma_sal, "update_every": update_every}
+    own: dict[str, Any] = {"sparsity": sparsity, "gamma_sal": gamma_sal, "update_every": update_every}
     return make_sparse(model, "srigl", total_steps=total_steps, **own, **options)
 
 
@@ -191,7 +191,7 @@ def srigl_no_ablation(
     -------
     Sparsifier
     """
-    given = {"sparsity": sparsity, "update_every": update_every}
+    given: dict[str, Any] = {"sparsity": sparsity, "update_every": update_every}
     return make_sparse(model, "srigl_no_ablation", total_steps=total_steps, **given, **options)
 
 

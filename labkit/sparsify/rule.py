@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from labkit.messages import unknown_name
 from labkit.registry import Choice, Entry, Names, Optional, Param, Parameter, Registry
 from labkit.sparsify.update_rule import UpdateRule
+
+DENSE = "dense"  # in place of a rule: the same training without zeros
 
 # the parameters of every rule; `Rule.leaves_out` names those that have no meaning for a rule
 COMMON_PARAMS: dict[str, Parameter] = {
@@ -158,3 +161,26 @@ class Rule(Entry):
 RULES: Registry[Rule] = Registry(Rule, "labkit.sparsify", "a rule of your own needs --plugin FILE")
 RULES.aliases["set_evolution"] = "set"
 register_rule, get_rule = RULES.register, RULES.find
+
+
+def rule_or_dense(name: str) -> Rule | None:
+    """Return a rule by its name, or None for "dense".
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Rule or None
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    """
+    if name == DENSE:
+        return None
+    if name not in RULES and name not in RULES.aliases:
+        raise unknown_name("rule", name, (DENSE, *RULES), RULES.remedy)
+    return get_rule(name)

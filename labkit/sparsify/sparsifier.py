@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Any, Literal
 
 import pandas as pd
 import torch
 from torch import Tensor, nn
 
-from labkit.layers import replace_layer
 from labkit.sparsify.condensed import CondensedLayer
 from labkit.sparsify.distribution import densities, nonzeros
 from labkit.sparsify.initial import initialise
 from labkit.sparsify.masked import MaskedLayer
 from labkit.sparsify.schedule import Schedule
+from labkit.sparsify.storage import check_condensed, in_condensed_form, keep_indices_local, processes
 from labkit.sparsify.update_rule import UpdateRule
+from labkit.sparsify.weights import eligible, matching
 
 
 class Sparsifier:
     """Sparse training of a network by masks on its weights.
 
-    After ``optimizer.step()`` call `step`, which updates the connections by the schedule. Gradients are masked in the backward pass,
-    so that weights and the optimizer's moments are zero where there is no connection.
+    After ``optimizer.step()`` call `step`, which updates the connections by the schedule. Gradients are masked in the backward
+    pass, so that weights and the optimizer's moments are zero where there is no connection.
 
     Parameters
     ----------
@@ -83,21 +83,23 @@ class Sparsifier:
     ) -> None:
         if storage not in ("masked", "condensed"):
             raise ValueError(f"storage must be 'masked' or 'condensed', got {storage!r}")
-        if storage == "condensed" and not hasattr(rule, "change"):
-            raise ValueError(f"storage='condensed' needs a fixed fan-in, which {type(rule).__name__} does not keep; use srigl")
+        if storage == "condensed":
+            check_condensed(rule)
         rule.start(schedule)
         self.rule, self.schedule, self.accumulate = rule, schedule, accumulate
         self.generator = torch.Generator().manual_seed(seed)
         self.step_count = 0
         self.optimizer: torch.optim.Optimizer | None = None
         found = eligible(model, exclude)
-        counts = self._counts(found, sparsity, distribution, set(_matching(found, dense)), fan_in)
-        kept_whole = {list(found)[-1], *_matching(found, no_ablation)}
+        counts = self._counts(found, sparsity, distribution, set(matching(found, dense)), fan_in)
+        kept_whole = {list(found)[-1], *matching(found, no_ablation)}
         self.layers: dict[str, MaskedLayer | CondensedLayer] = {}
         for name, weight in found.items():
             layer = MaskedLayer(name, weight, counts[name], ablates=name not in kept_whole)
             self._begin(layer, trained)
-            self.layers[name] = layer if storage == "masked" else _condensed(model, layer)
+            self.layers[name] = layer if storage == "masked" else in_condensed_form(model, layer)
+        if storage == "condensed" and processes() > 1:
+            keep_indices_local(model)
         self._collect()
 
     def _begin(self, layer: MaskedLayer, trained: bool) -> None:
@@ -122,7 +124,7 @@ class Sparsifier:
         counts = nonzeros(shapes, densities(shapes, sparsity, distribution, dense=dense))
         by_hand = {"*": fan_in} if isinstance(fan_in, int) else dict(fan_in or {})
         for pattern, count in by_hand.items():
-            for name in _matching(found, [pattern]):
+            for name in matching(found, [pattern]):
                 outputs, inputs = shapes[name][0], found[name][0].numel()
                 if not 1 <= count <= inputs:
                     raise ValueError(f"fan_in of {name} must lie between 1 and its {inputs} inputs, got {count}")
@@ -262,66 +264,3 @@ class Sparsifier:
         for name, kept in state["layers"].items():
             self.layers[name].load(kept, self.optimizer)
         self._collect()
-
-
-def _condensed(model: nn.Module, layer: MaskedLayer) -> MaskedLayer | CondensedLayer:
-    """Replace a linear layer by its condensed form; other layers stay masked."""
-    path, _, kind = layer.name.rpartition(".")
-    dense = model.get_submodule(path)
-    if type(dense) is not nn.Linear or kind != "weight" or not path:
-        return layer
-    made = CondensedLayer(layer.name, dense, layer.mask, layer.nonzeros, layer.ablates)
-    layer.detach()
-    for place, module in list(model.named_modules(remove_duplicate=False)):
-        if module is dense:
-            replace_layer(model, place, made.layer)
-    return made
-
-
-def eligible(model: nn.Module, exclude: Iterable[str] = ()) -> dict[str, nn.Parameter]:
-    """Return the weight of every linear layer, convolution and attention projection that no pattern excludes.
-
-    Parameters
-    ----------
-    model : nn.Module
-    exclude : iterable of str
-        Patterns of layer or parameter names.
-
-    Returns
-    -------
-    dict of str to nn.Parameter
-        By parameter name; a weight that several layers share comes once.
-
-    Raises
-    ------
-    ValueError
-        When none is left.
-    """
-    found: dict[str, nn.Parameter] = {}
-    patterns = list(exclude)
-    for path, module in model.named_modules():
-        own: dict[str, Any] = {}
-        if isinstance(module, (nn.Linear, nn.Conv2d)):
-            own = {"weight": module.weight}
-        elif isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
-            own = {"in_proj_weight": module.in_proj_weight}
-        for key, weight in own.items():
-            name = f"{path}.{key}" if path else key
-            excluded = any(fnmatchcase(path, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
-            if not excluded and not any(weight is other for other in found.values()):
-                found[name] = weight
-    if not found:
-        what = f"every layer is excluded by {', '.join(patterns)}" if patterns else "the model has no linear layer or convolution"
-        raise ValueError(f"{what}; there is nothing to make sparse")
-    return found
-
-
-def _matching(found: Iterable[str], patterns: Iterable[str]) -> list[str]:
-    """Names that match a pattern, with or without the name of the parameter; ValueError for a pattern that matches none."""
-    names = []
-    for pattern in patterns:
-        hits = [name for name in found if fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[0], pattern)]
-        if not hits:
-            raise ValueError(f"no sparse layer matches {pattern!r}; there are {', '.join(found)}")
-        names += hits
-    return names

@@ -71,11 +71,14 @@ class UpdateRule:
         Whether training begins with all connections (gradual pruning).
     fixed_fan_in : bool
         Whether every neuron that has connections has the same number of them, and so needs at least one.
+    ablates : bool
+        Whether neurons may lose all their connections, so that the fan-in of the others grows.
     """
 
     needs_gradient: bool = False
     starts_dense: bool = False
     fixed_fan_in: bool = False
+    ablates: bool = False
 
     def start(self, schedule: Schedule) -> None:
         """Prepare for a training; called once, before `initial`.

@@ -77,9 +77,12 @@ def test_train_sparse_stores_a_run(tmp_path):
     [
         (["train", "mlp_adlt"], "did you mean 'mlp_adult'"),
         (["train", "mlp_adult", "--epochs", "0"], "epochs must be at least 1"),
-        (["train", "mlp_adult", "--sparsity", "0.9"], "belong to a sparse training; say which, e.g. --sparsify srigl"),
+        (["train", "mlp_adult", "--sparsity", "0.9"], "belong to a sparse training; name its rule, e.g. --sparsify srigl"),
         (["train", "mlp_adult", "--sparsify", "srigl", "--set", "gama_sal=1"], "did you mean 'gamma_sal'"),
-        (["train", "mlp_adult", "--sparsify", "srigl", "--set", "fan_in=some"], "fan_in needs a whole number, got 'some'"),
+        (
+            ["train", "mlp_adult", "--sparsify", "srigl", "--set", "fan_in=some"],
+            "parameter fan_in of srigl needs a number, got 'some'",
+        ),
         (["train", "mlp_adult", "--sparsify", "srigl", "--folder", "here"], "goes into --store, not into --folder"),
         (["train", "mlp_adult", "--epochs", "two"], "'two' is not a valid integer"),
         (["data", "show", "fashion"], "did you mean 'fashion_mnist'"),

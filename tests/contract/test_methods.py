@@ -14,7 +14,7 @@ from labkit.cli import cli
 from labkit.compress import METHODS, Choice, Param, load_plugin
 from labkit.compress.method import CALIBRATION
 
-OUTSIDE = '''
+OUTSIDE = """
 import copy
 import torch
 from labkit.compress import Choice, Method, Param, register
@@ -31,7 +31,7 @@ def scaled(model, *, data=None, seed=0, progress=None, factor, sign):
 
 params = {"factor": Param(0.5, 1.0, 0.9), "sign": Choice(("plus", "minus"), "plus")}
 register(Method("toy_outside", "Scaled from outside", "none", scaled, params, needs="optional"))
-'''
+"""
 NAMES = [*METHODS, "toy_outside"]
 
 
@@ -133,12 +133,14 @@ def test_bad_parameters_are_one_sentence(name, dataset):
 @pytest.mark.parametrize("kind", [torch.float64, torch.bfloat16, torch.float16, "meta"], ids=str)
 @pytest.mark.parametrize("name", NAMES)
 def test_other_dtypes_and_devices_work_or_are_one_sentence(name, kind, dataset):
-    model = network().to(kind)
+    model, small, refusal = network().to(kind), None, ""
     try:
         small = compressed(name, dataset, model)
     except (ValueError, TypeError) as error:
-        assert "\n" not in str(error)
-        assert str(kind) in str(error)  # says what was given
+        refusal = str(error)
+    if small is None:
+        assert "\n" not in refusal
+        assert str(kind) in refusal  # says what was given
         return
     x = dataset.test.inputs().to(kind)
     with torch.no_grad():
@@ -165,5 +167,5 @@ def test_it_is_listed_with_its_parameters(name, plugin):
     shown = CliRunner().invoke(cli, ["--plugin", str(plugin), "methods", "--json"])
     assert shown.exit_code == 0, shown.output
     (row,) = [row for row in json.loads(shown.output) if row["method"] == name]
-    assert row["what"] == METHODS[name].title
+    assert METHODS[name].title in row.values()
     assert all(key in row["parameters (default)"] for key in METHODS[name].params)

@@ -1,14 +1,12 @@
 """A reference network trained sparse and stored: exact export, figures that agree with each other, resumption."""
 
-import inspect
-
 import pytest
 import torch
 
 from labkit import data, models, runs
-from labkit.cli.train import SETTINGS
 from labkit.layers import FixedFanInLinear
-from labkit.sparsify import TOPOLOGIES, Sparsifier
+from labkit.runs.identity import run_id
+from labkit.runs.trained import checked, identity
 from labkit.training import accuracy
 
 SETTINGS_USED = {"epochs": 1, "seed": 3, "sparsity": 0.9, "update_every": 20, "progress": False}
@@ -103,9 +101,9 @@ def test_a_dense_training_is_the_yardstick(tmp_path):
 
 def test_mistakes_are_one_sentence(tmp_path):
     store = runs.Store(tmp_path / "store")
-    with pytest.raises(ValueError, match="unknown topology 'srigel'; did you mean 'srigl'"):
+    with pytest.raises(ValueError, match="unknown rule 'srigel'; did you mean 'srigl'"):
         runs.train_run("mlp_mnist", "srigel", store)
-    with pytest.raises(ValueError, match="set has no setting gamma_sal; leave it out"):
+    with pytest.raises(ValueError, match="unknown parameter of set 'gamma_sal'"):
         runs.train_run("mlp_mnist", "set", store, gamma_sal=0.3)
     with pytest.raises(ValueError, match="a dense training has no setting sparsity; leave it out"):
         runs.train_run("mlp_mnist", "dense", store, sparsity=0.5)
@@ -114,7 +112,24 @@ def test_mistakes_are_one_sentence(tmp_path):
     assert not store.runs()
 
 
-def test_the_command_line_knows_every_setting():
-    known = {name for make in TOPOLOGIES.values() for name in inspect.signature(make).parameters}
-    known |= set(inspect.signature(Sparsifier).parameters)
-    assert set(SETTINGS) - known <= {"until", "fraction"}
+SHIPPED = [run for run in runs.gallery().runs() if run.method.startswith(runs.TRAINED)]
+
+
+def test_there_are_shipped_trainings():
+    assert {run.method.removeprefix(runs.TRAINED) for run in SHIPPED} >= {"dense", "static", "rigl", "srigl", "gmp"}
+
+
+@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.id)
+@pytest.mark.parametrize("form", ["values", "text"])
+def test_shipped_trainings_keep_their_ids(run, form):
+    options = dict(run.parameters)
+    epochs = options.pop("epochs")
+    if form == "text":  # as the command line gives them
+        options = {name: ",".join(value) if isinstance(value, list) else str(value) for name, value in options.items()}
+    rule, version, typed = checked(run.method.removeprefix(runs.TRAINED), options)
+    config = identity(rule, version, epochs=epochs, seed=run.seed, **typed)
+    assert run_id(**config, model_sha=run.model_sha, data_id=run.data_id) == run.id == run.folder.name
+
+
+def test_an_alias_gives_the_same_run_as_the_name():
+    assert checked("set_evolution", {"sparsity": "0.9"}) == checked("set", {"sparsity": 0.9}) == ("set", 1, {"sparsity": 0.9})

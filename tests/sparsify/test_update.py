@@ -6,10 +6,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labkit.sparsify import View
 from labkit.sparsify.rules.gmp import GMP
 from labkit.sparsify.rules.n_of_m import NOfM
 from labkit.sparsify.rules.rigl import RigL
-from labkit.sparsify import View
 from labkit.sparsify.rules.set_evolution import SET
 from labkit.sparsify.rules.srigl import SRigL
 from labkit.sparsify.rules.srigl_no_ablation import SRigLNoAblation

@@ -1,4 +1,4 @@
-"""SRigL: train with as many links for every neuron, from scratch or from the trained network, and export the condensed form."""
+"""SRigL: sparse training with a fixed fan-in, from scratch or from the trained network, exported in condensed form."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from labkit.registry import Choice, Param
 from labkit.training import Batches, decay_matrices_only, fit, warmup_cosine
 
 BATCH = 64
+RULE = sparsify.get_rule("srigl")
 
 
 def srigl(
@@ -34,35 +35,38 @@ def srigl(
     seed: int = 0,
     progress: bool = False,
 ) -> tuple[nn.Module, sparsify.SparsifierCallback]:
-    """Train `model` sparse by SRigL and return its condensed form.
+    """Train `model` by SRigL and return its condensed form.
 
     AdamW with a cosine learning rate, weight decay 0.05 on matrices, batches of 64.
 
     Parameters
     ----------
     model : nn.Module
-        Stays untouched.
+        Not modified.
     dataset : Dataset
-        Its training part is learned from.
+        Trained on its training part.
     sparsity, gamma_sal, distribution, exclude
         As `labkit.sparsify.srigl`.
     epochs : int
     start : {"trained", "scratch"}
-        Begin with the largest weights of the network, or with random ones.
+        Start from the largest weights of the network, or from random ones.
     learning_rate : float
-        The highest.
+        Maximum of the schedule.
+    seed : int
+    progress : bool
+        Show a progress bar.
 
     Returns
     -------
     nn.Module
         In eval mode, equal to the masked network.
     SparsifierCallback
-        Its `history` tells fan-in, active neurons and explored places of each layer over time.
+        Its `history` has fan-in, active neurons and explored entries of each layer over time.
 
     Raises
     ------
     ValueError
-        On another start, or settings out of range.
+        For another start, or parameters out of range.
     TypeError
         For weights that are not float32 on the processor.
 
@@ -78,7 +82,7 @@ def srigl(
     split = dataset.train
     batches = Batches(torch.from_numpy(np.asarray(split.examples)), torch.from_numpy(split.labels), BATCH, seed=seed)
     steps = epochs * batches.per_epoch
-    learner = copy.deepcopy(model)
+    learner = copy.deepcopy(model).requires_grad_(True)  # frozen layers of the input are trained too
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         if start == "scratch":
@@ -114,7 +118,7 @@ def srigl(
 
 
 def _forget(model: nn.Module) -> None:
-    """Fresh parameters wherever a layer knows how to make them."""
+    """Reset the parameters of every layer that has `reset_parameters`."""
     for module in model.modules():
         reset = getattr(module, "reset_parameters", None)
         if callable(reset):
@@ -129,15 +133,14 @@ register(
     Method(
         name="srigl",
         title="SRigL (dynamic sparse training)",
-        paper="Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024",
+        paper=RULE.paper,
         apply=_apply,
         params={
-            "sparsity": Param(0.5, 0.99, default=0.9, help="share of the weights that is dropped"),
-            "gamma_sal": Param(  # from 1 on it is a number of links, not a share
-                0.0, 0.99, default=0.3, help="a neuron with fewer salient links than this share of its fan-in is ablated"
-            ),
+            **{name: RULE.params[name] for name in RULE.headline},
             "epochs": Param(1, 100, default=2, step=1, help="passes over the training data"),
-            "start": Choice(("trained", "scratch"), "trained", help="begin with the network's largest weights, or at random"),
+            "start": Choice(
+                ("trained", "scratch"), "trained", help="start from the largest weights of the network, or from random ones"
+            ),
         },
         needs="training",
         live=False,

@@ -32,7 +32,7 @@ class SRigL(UpdateRule):
     def __init__(self, gamma_sal: float | None = 0.3) -> None:
         if gamma_sal is not None and not gamma_sal >= 0:
             raise ValueError(f"gamma_sal must not be negative, got {gamma_sal}; the paper uses 0.3 for CNNs and 0.95 for ViTs")
-        self.gamma_sal = gamma_sal
+        self.gamma_sal, self.ablates = gamma_sal, gamma_sal is not None
 
     def initial(self, view: View, score: Tensor) -> Tensor:
         return largest_of_rows(score, view.nonzeros // view.mask.shape[0])
