@@ -29,7 +29,7 @@ def test_resume_after_kill_9_is_bit_exact(tmp_path):
     for _ in range(2):  # kill twice, at different steps
         process = start(killed, 60, 0.05)
         before = step_in(killed / "run.pt")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while step_in(killed / "run.pt") < before + 7:
             assert time.monotonic() < deadline
             assert process.poll() is None, process.stderr.read()
