@@ -1,7 +1,6 @@
 """What a compression cost: accuracy, class bias, calibration, fairness, bytes and latency, beside a reference model."""
 
 from labkit.audit import measures as _measures  # noqa: F401, registers the built-in measures
-from labkit.audit.assemble import missing_figures
 from labkit.audit.classes import class_bias
 from labkit.audit.evidence import Evidence
 from labkit.audit.groups import Fairness, fairness
@@ -55,7 +54,6 @@ __all__ = [
     "group_column",
     "headlines",
     "limits",
-    "missing_figures",
     "model_sha",
     "over_seeds",
     "paired_difference",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -193,21 +192,3 @@ def _tables(evidence: Evidence) -> dict[str, Any]:
         "by_group": None if groups is None else groups.by_group,
         **common,
     }
-
-
-def missing_figures(summary: Mapping[str, float], task: str) -> list[Measure]:
-    """Return the measures that are always computed and that a stored summary does not have.
-
-    Parameters
-    ----------
-    summary : mapping of str to float
-    task : str
-
-    Returns
-    -------
-    list of Measure
-    """
-    there = {name.partition("[")[0] for name, value in summary.items() if value is not None and not math.isnan(value)}
-    return [
-        measure for measure in MEASURES.values() if measure.when == "always" and task in measure.tasks and measure.key not in there
-    ]

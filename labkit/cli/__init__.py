@@ -7,36 +7,44 @@ import sys
 import click
 
 from labkit import __version__
-from labkit.cli.app import app
-from labkit.cli.compress import audit, compress
-from labkit.cli.data import data
-from labkit.cli.kernels import kernels
-from labkit.cli.methods import methods
-from labkit.cli.models import models
-from labkit.cli.rules import rules
-from labkit.cli.runs import runs
-from labkit.cli.sweep import sweep
-from labkit.cli.train import train
+from labkit.cli import app, compress, data, kernels, measures, methods, models, rules, runs, sweep, train
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="labkit")
 @click.option("--debug", is_flag=True, help="Show the Python traceback of an error.")
 @click.option(
-    "--plugin", multiple=True, type=click.Path(), metavar="FILE", help="A Python file that registers methods; may be given often."
+    "--plugin",
+    multiple=True,
+    type=click.Path(),
+    metavar="FILE",
+    help="A Python file that registers methods, rules or measures; repeatable.",
 )
 @click.pass_context
 def cli(context: click.Context, debug: bool, plugin: tuple[str, ...]) -> None:
-    """Compress a network many ways and see at once what each way cost."""
+    """Compress a network many ways and see at once what each method costs."""
     context.obj = {"plugins": plugin}
     if plugin:
-        from labkit.compress import load_plugin
+        from labkit.plugins import load_plugin
 
         for path in plugin:
             load_plugin(path)
 
 
-for command in (app, audit, compress, data, kernels, methods, models, rules, runs, sweep, train):
+for command in (
+    app.app,
+    compress.audit,
+    compress.compress,
+    data.data,
+    kernels.kernels,
+    measures.measures,
+    methods.methods,
+    models.models,
+    rules.rules,
+    runs.runs,
+    sweep.sweep,
+    train.train,
+):
     cli.add_command(command)
 
 

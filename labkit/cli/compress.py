@@ -6,20 +6,26 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labkit.cli.measures import measure_options, parse_measures
 from labkit.cli.options import data_options, model_options, open_both, open_store, parse_settings
 from labkit.cli.output import as_json, print_json, print_table
 
 if TYPE_CHECKING:
     from labkit.audit import Audit
 
+SHOWN = 50  # rows of a measure's table on a terminal
+
 
 @click.command()
 @model_options
-@click.option("--method", required=True, help="How to compress; `labkit methods` lists the ways.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; may be given often.")
+@click.option("--method", required=True, help="Compression method; `labkit methods` lists them.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; may be given several times."
+)
 @data_options
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")
 @click.option("--seed", type=int, default=0, show_default=True)
+@measure_options
 @as_json
 def compress(
     model: str,
@@ -32,6 +38,8 @@ def compress(
     size: int | None,
     store: str,
     seed: int,
+    asked: str,
+    measure_set: tuple[str, ...],
     json_output: bool,
 ) -> None:
     """Compress a network, audit it on the test part beside the original, and store the run."""
@@ -39,12 +47,12 @@ def compress(
     from labkit.audit import audit
     from labkit.compress import get_method
 
-    way = get_method(method)
-    chosen = way.settings(parse_settings(settings))
+    entry, measures = get_method(method), parse_measures(asked, measure_set)
+    chosen = entry.settings(parse_settings(settings))
     network, dataset = open_both(model, weights, data, target, groups, size)
-    small = way(network, data=dataset, seed=seed, **chosen)
-    found = audit(small, dataset.test, reference=network)
-    config = {"method": method, "version": way.version, "parameters": chosen, "model": model, "data": dataset.name, "seed": seed}
+    small = entry(network, data=dataset, seed=seed, **chosen)
+    found = audit(small, dataset.test, reference=network, measures=measures, seed=seed)
+    config = {"method": method, "version": entry.version, "parameters": chosen, "model": model, "data": dataset.name, "seed": seed}
     run = runs.Store(store).save(small, audit=found, config=config)
     if json_output:
         print_json({"run": run.id, "folder": str(run.folder), **found.to_dict()})
@@ -59,6 +67,7 @@ def compress(
 @click.option("--weights", type=click.Path(dir_okay=False), help="Your own weights: .safetensors or a state dict.")
 @data_options
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs, for --run.")
+@measure_options
 @as_json
 def audit(
     run: str | None,
@@ -69,23 +78,31 @@ def audit(
     groups: str,
     size: int | None,
     store: str,
+    asked: str,
+    measure_set: tuple[str, ...],
     json_output: bool,
 ) -> None:
-    """Audit a model (or a stored run beside the model it came from) on the test part of its data."""
+    """Audit a model (or a stored run beside the model it came from) on the test part of its data.
+
+    With --run and --measures the further figures are kept with the run.
+    """
     from labkit import audit as room
 
     if (run is None) == (model is None):
         raise ValueError("give either --model or --run")
+    measures = parse_measures(asked, measure_set)
     if run is not None:
         facts = open_store(store, False).run(run)
         small, _ = open_store(store, False).load(run)
         if small is None:
             raise ValueError(f"run {facts.id} kept its figures alone, not its weights; make it again with labkit compress")
         network, dataset = open_both(facts.model, weights, data or facts.data, target, groups, size)
-        found = room.audit(small, dataset.test, reference=network)
+        found = room.audit(small, dataset.test, reference=network, measures=measures, seed=facts.seed)
+        if measures:
+            open_store(store, False).extend(facts.id, found)
     else:
         network, dataset = open_both(str(model), weights, data, target, groups, size)
-        found = room.audit(network, dataset.test)
+        found = room.audit(network, dataset.test, measures=measures)
     if json_output:
         print_json(found.to_dict())
     else:
@@ -93,9 +110,16 @@ def audit(
 
 
 def show_audit(found: Audit) -> None:
-    """Print the summary, and the classes with their change."""
+    """Print the figures, the classes with their change, and the tables of the measures.
+
+    Parameters
+    ----------
+    found : Audit
+    """
     click.echo(repr(found))
-    columns = ["examples", "accuracy", "precision", "reference_accuracy", "change", "q", "affected"]
-    print_table(found.per_class[[name for name in columns if name in found.per_class]], "by class")
+    hidden = {name for name in found.per_class if name.endswith(("_low", "_high")) or name in ("recall", "p", "n01", "n10")}
+    print_table(found.per_class[[name for name in found.per_class if name not in hidden]], "by class")
     if found.fairness is not None:
         print_table(found.fairness, "by group")
+    for name, table in found.extras.items():
+        print_table(table.head(SHOWN), name if len(table) <= SHOWN else f"{name}, the first {SHOWN} of {len(table):,} rows")

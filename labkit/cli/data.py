@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from labkit.cli.options import split_names
 from labkit.cli.output import as_json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -80,8 +81,3 @@ def open_dataset(name: str, target: str | None = None, groups: str = "", size: i
 
     options = {} if size is None else {"size": size}
     return data.open_dataset(name, target=target, groups=split_names(groups), **options)
-
-
-def split_names(words: str) -> list[str]:
-    """``"sex, race"`` -> ``["sex", "race"]``."""
-    return [word.strip() for word in words.split(",") if word.strip()]

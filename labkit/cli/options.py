@@ -50,17 +50,57 @@ def open_both(
 ) -> tuple[nn.Module, Dataset]:
     """Open a model and its data as the command line names them."""
     from labkit import models
-    from labkit.cli.data import split_names
 
     return models.open_model(model, weights=weights, data=data, target=target, groups=split_names(groups), size=size)
 
 
-def parse_settings(pairs: tuple[str, ...]) -> dict[str, str]:
-    """``("sparsity=0.9",)`` -> ``{"sparsity": "0.9"}``."""
+def split_names(words: str) -> list[str]:
+    """Split names separated by commas; empty ones are dropped.
+
+    Parameters
+    ----------
+    words : str
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> split_names("sex, race,")
+    ['sex', 'race']
+    """
+    return [word.strip() for word in words.split(",") if word.strip()]
+
+
+def parse_settings(pairs: tuple[str, ...], option: str = "--set", form: str = "NAME=VALUE") -> dict[str, str]:
+    """Split settings into names and values.
+
+    Parameters
+    ----------
+    pairs : tuple of str
+        ``NAME=VALUE`` each.
+    option, form : str
+        For the message.
+
+    Returns
+    -------
+    dict of str to str
+
+    Raises
+    ------
+    ValueError
+        For a pair without a name or an equals sign.
+
+    Examples
+    --------
+    >>> parse_settings(("sparsity=0.9",))
+    {'sparsity': '0.9'}
+    """
     settings = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals or not name:
-            raise ValueError(f"--set takes NAME=VALUE, got {pair!r}; for example --set sparsity=0.9")
+            raise ValueError(f"{option} takes {form}, got {pair!r}; for example {option} {form.lower().replace('value', '0.9')}")
         settings[name.strip()] = value.strip()
     return settings

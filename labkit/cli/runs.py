@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from labkit.cli.compress import show_audit
 from labkit.cli.options import open_store, store_option
 from labkit.cli.output import as_json, print_json, print_table
+
+if TYPE_CHECKING:
+    from labkit.audit import Column, Limit
+    from labkit.runs import Run
 
 
 @click.group()
@@ -40,20 +46,22 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
         return
     import pandas as pd
 
-    rows = []
-    for run in found:
-        if run.damaged:
-            rows.append({"run": run.id[:8], "method": f"damaged: {run.damaged}"})
-            continue
-        settings = " ".join(f"{name}={value}" for name, value in run.parameters.items() if value not in ("all", "parameters"))
-        figures = {
-            "accuracy": _percent(run.summary.get("accuracy")),
-            "change": _points(run.summary.get("accuracy_change")),
-            "affected": _count(run.summary.get("affected_classes")),
-            "bytes": _percent(run.summary.get("bytes_ratio")),
-        }
-        rows.append({"run": run.id[:8], "model": run.model, "method": f"{run.method} {settings}", **figures})
-    print_table(pd.DataFrame(rows).fillna(""), "change in points; bytes relative to the reference")
+    from labkit.audit import columns
+
+    figures = columns({name for run in found for name in run.summary}, short=True)
+    rows = [{"run": run.id[:8], **_row(run, figures)} for run in found]
+    print_table(pd.DataFrame(rows).fillna(""))
+
+
+def _row(run: Run, figures: list[Column]) -> dict[str, str]:
+    """What the list says of one run."""
+    from labkit.runs.library import label
+
+    if run.damaged:
+        return {"run": run.id[:8], "method": f"damaged: {run.damaged}"}
+    known = [(column, run.summary.get(column.figure)) for column in figures]
+    said = {column.title: "" if value is None else column.style.text(value) for column, value in known}
+    return {"model": run.model, "method": label(run.method, run.parameters), **said}
 
 
 @runs.command()
@@ -93,51 +101,47 @@ def compare(first: str, second: str, store: str, gallery: bool, json_output: boo
     print_table(result.per_class, "by class, change from the first to the second")
 
 
-@runs.command()
+class LimitsCommand(click.Command):
+    """A command with an option for the limit of every registered measure; they are read when it runs or shows its help."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the command's parameters and one for each limit.
+
+        Parameters
+        ----------
+        ctx : click.Context
+
+        Returns
+        -------
+        list of click.Parameter
+        """
+        from labkit.audit import limits
+
+        options: list[click.Parameter] = [
+            click.Option(
+                [f"--{limit.name.replace('_', '-')}"], type=float, default=limit.default, show_default=True, help=_help(limit)
+            )
+            for limit in limits().values()
+        ]
+        own = super().get_params(ctx)
+        return [*own[:-1], *options, own[-1]]  # --help stays last
+
+
+def _help(limit: Limit) -> str:
+    unit = " (as a fraction)" if limit.scale == 100 else ""
+    return f"{limit.title[:1].upper()}{limit.title[1:]}{unit}."
+
+
+@runs.command(cls=LimitsCommand)
 @click.option("--model", help="Only runs of this network.")
-@click.option("--accuracy-drop", type=float, default=0.01, show_default=True, help="Largest loss, as a fraction.")
-@click.option("--affected-classes", type=int, default=0, show_default=True, help="How many classes may change significantly.")
-@click.option("--dpd", type=float, help="Largest demographic parity difference.")
-@click.option("--eod", type=float, help="Largest equalized odds difference.")
-@click.option("--latency-ratio", type=float, help="Largest latency relative to the reference.")
 @store_option
 @as_json
-def recommend(
-    model: str | None,
-    accuracy_drop: float,
-    affected_classes: int,
-    dpd: float | None,
-    eod: float | None,
-    latency_ratio: float | None,
-    store: str,
-    gallery: bool,
-    json_output: bool,
-) -> None:
+def recommend(model: str | None, store: str, gallery: bool, json_output: bool, **stated: float | None) -> None:
     """Recommend the smallest model within limits, and say why."""
     from labkit import runs as room
 
-    answer = room.recommend(
-        open_store(store, gallery),
-        model=model,
-        accuracy_drop=accuracy_drop,
-        affected_classes=affected_classes,
-        dpd=dpd,
-        eod=eod,
-        latency_ratio=latency_ratio,
-    )
+    answer = room.recommend(open_store(store, gallery), model=model, data=None, **stated)
     if json_output:
         print_json({"run": answer.id, "reason": answer.reason})
     else:
         click.echo(f"{answer.id or 'no run'}: {answer.reason}")
-
-
-def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.2f} %"
-
-
-def _points(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:+.2f}"
-
-
-def _count(value: float | None) -> str:
-    return "" if value is None else f"{value:.0f}"

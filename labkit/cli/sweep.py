@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from labkit.cli.measures import measure_options, parse_measures
 from labkit.cli.output import as_json, print_json
 
 
@@ -13,10 +14,19 @@ from labkit.cli.output import as_json, print_json
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")
 @click.option("--processes", type=int, default=1, show_default=True, help="Runs made at once; timings disturb each other then.")
 @click.option("--weights/--no-weights", default=True, show_default=True, help="Keep the compressed weights.")
+@measure_options
 @as_json
 @click.pass_context
 def sweep(
-    context: click.Context, grid: str | None, gallery: bool, store: str, processes: int, weights: bool, json_output: bool
+    context: click.Context,
+    grid: str | None,
+    gallery: bool,
+    store: str,
+    processes: int,
+    weights: bool,
+    asked: str,
+    measure_set: tuple[str, ...],
+    json_output: bool,
 ) -> None:
     """Make every run of a grid (a YAML file); what is stored already is not made again.
 
@@ -25,6 +35,8 @@ def sweep(
     methods:
       condense: {sparsity: [0.5, 0.7, 0.9]}
       quantize: {}
+    rules:
+      srigl: {sparsity: 0.9, epochs: 1}
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -33,7 +45,7 @@ def sweep(
 
     if (grid is None) == (not gallery):
         raise ValueError("give either a GRID file or --gallery")
-    jobs = [] if gallery else runs.jobs(_read(str(grid)))
+    jobs = [] if gallery else runs.jobs(_with_measures(_read(str(grid)), parse_measures(asked, measure_set)))
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -55,6 +67,16 @@ def sweep(
         click.echo(f"{len(made)} runs; see them with: labkit runs list {'--gallery' if gallery else f'--store {store}'}")
 
 
+def _with_measures(grid: dict, asked: dict[str, dict]) -> dict:
+    """Add the measures of the command line to those of the grid."""
+    if not asked or not isinstance(grid, dict):
+        return grid
+    named = grid.get("measures") or {}
+    if not isinstance(named, dict):
+        named = {name: {} for name in ([named] if isinstance(named, str) else named)}
+    return {**grid, "measures": {**named, **asked}}
+
+
 def _read(path: str) -> dict:
     """Read a YAML grid; a mistake is one sentence with its line."""
     import yaml
@@ -65,4 +87,4 @@ def _read(path: str) -> dict:
     except FileNotFoundError:
         raise ValueError(f"{path} does not exist; give a YAML file with models and methods") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no YAML: {error}") from error
+        raise ValueError(f"{path} is not YAML: {error}") from error

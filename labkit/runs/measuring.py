@@ -77,7 +77,9 @@ def _network(store: Store, run: Run, base: Reference) -> nn.Module:
         return model
     method = METHODS.get(run.method)
     if method is None or method.version != run.version:
-        raise ValueError(f"run {run.id} kept no weights, and {run.method} version {run.version} cannot make them again; train it again")
+        raise ValueError(
+            f"run {run.id} kept no weights, and {run.method} version {run.version} cannot make them again; train it again"
+        )
     return method(base.network, data=base.dataset, seed=run.seed, **run.parameters)
 
 

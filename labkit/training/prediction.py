@@ -1,4 +1,4 @@
-"""Outputs of a model on a whole split, batch by batch."""
+"""Outputs of a model on a whole split."""
 
 from __future__ import annotations
 
@@ -13,9 +13,21 @@ if TYPE_CHECKING:
 
 
 def predict(model: nn.Module, split: Split, *, batch_size: int = 250) -> np.ndarray:
-    """Return the logits of `model` on `split`, float32 [N, classes].
+    """Compute the outputs of a model on a split, in eval mode.
 
-    The model is put into eval mode for the pass and back afterwards; its device is found by its first parameter.
+    Parameters
+    ----------
+    model : nn.Module
+        The model; its mode is restored. Inputs are moved to the device of its first parameter.
+    split : Split
+        Single- or multi-label data.
+    batch_size : int
+        Examples per pass.
+
+    Returns
+    -------
+    float32 array [N, classes]
+        Logits.
     """
     was_training = model.training
     device = next((p.device for p in model.parameters()), torch.device("cpu"))
@@ -32,5 +44,18 @@ def predict(model: nn.Module, split: Split, *, batch_size: int = 250) -> np.ndar
 
 
 def accuracy(model: nn.Module, split: Split) -> float:
-    """Return the share of a split that `model` gets right."""
+    """Compute the accuracy of a model on a split.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model.
+    split : Split
+        Single-label data.
+
+    Returns
+    -------
+    float
+        Fraction of correct predictions.
+    """
     return float(np.mean(predict(model, split).argmax(1) == split.labels))

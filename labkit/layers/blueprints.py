@@ -1,4 +1,4 @@
-"""The architecture of a plain stack of torch.nn layers as JSON, so that a user's nn.Sequential can be rebuilt without pickle."""
+"""Architectures of nn.Sequential models as JSON, so that they can be rebuilt without pickle."""
 
 from __future__ import annotations
 
@@ -12,10 +12,20 @@ from labkit.layers.manifest import LAYERS, empty_layer
 
 
 def blueprint(module: nn.Module) -> dict | None:
-    """Describe an nn.Sequential (or single layer) of torch.nn layers and registered layers; None for anything else.
+    """Describe an nn.Sequential (or a single layer) of torch.nn layers and registered layers.
 
-    Constructor arguments are read back from the attributes of the same name, as torch.nn layers keep them. A module that stands in
-    several places is described once; its other places are ``{"same_as": path}``.
+    Constructor arguments are read from the attributes of the same name, as torch.nn layers keep them. A module used in several
+    places is described once; its other places are ``{"same_as": path}``.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model.
+
+    Returns
+    -------
+    dict or None
+        JSON types for `build`; None if the architecture cannot be described.
     """
     return _described(module, "", {})
 
@@ -25,7 +35,7 @@ def _described(module: nn.Module, path: str, first: dict[int, str]) -> dict | No
         return {"same_as": first[id(module)]}
     kind = type(module)
     if kind is nn.Sequential:
-        # not named_children, which leaves out a module's second place
+        # not named_children, which skips the second place of a shared module
         parts = {name: _described(child, _join(path, name), first) for name, child in module._modules.items() if child is not None}
         return None if None in parts.values() else {"type": "Sequential", "parts": parts}
     if LAYERS.get(kind.__name__) is kind:
@@ -37,12 +47,22 @@ def _described(module: nn.Module, path: str, first: dict[int, str]) -> dict | No
 
 
 def build(plan: dict) -> nn.Module:
-    """Build what `blueprint` described, with fresh weights.
+    """Build the model that `blueprint` described, with random weights.
+
+    Parameters
+    ----------
+    plan : dict
+        As returned by `blueprint`.
+
+    Returns
+    -------
+    nn.Module
+        In training mode, as torch builds it.
 
     Raises
     ------
     ValueError
-        When a layer type is unknown (its plugin is not loaded).
+        If a layer type is unknown (its plugin is not loaded).
     """
     return _built(plan, "", {})
 
@@ -67,8 +87,8 @@ def _join(path: str, name: str) -> str:
 
 
 def _arguments(module: nn.Module) -> dict[str, Any] | None:
-    """Constructor arguments that the layer kept, in JSON types; None when a required one is lost."""
-    if type(module) is nn.Identity:  # takes any arguments and keeps none
+    """Constructor arguments read from the attributes of a layer, in JSON types; None if a required one is missing."""
+    if type(module) is nn.Identity:  # accepts any arguments and stores none
         return {}
     found: dict[str, Any] = {}
     for name, parameter in list(inspect.signature(type(module).__init__).parameters.items())[1:]:

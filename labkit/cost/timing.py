@@ -1,4 +1,4 @@
-"""Latency of a forward pass, the reference interleaved in the same run."""
+"""Latency of a forward pass, timed alternately with a reference model."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from labkit.cost.macs import Example, call
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds of one forward pass.
+    """Time of one forward pass, in milliseconds.
 
     Attributes
     ----------
     median, low, high : float
-        Median and quartiles, ms.
-    repeats, threads : int
+        Median and quartiles.
+    repeats : int
+        Number of timed passes.
+    threads : int
+        Threads of torch.
     reference_median : float or None
-        Of the reference model, measured alternately with this one.
+        Median of the reference model, timed alternately.
     ratio, ratio_low, ratio_high : float or None
-        Reference over model (above 1 is faster): median and quartiles of the pairwise ratios.
+        Time of the reference over time of the model (above 1 is faster): median and quartiles of the pairwise ratios.
     """
 
     median: float
@@ -43,14 +46,28 @@ class Latency:
 
 
 def latency(model: nn.Module, example: Example, *, reference: nn.Module | None = None, seconds: float = 0.5) -> Latency:
-    """Time `model` on `example` for about `seconds`, at least 5 passes, after one that warms up.
+    """Time forward passes in eval mode, at least 5, after one untimed pass.
 
-    With `reference`, passes of both alternate, so that a noisy machine disturbs both alike.
+    Parameters
+    ----------
+    model : nn.Module
+        The model; its mode is restored.
+    example : Tensor, tuple or dict
+        Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
+    reference : nn.Module, optional
+        Timed alternately with the model, so that other load on the machine affects both alike.
+    seconds : float
+        Time spent on each model.
+
+    Returns
+    -------
+    Latency
+        Median and quartiles.
 
     Raises
     ------
     ValueError
-        When `seconds` is not positive.
+        If `seconds` is not positive.
     """
     if seconds <= 0:
         raise ValueError(f"seconds must be positive, got {seconds}")
@@ -73,7 +90,7 @@ def latency(model: nn.Module, example: Example, *, reference: nn.Module | None =
 
 
 def _alternate(models: list[nn.Module], example: Example, seconds: float) -> np.ndarray:
-    """Return seconds [repeats, models]; odd rounds run in the opposite order, so that none always comes second."""
+    """Return seconds [repeats, models]; odd rounds run in reverse order, so that no model is always second."""
     rows: list[list[float]] = []
     with torch.inference_mode():
         for model in models:
@@ -87,7 +104,7 @@ def _alternate(models: list[nn.Module], example: Example, seconds: float) -> np.
 
 
 def _timed(model: nn.Module, example: Example) -> float:
-    on_gpu = torch.cuda.is_available()  # takes longer than a small network: asked before the clock runs
+    on_gpu = torch.cuda.is_available()  # slower than a small network, so checked before timing
     began = time.perf_counter()
     call(model, example)
     if on_gpu:

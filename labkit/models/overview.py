@@ -1,4 +1,4 @@
-"""The reference models as one table."""
+"""The reference models as a table."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from labkit.models.catalogue import cards
 
 
 def table() -> pd.DataFrame:
-    """Return a row a shipped model: data, parameters, accuracies, a 95 % Wilson interval of the test accuracy, minutes.
+    """List the reference models with weights.
 
-    Accuracies are fractions; `low` and `high` bound the test accuracy.
+    Returns
+    -------
+    DataFrame
+        One row per model, with columns architecture, data, parameters, validation and test (accuracies, as fractions), low and
+        high (95 % Wilson interval of the test accuracy) and minutes (of training).
     """
     rows = []
     for card in cards().values():
