@@ -81,9 +81,7 @@ def _shape(mask: np.ndarray, shape: tuple[int, int] | None) -> tuple[int, int]:
     side = round(mask.shape[1] ** 0.5)
     height, width = shape or (side, side)
     if height * width != mask.shape[1]:
-        raise ValueError(
-            f"a mask with {mask.shape[1]} inputs is no image of {height} by {width}; give shape=(height, width)"
-        )
+        raise ValueError(f"a mask with {mask.shape[1]} inputs is no image of {height} by {width}; give shape=(height, width)")
     return height, width
 
 
