@@ -41,10 +41,10 @@ imports: setup
 	.venv/bin/lint-imports
 
 docstrings: setup
-	$(if $(wildcard tools/docstrings.py),$(PY) tools/docstrings.py)
+	$(PY) tools/docstrings.py
 
 docs: setup      ## build the documentation into site/; a warning is an error
-	$(if $(wildcard mkdocs.yml),$(PY) -m mkdocs build --strict)
+	$(PY) -m mkdocs build --strict
 
 unit: setup      ## every test without a browser, notebook kernel or installation
 	$(PYTEST) $(OTHERS) -m "not browser and not notebook"

@@ -8,7 +8,6 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tables import TABLES
@@ -74,7 +73,9 @@ def entry_page(section: str, entry: Entry) -> str:
     """Return the page of an entry that has no written one: what the registry and the docstring of its function say."""
     parts = [f"# {entry.title[:1].upper()}{entry.title[1:]}", f"`{entry.name}`"]
     definition = description(entry).removeprefix("Return ")
-    parts += [text for text in (getattr(entry, "help", ""), definition[:1].upper() + definition[1:], getattr(entry, "watch", "")) if text]
+    parts += [
+        text for text in (getattr(entry, "help", ""), definition[:1].upper() + definition[1:], getattr(entry, "watch", "")) if text
+    ]
     parts.append("<!-- facts -->")
     if entry.params:
         parts += ["## Options", "<!-- options -->"]
@@ -140,7 +141,11 @@ def _results(entry: Entry) -> str:
         "measure": partial(measure_table, entry),
     }
     table = makers[entry.kind]() if entry.kind in makers else ""
-    return table if table.count("\n") > 1 and f"| {entry.name} |" in table or entry.kind != "rule" and table.count("\n") > 1 else ""
+    return (
+        table
+        if (table.count("\n") > 1 and f"| {entry.name} |" in table) or (entry.kind != "rule" and table.count("\n") > 1)
+        else ""
+    )
 
 
 def _use_method(entry: Any) -> str:

@@ -3,7 +3,8 @@
 import torch
 
 from labkit.registry import Param
-from labkit.sparsify import Rule, UpdateRule, largest, register_rule
+from labkit.sparsify import Rule, UpdateRule, register_rule
+from labkit.sparsify.selection import largest
 
 
 class Candidates(UpdateRule):

@@ -1,30 +1,31 @@
 """Tables of sparse training."""
 
+from collections.abc import Sequence
+
 import pandas as pd
-from tables.sources import markdown, percent, results
 
 from labkit import runs
 from labkit.audit import over_seeds
+from labkit.sparsify import RULES
+from tables.sources import markdown, percent, results
 
-RULES = ("dense", "gmp", "rigl", "srigl", "srigl_no_ablation", "set", "static")
 HEADLINE = [("resnet_fashion", 0.9), ("resnet_fashion", 0.98), ("vit_fashion", 0.9), ("vit_fashion", 0.99)]
 
 
-def sparse_table(places: list[tuple[str, float]] | None = None, rules: tuple[str, ...] = RULES) -> str:
+def sparse_table(places: list[tuple[str, float]] | None = None, rules: Sequence[str] = ()) -> str:
     """Test accuracy: one row per rule, one column per network and sparsity; mean, half a 95 % t-interval, seeds."""
     rows = pd.DataFrame(results("dynamic_sparse_training"))
     if rows.empty:
         return "not measured yet: `python benchmarks/dynamic_sparse_training.py`"
-    rule = _column(rows)
-    usual = runs.usual_gamma(rows)
-    cells = over_seeds(usual, ["network", "sparsity", rule]).set_index(["network", "sparsity", rule])
+    usual = runs.usual_settings(rows)
+    cells = over_seeds(usual, ["network", "sparsity", "rule"]).set_index(["network", "sparsity", "rule"])
     places = places or [place for place in usual.groupby(["network", "sparsity"]).groups if place[1] > 0]
     return markdown(
         ["rule", *(f"{network} {percent(sparsity)}" for network, sparsity in places)],
         (
             [name, *(_cell(cells, (network, 0.0 if name == "dense" else sparsity, name)) for network, sparsity in places)]
-            for name in rules
-            if (usual[rule] == name).any()
+            for name in rules or ("dense", *RULES)
+            if (usual["rule"] == name).any()
         ),
     )
 
@@ -39,7 +40,7 @@ def contrast_table() -> str:
     rows = pd.DataFrame(results("dynamic_sparse_training"))
     if rows.empty:
         return "not measured yet: `python benchmarks/dynamic_sparse_training.py`"
-    found = runs.contrasts(runs.usual_gamma(rows))
+    found = runs.contrasts(runs.usual_settings(rows))
     places = list(found.groupby(["network", "sparsity"]).groups)
     known = {
         (row.other, row.network, row.sparsity): _difference(row.mean, row.low, row.high, row.seeds) for row in found.itertuples()
@@ -66,11 +67,6 @@ def memory_table() -> str:
             if row.get("median_ms", row.get("step_ms")) is not None
         ),
     )
-
-
-def _column(rows: pd.DataFrame) -> str:
-    """The column that names the rule; earlier results call it topology."""
-    return "rule" if "rule" in rows else "topology"
 
 
 def _difference(mean: float, low: float, high: float, seeds: float) -> str:

@@ -1,0 +1,301 @@
+"""Fitting shared bases and sparse factors by gradients: all blocks at once on the original's activations, or the whole network."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from labkit.compress.inputs import Inputs, called, length_of, rows_of, without_padding
+from labkit.layers import replace_layer
+from labkit.sparsify import Schedule, cubic_sparsity
+from labkit.sparsify.masked import MaskedLayer
+from labkit.training import Batches, Callback, Loop, fit, warmup_cosine
+
+Masks = Literal["static", "gmp", "rigl"]
+BATCH = 64
+
+
+class LearningLayer(nn.Module):
+    """A linear layer whose base and whole factor V [r, p] learn."""
+
+    def __init__(self, base: nn.Parameter, factor: Tensor, bias: Tensor | None, widens: bool) -> None:
+        super().__init__()
+        self.base, self.widens = base, widens
+        self.factor = nn.Parameter(factor.detach().clone())
+        self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.widens:
+            return F.linear(x @ self.base, self.factor.t(), self.bias)
+        return F.linear(F.linear(x, self.factor), self.base, self.bias)
+
+
+class GlobalMasks(Callback):
+    """Chooses the links of all factors together, by magnitude, while they learn.
+
+    Parameters
+    ----------
+    layers : mapping of name to LearningLayer
+        Their factors are zero where there is no link.
+    links : int
+        Of all of them, at the end.
+    how : {"static", "gmp", "rigl"}
+        "gmp" prunes along a cubic that ends, exactly, with the last change; "rigl" replaces links, a tenth at first, by those of
+        largest gradient.
+    schedule : Schedule
+    """
+
+    def __init__(self, layers: dict[str, LearningLayer], links: int, how: Masks, schedule: Schedule) -> None:
+        self.links, self.how, self.schedule = links, how, schedule
+        self.parts = [MaskedLayer(name, layer.factor, links, ablates=False) for name, layer in layers.items()]
+        for part in self.parts:
+            part.begin(part.weight.detach() != 0)
+        self.places = sum(part.mask.numel() for part in self.parts)
+        self.first = sum(int(part.mask.sum()) for part in self.parts)
+
+    def started(self, loop: Loop) -> None:
+        self._watch(loop.step)
+
+    def stepped(self, loop: Loop) -> None:
+        if self.schedule.updates_at(loop.step):
+            if self.how == "gmp":
+                self._gmp(loop)
+            elif self.how == "rigl":
+                self._rigl(loop)
+        self._watch(loop.step)
+
+    def _watch(self, step: int) -> None:
+        for part in self.parts:
+            part.collects = self.how == "rigl" and self.schedule.updates_at(step + 1)
+
+    def _gmp(self, loop: Loop) -> None:
+        last = (self.schedule.end - 1) // self.schedule.every * self.schedule.every
+        begin, final = 1 - self.first / self.places, 1 - self.links / self.places
+        left = 1 - cubic_sparsity(loop.step, begin=0, end=last, final=final, initial=begin)
+        kept = self._largest([part.weight.detach().abs() * part.mask for part in self.parts], round(left * self.places))
+        self._take(kept, loop)
+
+    def _rigl(self, loop: Loop) -> None:
+        going = int(self.schedule.share(loop.step) * self.links)
+        kept = self._largest([part.weight.detach().abs() * part.mask for part in self.parts], self.links - going)
+        # what goes may come again, at zero
+        slopes = [
+            torch.where(mask, 0.0, part.gradient.abs())
+            for part, mask in zip(self.parts, kept, strict=True)
+            if part.gradient is not None
+        ]
+        new = self._largest(slopes, going)
+        self._take([mask | more for mask, more in zip(kept, new, strict=True)], loop)
+
+    def _largest(self, scores: list[Tensor], count: int) -> list[Tensor]:
+        """Masks of the `count` places of largest score over all factors."""
+        flat = torch.cat([score.flatten() for score in scores])
+        kept = torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
+        kept[flat.topk(min(count, len(flat)), sorted=False).indices] = True
+        return [part.view_as(score) for part, score in zip(kept.split([score.numel() for score in scores]), scores, strict=True)]
+
+    def _take(self, masks: list[Tensor], loop: Loop) -> None:
+        for part, mask in zip(self.parts, masks, strict=True):
+            part.take(mask, loop.optimizer)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"first": self.first, "parts": [part.state() for part in self.parts]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.first = state["first"]
+        for part, kept in zip(self.parts, state["parts"], strict=True):
+            part.load(kept, None)
+
+
+class EarlyStop(Callback):
+    """Ends a training whose running loss has not fallen by a thousandth for a tenth of the steps, once the links have settled."""
+
+    def __init__(self) -> None:
+        self.best, self.since = float("inf"), 0
+
+    def stepped(self, loop: Loop) -> None:
+        if loop.loss < 0.999 * self.best:
+            self.best, self.since = loop.loss, loop.step
+        elif loop.step > 0.75 * loop.steps and loop.step - self.since > 0.1 * loop.steps:
+            loop.stop()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "since": self.since}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.since = state["best"], state["since"]
+
+
+class Blocks(nn.Module):
+    """The blocks of a student beside those of its teacher: for rows of the calibration inputs, how far each block is off.
+
+    Every block is given what the teacher's block is given, so that all blocks learn at once and none from the errors of others. The
+    loss of a block is its squared error over the variance of what the teacher's block gives.
+    """
+
+    def __init__(self, teacher: nn.Module, student: nn.Module, paths: Sequence[str], inputs: Inputs) -> None:
+        super().__init__()
+        self.student, self.paths, self.inputs = student, list(paths), inputs
+        self.teacher = [teacher]  # in a list: it does not learn, and belongs to no state
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Loss of each block, [blocks]."""
+        some = rows_of(self.inputs, rows)
+        seen = captured(self.teacher[0], self.paths, some)
+        losses = []
+        for path in self.paths:
+            arguments, options, wanted = seen[path]
+            losses.append(unexplained(_tensor(self.student.get_submodule(path)(*arguments, **options)), _tensor(wanted), some))
+        return torch.stack(losses)
+
+
+class Outputs(nn.Module):
+    """A student beside its teacher: for rows of the calibration inputs, how far the outputs are apart."""
+
+    def __init__(self, teacher: nn.Module, student: nn.Module, inputs: Inputs) -> None:
+        super().__init__()
+        self.student, self.inputs, self.teacher = student, inputs, [teacher]
+
+    def forward(self, rows: Tensor) -> Tensor:
+        some = rows_of(self.inputs, rows)
+        with torch.no_grad():
+            wanted = _tensor(called(self.teacher[0], some))
+        got = _tensor(called(self.student, some))
+        if wanted.ndim == 2 and wanted.shape[1] > 1:  # classes: the divergence of the student's from the teacher's
+            return F.kl_div(got.log_softmax(1), wanted.log_softmax(1), reduction="batchmean", log_target=True)
+        return unexplained(got, wanted, some)
+
+
+def unexplained(got: Tensor, wanted: Tensor, inputs: Inputs) -> Tensor:
+    """Mean squared error over variance, padding left out."""
+    got, wanted = without_padding(inputs, got, wanted)
+    return F.mse_loss(got, wanted) / wanted.var().clamp(min=1e-12)
+
+
+def captured(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str, tuple[tuple, dict, Any]]:
+    """Return path -> arguments, keyword arguments and output of each module in one pass, without gradients."""
+    seen: dict[str, tuple[tuple, dict, Any]] = {}
+    hooks = [
+        model.get_submodule(path).register_forward_hook(
+            lambda module, arguments, options, output, path=path: seen.__setitem__(path, (arguments, options, output)),
+            with_kwargs=True,
+        )
+        for path in paths
+    ]
+    try:
+        with torch.no_grad():
+            called(model, inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return seen
+
+
+def _tensor(output: Any) -> Tensor:
+    """The first tensor of what a module gives."""
+    if isinstance(output, Tensor):
+        return output
+    values = output.values() if isinstance(output, dict) else output
+    return next(value for value in values if isinstance(value, Tensor))
+
+
+def learn(
+    task: nn.Module,
+    layers: dict[str, LearningLayer],
+    *,
+    steps: int,
+    links: int,
+    masks: Masks,
+    learning_rate: float,
+    examples: int,
+    seed: int,
+    checkpoint: str | os.PathLike | None,
+    progress: bool,
+    title: str,
+    report: Callable[[float], None] | None = None,
+) -> None:
+    """Fit the layers by AdamW with a cosine learning rate; the task's output, summed, is the loss.
+
+    Only bases, factors and biases of the layers learn.
+    """
+    for parameter in task.parameters():
+        parameter.requires_grad_(False)
+    parameters = list({id(p): p for layer in layers.values() for p in layer.parameters()}.values())
+    for parameter in parameters:
+        parameter.requires_grad_(True)
+    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0)
+    schedule = Schedule(steps, max(1, min(50, int(0.75 * steps) // 10)), 0.75, 0.1)
+    chooser = GlobalMasks(layers, links, masks, schedule)
+    callbacks: list[Callback] = [chooser, EarlyStop()]
+    if report is not None:
+        callbacks.append(_Report(report))
+    rows = torch.arange(examples)
+    fit(
+        _Evaluating(task),
+        Batches(rows, rows, BATCH, seed=seed),
+        steps=steps,
+        optimizer=optimizer,
+        scheduler=warmup_cosine(optimizer, steps, 0.05),
+        loss=lambda losses, _: losses.sum(),
+        clip_norm=1.0,
+        callbacks=callbacks,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        progress=progress,
+        title=title,
+    )
+    for part in chooser.parts:
+        part.detach()
+
+
+class _Evaluating(nn.Module):
+    """A task that stays in eval mode while the loop trains: no dropout, no running statistics of the student alone."""
+
+    def __init__(self, task: nn.Module) -> None:
+        super().__init__()
+        self.task = task
+
+    def train(self, mode: bool = True) -> _Evaluating:
+        return super().train(False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        return self.task(rows)
+
+
+class _Report(Callback):
+    def __init__(self, report: Callable[[float], None]) -> None:
+        self.report = report
+
+    def stepped(self, loop: Loop) -> None:
+        self.report(loop.step / loop.steps)
+
+
+def student_of(model: nn.Module, layers: dict[str, LearningLayer]) -> nn.Module:
+    """A copy of the model with the learning layers in their places."""
+    student = copy.deepcopy(model).eval()
+    for path, layer in layers.items():
+        replace_layer(student, path, layer)
+    return student
+
+
+def errors(teacher: nn.Module, student: nn.Module, paths: Sequence[str], inputs: Inputs, count: int = 256) -> dict[str, float]:
+    """How far a student is off on the first examples: per block on the teacher's activations, and from end to end.
+
+    Returns
+    -------
+    dict
+        "blocks": mean over blocks of squared error over variance; "outputs": the same of the network's output, each block having
+        what the student's earlier blocks give it.
+    """
+    rows = torch.arange(min(count, length_of(inputs)))
+    with torch.no_grad():
+        each = Blocks(teacher, student, paths, inputs)(rows)
+        some = rows_of(inputs, rows)
+        wanted, got = _tensor(called(teacher, some)), _tensor(called(student, some))
+    return {"blocks": float(each.mean()), "outputs": float(unexplained(got, wanted, some))}

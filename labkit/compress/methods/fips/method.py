@@ -1,0 +1,267 @@
+"""FiPS: the feed-forward layers of neighbouring transformer blocks share one basis, and keep a sparse factor each."""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from labkit.compress.inputs import Inputs, calibration_inputs, check_inputs, length_of
+from labkit.compress.method import Method, register
+from labkit.compress.methods.fips.budget import BudgetKind
+from labkit.compress.methods.fips.closed_form import Plan, closed_forms
+from labkit.compress.methods.fips.diagnostics import sharing
+from labkit.compress.methods.fips.fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
+from labkit.compress.mlps import find_mlps, group_mlps
+from labkit.compress.select import check_float32, replaced
+from labkit.layers import SharedBasisLinear, attach_facts
+from labkit.layers.shared_basis import STORAGES, Storage
+from labkit.registry import Choice, Param
+from labkit.training import checkpoint as checkpoints
+
+Init = Literal["svd", "activation_aware"]
+CLOSED = 0.3  # share of the work that the closed form is, on the progress bar
+EXAMPLES = {"closed form": 256, "to fit": 1024}  # taken from a data set; second moments settle with few
+
+
+def fips(
+    model: nn.Module,
+    *,
+    budget: float = 0.25,
+    budget_kind: BudgetKind = "parameters",
+    rank: int | None = None,
+    groups: str | int | Sequence[Sequence[int]] = "auto",
+    sparsity: float = 0.75,
+    calibration: Any = None,
+    steps: int = 0,
+    finetune: int = 0,
+    init: Init | None = None,
+    masks: Masks = "rigl",
+    storage: Storage = "bitmask",
+    learning_rate: float = 1e-3,
+    checkpoint: str | os.PathLike | None = None,
+    seed: int = 0,
+    progress: bool | Callable[[float, str], None] = False,
+) -> nn.Module:
+    """Let feed-forward layers share bases.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any network with feed-forward blocks, see `find_mlps`; stays untouched.
+    budget : float in (0, 1]
+        Share of the feed-forward weights that may remain.
+    budget_kind : {"parameters", "bytes"}
+        "parameters" counts bases once and links, as the paper does; "bytes" counts the pattern of the links too.
+    rank : int, optional
+        Columns of every base, instead of as many as the budget allows.
+    groups : "auto", int, or lists of block numbers
+        Which blocks share a basis, see `group_mlps`.
+    sparsity : float in [0, 1)
+        Of the factors.
+    calibration : Tensor, dict of Tensors, or data set, optional
+        Inputs of the network, at least 16; of a data set, 256 training examples for a closed form, and 1,024 to fit. Needed to fit,
+        and for an initialisation that looks at activations.
+    steps : int
+        Of fitting all blocks at once to what the original's blocks give; 0 is the closed form alone.
+    finetune : int
+        Of fitting the whole network to the original's outputs, afterwards.
+    init : {"svd", "activation_aware"}
+        Whether the closed form minimises the error of the weights, or of what the layers give for the calibration inputs; by
+        default the latter where there are any.
+    masks : {"rigl", "gmp", "static"}
+        How links change while fitting; "gmp" begins with most of them and prunes.
+    storage : {"bitmask", "fixed_fan_in"}
+        See `SharedBasisLinear`; "fixed_fan_in" keeps as many links for every hidden unit, and its links stay while fitting.
+    checkpoint : path, optional
+        An interrupted fit goes on from there, with the ending ``.blocks`` or ``.outputs``.
+    progress : bool or callable (share, sentence)
+
+    Returns
+    -------
+    nn.Module
+        In eval mode. Its attribute `fips` tells rank, groups, size and errors.
+
+    Raises
+    ------
+    ValueError
+        For settings out of range, a budget below rank 1, a network without such blocks, weights that are not
+        finite, calibration inputs that it does not take.
+    TypeError
+        For weights that are not float32 on the processor.
+
+    References
+    ----------
+    Üyük et al., Learning Parameter Sharing with Tensor Decompositions and Sparsity, arXiv 2411.09816. Unlike there, bases and
+    factors begin as an alternating least-squares solution with its links, and blocks of a group are fitted together.
+
+    Examples
+    --------
+    >>> import timm
+    >>> vit = timm.create_model("vit_tiny_patch16_224", pretrained=False, depth=2)
+    >>> small = fips(vit, budget=0.25, steps=0)
+    >>> small.fips["ranks"]
+    [153]
+    """
+    init = init or ("svd" if calibration is None else "activation_aware")
+    _check(budget, budget_kind, rank, sparsity, steps, finetune, init, masks, storage, calibration)
+    original = copy.deepcopy(model).eval()
+    grouped = group_mlps(original, find_mlps(original), groups)
+    _check_weights(original, [path for group in grouped for mlp in group for path in mlp.paths])
+    count = EXAMPLES["to fit" if steps or finetune else "closed form"]
+    inputs = None if calibration is None else check_inputs(original, calibration_inputs(calibration, count, seed))
+    plan = Plan(budget, budget_kind, rank, sparsity, storage, torch.Generator().manual_seed(seed), masks == "gmp" and steps > 2)
+    tell = progress if callable(progress) else _silent
+    aware = inputs if init == "activation_aware" else None
+    layers, report = closed_forms(original, grouped, plan, aware, lambda share, sentence: tell(CLOSED * share, sentence))
+    if inputs is not None:
+        fitting = _Fitting(learning_rate, seed, checkpoint, progress is True, tell)
+        blocks = [mlp.name for group in grouped for mlp in group]
+        report |= _fitted(original, layers, blocks, inputs, plan, {"blocks": steps, "outputs": finetune}, masks, fitting)
+    return attach_facts(replaced(model, _packed(layers, storage)).eval(), fips=report)
+
+
+@dataclass(frozen=True)
+class _Fitting:
+    """How factors are fitted, and who is told."""
+
+    learning_rate: float
+    seed: int
+    checkpoint: str | os.PathLike | None
+    progress: bool
+    tell: Callable[[float, str], None]
+
+    def place(self, kind: str) -> str | None:
+        """The checkpoint of one kind of fit."""
+        return None if self.checkpoint is None else f"{os.fspath(self.checkpoint)}.{kind}"
+
+
+def _fitted(
+    model: nn.Module,
+    layers: dict[str, LearningLayer],
+    blocks: list[str],
+    inputs: Inputs,
+    plan: Plan,
+    steps: dict[str, int],
+    masks: Masks,
+    fitting: _Fitting,
+) -> dict[str, Any]:
+    """Fit the layers, in place, to what blocks give and then to the outputs; return the errors before and after each."""
+    checked = 256 if any(steps.values()) else 32
+    report: dict[str, Any] = {"closed_form": errors(model, student_of(model, layers), blocks, inputs, checked)}
+    links = sum(int((layer.factor != 0).sum()) for layer in layers.values())
+    if plan.prunes:
+        links = int((1 - plan.sparsity) * sum(layer.factor.numel() for layer in layers.values()))
+    for kind, count in steps.items():
+        if not count:
+            continue
+        student = student_of(model, layers)
+        task = Blocks(model, student, blocks, inputs) if kind == "blocks" else Outputs(model, student, inputs)
+        learn(
+            task,
+            layers,
+            steps=count,
+            links=links,
+            masks="static" if plan.fixed or kind == "outputs" else masks,
+            learning_rate=fitting.learning_rate,
+            examples=length_of(inputs),
+            seed=fitting.seed,
+            checkpoint=fitting.place(kind),
+            progress=fitting.progress,
+            title=f"fips, {kind}",
+            report=partial(_report, fitting.tell, kind),
+        )
+        report[f"fitted_{kind}"] = errors(model, student, blocks, inputs)
+    for place in filter(None, map(fitting.place, steps)):
+        checkpoints.remove(place)
+    return report
+
+
+def _silent(share: float, sentence: str) -> None:
+    pass
+
+
+def _report(tell: Callable[[float, str], None], kind: str, share: float) -> None:
+    tell(CLOSED + (1 - CLOSED) * share, f"fitting {kind}")
+
+
+def _check(
+    budget: float,
+    kind: str,
+    rank: int | None,
+    sparsity: float,
+    steps: int,
+    finetune: int,
+    init: str,
+    masks: str,
+    storage: str,
+    calibration: Any,
+) -> None:
+    if not 0 < budget <= 1:
+        raise ValueError(f"budget must lie in (0, 1], got {budget}; 0.25 keeps a quarter of the feed-forward weights")
+    if rank is not None and rank < 1:
+        raise ValueError(f"rank must be at least 1, got {rank}; leave it out to have the budget decide")
+    if not 0 <= sparsity < 1:
+        raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.75 drops three quarters of the factors")
+    if steps < 0 or finetune < 0:
+        raise ValueError(f"steps and finetune must not be negative, got {steps} and {finetune}")
+    choices = (("parameters", "bytes"), ("svd", "activation_aware"), ("static", "gmp", "rigl"), STORAGES)
+    names = ("budget_kind", "init", "masks", "storage")
+    for name, value, allowed in zip(names, (kind, init, masks, storage), choices, strict=True):
+        if value not in allowed:
+            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {value!r}")
+    if calibration is None and (steps or finetune or init == "activation_aware"):
+        raise ValueError(
+            "fitting and init='activation_aware' need calibration inputs; give calibration=, or steps=0 and init='svd'"
+        )
+
+
+def _check_weights(model: nn.Module, paths: Sequence[str]) -> None:
+    for path in paths:
+        layer = model.get_submodule(path)
+        check_float32(layer, "fips")
+        if not torch.isfinite(cast(Tensor, layer.weight)).all():
+            raise ValueError(f"the weight of {path} is not finite everywhere; compress the network from before it diverged")
+
+
+def _packed(layers: dict[str, LearningLayer], storage: Storage) -> dict[str, nn.Module]:
+    """The layers as they are stored, with one base a group."""
+    bases: dict[int, nn.Parameter] = {}
+    packed: dict[str, nn.Module] = {}
+    for path, layer in layers.items():
+        base = bases.setdefault(id(layer.base), nn.Parameter(layer.base.detach().clone()))
+        bias = None if layer.bias is None else layer.bias.detach()
+        packed[path] = SharedBasisLinear(base, layer.factor.detach().t(), bias, widens=layer.widens, storage=storage)
+    return packed
+
+
+def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:
+    return fips(model, calibration=data, seed=seed, progress=progress or False, **settings)
+
+
+register(
+    Method(
+        name="fips",
+        title="FiPS (shared bases, sparse factors)",
+        paper="Üyük et al., Learning Parameter Sharing with Tensor Decompositions and Sparsity, arXiv 2411.09816",
+        apply=_apply,
+        params={
+            "budget": Param(0.05, 0.75, default=0.25, step=0.05, help="share of the feed-forward weights that remains"),
+            "sparsity": Param(0.0, 0.95, default=0.75, step=0.05, help="share of the factors that is zero"),
+            "groups": Param(1, 12, default=4, step=1, help="blocks that share a basis"),
+            "steps": Param(
+                0, 5000, default=0, step=100, help="of fitting to the original's activations; 0: closed form", live=False
+            ),
+            "budget_kind": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
+        },
+        needs="calibration",
+        diagnose=lambda small: {"sharing": sharing(small)},
+        tables={"sharing": "shared_bases"},
+    )
+)
