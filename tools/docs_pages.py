@@ -53,8 +53,8 @@ def sections() -> dict[str, list[str]]:
 def filled(text: str, path: str) -> str:
     """Return the Markdown of the page at `path` with every marker replaced by what it names.
 
-    ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, ``<!-- options -->``,
-    ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry whose page it is, ``<!-- file PATH -->`` is a file of docs/.
+    ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, ``<!-- file PATH -->``
+    a file of docs/; ``<!-- options -->``, ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry whose page it is.
     """
     text = re.sub(r"<!-- table (.+?) -->", lambda m: TABLES[m[1]](), text)
     text = re.sub(r"<!-- file (.+?) -->", lambda m: _code((DOCS / m[1]).read_text()), text)
