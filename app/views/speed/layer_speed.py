@@ -36,9 +36,7 @@ def layer_speed(rows: pd.DataFrame, place: str, *, name: str) -> None:
                 "high_us": st.column_config.NumberColumn("to", format="%.1f µs", help="Upper quartile"),
                 "ratio_to_dense": st.column_config.NumberColumn("speed-up", format="%.3g×", help="Over the dense layer"),
                 "bytes": st.column_config.NumberColumn("bytes", format="localized", help="Values and indices"),
-                "mode": st.column_config.TextColumn(
-                    "mode", help="cold: weights come from memory; training: with gradients"
-                ),
+                "mode": st.column_config.TextColumn("mode", help="cold: weights come from memory; training: with gradients"),
             },
         )
         st.caption(f"Bytes count values and indices. Measured on: {place}.")
