@@ -18,7 +18,7 @@ import torch
 
 from labkit import audit, compress, data, figures, live, models
 from labkit.compress import theory
-from labkit.compress.fips_fit import errors
+from labkit.compress.methods.fips.fit import errors
 from labkit.compress.mlps import find_mlps
 from labkit.training import accuracy, predict
 

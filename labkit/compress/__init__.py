@@ -1,15 +1,14 @@
-"""A whole network in, a whole network out: one file a method, one registry."""
+"""Compression methods: a network in, a smaller network out; one file or folder per method, one registry."""
 
-from labkit.compress.calibration import calibration_inputs
-from labkit.compress.condense import condense
-from labkit.compress.fips import fips
-from labkit.compress.low_rank import low_rank
-from labkit.compress.magnitude import magnitude
+from labkit.compress.inputs import calibration_inputs
 from labkit.compress.method import METHODS, Method, get_method, register
-from labkit.compress.quantize import quantize
+from labkit.compress.methods.condense import condense
+from labkit.compress.methods.fips import fips, sharing
+from labkit.compress.methods.low_rank import low_rank
+from labkit.compress.methods.magnitude import magnitude
+from labkit.compress.methods.quantize import quantize
+from labkit.compress.methods.srigl import srigl
 from labkit.compress.select import select_layers
-from labkit.compress.sharing import sharing
-from labkit.compress.srigl import srigl
 from labkit.plugins import load_plugin
 from labkit.registry import Choice, Param, load_entry_points
 

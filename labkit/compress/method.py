@@ -130,11 +130,13 @@ class Method(Entry):
         Raises
         ------
         ValueError
-            For bad parameters, or without the data it needs.
+            For bad parameters, without the data it needs, or a network without values (device meta).
         TypeError
             When the method's ``apply`` returns something else than a module.
         """
         settings = self.settings(given)
+        if any(parameter.is_meta for parameter in model.parameters()):
+            raise ValueError(f"{self.name} needs weights, and this network is on the device meta, without values; load them first")
         needed = self.takes_data(settings)
         if needed and data is None:
             what = "a data set to learn from (data=…)" if self.needs == "training" else "calibration inputs (data=…)"

@@ -85,10 +85,33 @@ def is_wrapped(layer: nn.Module) -> bool:
     return hasattr(layer.weight, "__tensor_flatten__")
 
 
+def check_float32(model: nn.Module, who: str) -> None:
+    """Check that a network can be computed with in float32 on the processor.
+
+    Parameters
+    ----------
+    model : nn.Module
+        A network or a layer.
+    who : str
+        The method, for the message.
+
+    Raises
+    ------
+    TypeError
+        When a parameter has another dtype or is on another device.
+    """
+    for name, weight in model.named_parameters():
+        if weight.dtype != torch.float32 or weight.device.type != "cpu":
+            raise TypeError(
+                f"{who} needs float32 weights on the processor, got {weight.dtype} on {weight.device} in {name}; "
+                "call .float().cpu()"
+            )
+
+
 def _check_filter(layers: Layers) -> None:
     words = isinstance(layers, str) or (isinstance(layers, Sequence) and all(isinstance(word, str) for word in layers))
     if not (words or callable(layers)):
-        raise TypeError(f"layers must be 'all', 'mlp', a pattern, a list of patterns or a callable, got {layers!r}")
+        raise TypeError(f"layers must be 'all', 'inner', 'mlp', a pattern, a list of patterns or a callable, got {layers!r}")
 
 
 def _takes(layers: Layers, path: str, layer: nn.Module) -> bool:

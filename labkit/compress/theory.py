@@ -9,7 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from labkit.compress.fips_budget import rank_for, size_of
+from labkit.compress.methods.fips.budget import rank_for, size_of
 
 STORAGES = ("bitmask", "fixed_fan_in")
 PERCENT = 100.0

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import nn
 
-from labkit.layers import blueprint, build, describe_layers, rebuild_layers
+from labkit.layers import attach_facts, blueprint, build, describe_layers, facts_of, rebuild_layers
 from labkit.models.catalogue import architecture
 
 
@@ -28,11 +28,10 @@ def source_of(model: nn.Module) -> dict[str, Any] | None:
         JSON types.
     """
     origin = getattr(model, "labkit_origin", None)
-    layers = describe_layers(model)
-    if origin is not None:
-        return {"origin": origin, "layers": layers}
-    plan = blueprint(model)
-    return {"blueprint": plan} if plan is not None else {"layers": layers}
+    layers, plan = describe_layers(model), None if origin is not None else blueprint(model)
+    source = {"origin": origin, "layers": layers} if origin is not None else {"layers": layers}
+    facts = facts_of(model)
+    return {**(source if plan is None else {"blueprint": plan}), **({"facts": facts} if facts else {})}
 
 
 def rebuild(source: dict[str, Any], base: nn.Module | None = None) -> nn.Module:
@@ -55,12 +54,16 @@ def rebuild(source: dict[str, Any], base: nn.Module | None = None) -> nn.Module:
     ValueError
         If `base` is needed but not given.
     """
+    return attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
+
+
+def _rebuilt(source: dict[str, Any], base: nn.Module | None) -> nn.Module:
     if "blueprint" in source:
-        return build(source["blueprint"]).eval()
+        return build(source["blueprint"])
     if base is not None:
         model = copy.deepcopy(base)
     elif "origin" in source:
         model = architecture(source["origin"])
     else:
         raise ValueError("the architecture of this run is a user-defined class; give base=, the model it was compressed from")
-    return rebuild_layers(model, source["layers"]).eval()
+    return rebuild_layers(model, source["layers"])

@@ -12,7 +12,7 @@ from torch import nn
 from labkit import compress, models
 from labkit.audit import model_sha
 from labkit.compress import METHODS
-from labkit.compress.low_rank import ranks_for
+from labkit.compress.methods.low_rank import ranks_for
 from labkit.cost import bytes_by_kind, count_parameters
 from labkit.layers import Int8Linear
 

@@ -1,8 +1,11 @@
 """The registry: settings are checked in one place, and a method from outside is as good as ours."""
 
+import importlib.util
+
 import pytest
 from torch import nn
 
+from labkit import compress
 from labkit.compress import METHODS, Choice, Method, Param, get_method, register
 
 
@@ -127,3 +130,10 @@ def test_register():
         register(Method("my method", "", "", lambda model: model))
     with pytest.raises(ValueError, match="unknown method 'condens'; did you mean 'condense'"):
         get_method("condens")
+
+
+def test_no_exported_name_hides_a_module():
+    for name in compress.__all__:
+        assert importlib.util.find_spec(f"labkit.compress.{name}") is None, name
+    assert callable(compress.condense)
+    assert METHODS["condense"].apply.__module__ == "labkit.compress.methods.condense"

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from labkit import audit, compress, data, live, models
+from labkit.compress import Method, Param
 from labkit.live.prefix import PrefixCache
 from labkit.training import predict
 
@@ -147,9 +148,23 @@ def test_the_unchanged_beginning_runs_once():
     assert len(runs) == 1 + 3  # once to check the shortened network, and the three direct calls of this test
 
 
-def test_vit_answers_are_the_same_with_reuse():
+def test_vit_answers_are_the_same_with_reuse_of_its_first_blocks():
+    calls = []
+
+    def apply(model, *, data=None, seed=0, progress=None, share):
+        small = compress.condense(model, sparsity=share, layers="blocks.7.*")
+        for block in small.blocks:
+            block.register_forward_hook(lambda module, given, output: calls.append((share, len(given[0]))))
+        return small
+
+    method = Method("toy_last_block", "Toy", "", apply, {"share": Param(0.5, 0.9, 0.6)})
     split = data.load("fashion_mnist").test.subset(slice(0, 300))
-    found = answers(split, {"sparsity": 0.6, "layers": "blocks.7.*"}, model="vit_fashion", first=100)
-    found = answers(split, {"sparsity": 0.7, "layers": "blocks.7.*"}, model="vit_fashion", first=100)
+    place = live.Session("vit_fashion", split)
+    first, second = (answers(split, {"share": s}, method=method, model=place, first=100, seconds=0) for s in (0.6, 0.7))
+    assert [step.examples for step in second] == [step.examples for step in first]
+    # forward calls of blocks: the first setting runs all eight once to check the shortened network, everything else the last alone
+    batches = len([size for share, size in calls if share == 0.7 and size > 1])  # a batch of 1 counts the cost
+    assert batches == 2  # of 100 and of 200 examples
+    assert len([size for share, size in calls if share == 0.6 and size > 1]) == 8 + 2
     small = compress.condense(models.load("vit_fashion"), sparsity=0.7, layers="blocks.7.*")
-    np.testing.assert_array_equal(found[-1].audit.predictions["predicted"], predict(small, split).argmax(1))
+    np.testing.assert_array_equal(second[-1].audit.predictions["predicted"], predict(small, split).argmax(1))

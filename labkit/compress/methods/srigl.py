@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from labkit import sparsify
-from labkit.compress.condense import condense
 from labkit.compress.method import Method, register
+from labkit.compress.methods.condense import condense
+from labkit.compress.select import check_float32
 from labkit.data import Dataset
 from labkit.registry import Choice, Param
 from labkit.training import Batches, decay_matrices_only, fit, warmup_cosine
@@ -66,6 +67,8 @@ def srigl(
     ------
     ValueError
         For another start, or parameters out of range.
+    TypeError
+        For weights that are not float32 on the processor.
 
     References
     ----------
@@ -75,10 +78,11 @@ def srigl(
         raise ValueError(f"start must be 'trained' or 'scratch', got {start!r}")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
+    check_float32(model, "srigl")
     split = dataset.train
     batches = Batches(torch.from_numpy(np.asarray(split.examples)), torch.from_numpy(split.labels), BATCH, seed=seed)
     steps = epochs * batches.per_epoch
-    learner = copy.deepcopy(model)
+    learner = copy.deepcopy(model).requires_grad_(True)  # frozen layers of the input are trained too
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         if start == "scratch":

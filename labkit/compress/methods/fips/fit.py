@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.compress.calibration import Inputs, called, length_of, rows_of, without_padding
+from labkit.compress.inputs import Inputs, called, length_of, rows_of, without_padding
 from labkit.layers import replace_layer
 from labkit.sparsify import Schedule, cubic_sparsity
 from labkit.sparsify.masked import MaskedLayer

@@ -10,10 +10,10 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from labkit import compress, runs
-from labkit.compress.calibration import calibration_inputs
-from labkit.compress.fips_budget import rank_for, size_of
-from labkit.compress.shared_factors import Target, conjugate_gradients, shared_factors, shared_svd
+from labkit import audit, compress, data, models, runs
+from labkit.compress.inputs import calibration_inputs
+from labkit.compress.methods.fips.budget import rank_for, size_of
+from labkit.compress.methods.fips.factors import Target, conjugate_gradients, shared_factors, shared_svd
 from labkit.cost import bytes_by_kind
 from labkit.layers import SharedBasisLinear
 from labkit.training import Loop
@@ -292,16 +292,16 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path, monkeypatch, rate, stops)
 
 
 def test_inputs_of_a_data_set_take_turns_by_class():
-    from labkit import data
-
-    split = data.load("mnist").train
-    x = calibration_inputs(split, 100)
-    images_, labels = split.inputs(slice(None, 20000)), split.labels[:20000]
-    assert x.shape == (100, 1, 28, 28)
-    found = [int((images_ - one).abs().flatten(1).sum(1).argmin()) for one in x]
-    exact = [place for one, place in zip(x, found, strict=True) if torch.equal(images_[place], one)]
-    assert len(exact) > 10
-    assert np.bincount(labels[exact], minlength=10).max() <= 10
+    labels = np.repeat([0, 1, 2], [500, 300, 20])  # sorted by class, one of them rare
+    split = data.Split(labels, ("a", "b", "c"), x=np.arange(820, dtype=np.float32)[:, None])
+    rows = calibration_inputs(split, 90).flatten().long().numpy()
+    assert len(set(rows)) == 90
+    for count in (3, 30, 60):
+        assert np.bincount(labels[rows[:count]]).tolist() == [count // 3] * 3
+    assert np.bincount(labels[rows]).tolist() == [35, 35, 20]
+    assert rows[labels[rows] == 0].max() > 300  # not the first of each
+    assert np.array_equal(calibration_inputs(split, 90, seed=0).flatten().long(), rows)
+    assert not np.array_equal(calibration_inputs(split, 90, seed=1).flatten().long(), rows)
 
 
 def test_mistakes_are_one_sentence():
@@ -360,3 +360,17 @@ def test_padding_of_texts_changes_nothing():
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5, msg=name)
     for kind in ("closed_form", "fitted_blocks"):
         assert made[0].fips[kind] == pytest.approx(made[1].fips[kind], rel=1e-3)
+
+
+def test_what_it_tells_survives_the_store(tmp_path):
+    model, split = models.load("vit_fashion"), data.load("fashion_mnist").test.subset(slice(0, 20))
+    small = compress.fips(model, budget=0.1, calibration=split.subset(slice(0, 16)))
+    store = runs.Store(tmp_path)
+    run = store.save(small, audit=audit.audit(small, split, cost=False))
+    again, _ = store.load(run.id)
+    assert again.fips == small.fips
+    assert len(again.fips["ranks"]) == 2
+    assert set(again.fips) == {"ranks", "groups", "parameters", "closed_form"}
+    assert copy.deepcopy(again).fips == small.fips
+    plain = store.save(model, audit=audit.audit(model, split, cost=False))
+    assert not hasattr(store.load(plain.id)[0], "fips")

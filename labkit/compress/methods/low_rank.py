@@ -9,8 +9,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from labkit.compress.calibration import calibration_inputs, check_inputs, input_moments
+from labkit.compress.inputs import calibration_inputs, check_inputs
 from labkit.compress.method import BUDGET_PARAMS, Method, register
+from labkit.compress.moments import input_moments
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import LowRankConv2d, LowRankLinear
 

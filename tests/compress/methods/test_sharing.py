@@ -7,7 +7,7 @@ from torch import nn
 
 from labkit import compress, data, models, runs
 from labkit.audit import audit
-from labkit.compress.fips_budget import rank_for
+from labkit.compress.methods.fips.budget import rank_for
 from labkit.cost import macs_by_module
 from labkit.layers import SharedBasisLinear
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import repeat
 from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from labkit.compress.calibration import Inputs, Moments, calibration_inputs, check_inputs, length_of, moments_by_group
-from labkit.compress.fips_budget import BudgetKind, rank_for, size_of
-from labkit.compress.fips_fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
+from labkit.compress.inputs import Inputs, calibration_inputs, check_inputs, length_of
 from labkit.compress.method import Method, register
-from labkit.compress.mlps import MLP, find_mlps, group_mlps
-from labkit.compress.select import replaced
-from labkit.compress.shared_factors import Factors, Target, shared_factors
-from labkit.compress.sharing import sharing
-from labkit.layers import SharedBasisLinear
+from labkit.compress.methods.fips.budget import BudgetKind
+from labkit.compress.methods.fips.closed_form import Plan, closed_forms
+from labkit.compress.methods.fips.diagnostics import sharing
+from labkit.compress.methods.fips.fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
+from labkit.compress.mlps import find_mlps, group_mlps
+from labkit.compress.select import check_float32, replaced
+from labkit.layers import SharedBasisLinear, attach_facts
 from labkit.layers.shared_basis import STORAGES, Storage
 from labkit.registry import Choice, Param
 from labkit.training import checkpoint as checkpoints
@@ -117,50 +116,15 @@ def fips(
     _check_weights(original, [path for group in grouped for mlp in group for path in mlp.paths])
     count = EXAMPLES["to fit" if steps or finetune else "closed form"]
     inputs = None if calibration is None else check_inputs(original, calibration_inputs(calibration, count, seed))
-    plan = _Plan(budget, budget_kind, rank, sparsity, storage, torch.Generator().manual_seed(seed), masks == "gmp" and steps > 2)
+    plan = Plan(budget, budget_kind, rank, sparsity, storage, torch.Generator().manual_seed(seed), masks == "gmp" and steps > 2)
     tell = progress if callable(progress) else _silent
-    report: dict[str, Any] = {"ranks": [], "groups": [[mlp.name for mlp in group] for group in grouped], budget_kind: 0}
-    layers: dict[str, LearningLayer] = {}
-    for turn, (group, moments) in enumerate(zip(grouped, _moments(original, grouped, inputs, init), strict=True)):
-        tell(CLOSED * turn / len(grouped), "closed form")
-        made, columns, size = _closed_form(original, group, plan, moments)
-        layers |= made
-        report["ranks"].append(columns)
-        report[budget_kind] += size
+    aware = inputs if init == "activation_aware" else None
+    layers, report = closed_forms(original, grouped, plan, aware, lambda share, sentence: tell(CLOSED * share, sentence))
     if inputs is not None:
         fitting = _Fitting(learning_rate, seed, checkpoint, progress is True, tell)
         blocks = [mlp.name for group in grouped for mlp in group]
         report |= _fitted(original, layers, blocks, inputs, plan, {"blocks": steps, "outputs": finetune}, masks, fitting)
-    small = replaced(model, _packed(layers, storage)).eval()
-    small.fips = report  # type: ignore[assignment]
-    return small
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """How the factors of every group are to be."""
-
-    budget: float
-    kind: BudgetKind
-    rank: int | None
-    sparsity: float
-    storage: Storage
-    generator: torch.Generator
-    thins_out: bool  # while it is fitted, from twice the links; one or two steps leave no time for it
-
-    @property
-    def fixed(self) -> bool:
-        """Whether every hidden unit has as many links, which therefore stay."""
-        return self.storage == "fixed_fan_in"
-
-    @property
-    def prunes(self) -> bool:
-        return self.thins_out and not self.fixed
-
-    @property
-    def density(self) -> float:
-        """Share of the places that have a link at first."""
-        return min(1.0, (2 if self.prunes else 1) * (1 - self.sparsity))
+    return attach_facts(replaced(model, _packed(layers, storage)).eval(), fips=report)
 
 
 @dataclass(frozen=True)
@@ -178,35 +142,12 @@ class _Fitting:
         return None if self.checkpoint is None else f"{os.fspath(self.checkpoint)}.{kind}"
 
 
-def _moments(
-    model: nn.Module, groups: Sequence[Sequence[MLP]], inputs: Inputs | None, init: Init
-) -> Iterator[dict[str, Moments] | None]:
-    """What the layers of each group are given, where the closed form is to look at it."""
-    if inputs is None or init == "svd":
-        return repeat(None, len(groups))
-    return moments_by_group(model, [[path for mlp in group for path in mlp.paths] for group in groups], inputs)
-
-
-def _closed_form(
-    model: nn.Module, group: Sequence[MLP], plan: _Plan, moments: dict[str, Moments] | None
-) -> tuple[dict[str, LearningLayer], int, int]:
-    """The layers of a group, the rank of its base, and its size in what the budget counts."""
-    width, paths = group[0].width, [path for mlp in group for path in mlp.paths]
-    matrices = {path: _oriented(model.get_submodule(path), width) for path in paths}
-    hidden = [matrix.shape[1] for matrix in matrices.values()]
-    rank = plan.rank or rank_for(width, hidden, plan.budget, plan.sparsity, kind=plan.kind, storage=plan.storage)
-    targets, means = _targets(model, matrices, moments)
-    found = shared_factors(list(targets.values()), rank, plan.density, generator=plan.generator, by_unit=plan.fixed)
-    size = size_of(width, hidden, rank, plan.sparsity, plan.kind, plan.storage, 4)
-    return _learning(model, targets, found, means), rank, size
-
-
 def _fitted(
     model: nn.Module,
     layers: dict[str, LearningLayer],
     blocks: list[str],
     inputs: Inputs,
-    plan: _Plan,
+    plan: Plan,
     steps: dict[str, int],
     masks: Masks,
     fitting: _Fitting,
@@ -283,48 +224,10 @@ def _check(
 
 def _check_weights(model: nn.Module, paths: Sequence[str]) -> None:
     for path in paths:
-        weight = cast(Tensor, model.get_submodule(path).weight)
-        if weight.dtype != torch.float32 or weight.device.type != "cpu":
-            raise TypeError(
-                f"fips needs float32 weights on the processor, got {weight.dtype} on {weight.device} in {path}; call .float().cpu()"
-            )
-        if not torch.isfinite(weight).all():
-            raise ValueError(f"the weight of {path} is not finite everywhere; compress the network as it was before it broke")
-
-
-def _oriented(layer: Any, width: int) -> Tensor:
-    """The weight with its short side, the width of the network, first: [d, p]."""
-    weight = layer.weight.detach()
-    return weight if weight.shape[0] == width else weight.t()
-
-
-def _targets(
-    model: nn.Module, matrices: dict[str, Tensor], moments: dict[str, Moments] | None
-) -> tuple[dict[str, Target], dict[str, Tensor]]:
-    """What to approximate, and the mean of what each layer is given."""
-    if moments is None:
-        return {path: Target(matrix) for path, matrix in matrices.items()}, {}
-    targets = {}
-    for path, matrix in matrices.items():
-        covariance, widens = moments[path].covariance, model.get_submodule(path).out_features != len(matrix)
-        target = Target(matrix, left=covariance) if widens else Target(matrix, right=covariance)
-        # each layer's error as a share of what it gives
-        target.weight = 1 / max(float((matrix * target.weighted(matrix)).sum()), 1e-30)
-        targets[path] = target
-    return targets, {path: found.mean for path, found in moments.items()}
-
-
-def _learning(model: nn.Module, targets: dict[str, Target], found: Factors, means: dict[str, Tensor]) -> dict[str, LearningLayer]:
-    """Layers that hold the factors; biases make up for what the change of weights does to the mean."""
-    base, layers = nn.Parameter(found.base), {}
-    for (path, target), factor in zip(targets.items(), found.factors, strict=True):
-        layer: Any = model.get_submodule(path)
-        widens, bias = layer.out_features != len(target.matrix), layer.bias
-        if path in means and bias is not None:
-            gap = target.matrix - found.base @ factor
-            bias = bias.detach() + (means[path] @ gap if widens else gap @ means[path])
-        layers[path] = LearningLayer(base, factor, bias, widens)
-    return layers
+        layer = model.get_submodule(path)
+        check_float32(layer, "fips")
+        if not torch.isfinite(cast(Tensor, layer.weight)).all():
+            raise ValueError(f"the weight of {path} is not finite everywhere; compress the network from before it diverged")
 
 
 def _packed(layers: dict[str, LearningLayer], storage: Storage) -> dict[str, nn.Module]:
