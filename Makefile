@@ -8,7 +8,12 @@ PYTEST := $(ONE_THREAD) $(PY) -m pytest -q -n $(WORKERS)
 # JupyterLab refuses to run as root unless told that it may
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.PHONY: help app test check lint unit browser-tests notebook-tests notebooks bench train setup clean
+# tests/install builds and installs the wheel: a stage of its own, behind the others
+OTHERS := --ignore=tests/install
+STAGES := lint docs unit browser-tests notebook-tests install-tests
+
+.PHONY: help app test check lint style types imports docstrings docs unit browser-tests notebook-tests install-tests notebooks bench \
+	train setup clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -16,28 +21,44 @@ help:            ## list the targets
 app: setup       ## open the dashboard (set-up included)
 	$(PY) -m labkit app
 
-test: setup      ## everything: lint, types, import contract, unit, browser and notebook tests
-	@tools/browser.sh
-	@$(MAKE) --no-print-directory lint unit browser-tests notebook-tests
+test: setup      ## everything: lint, docs, unit, browser, notebook and installation tests, each whatever the others say
+	@MAKE="$(MAKE)" tools/stages.sh $(STAGES)
 
 check: setup     ## the fast set, under 3 minutes
 	@$(MAKE) --no-print-directory lint
 	$(PYTEST) -m "not slow and not browser and not notebook"
 
-lint: setup      ## style, types, import contract
+lint: style types imports docstrings ## style, types, import contract, docstrings
+
+style: setup
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+
+types: setup
 	$(PY) -m mypy
+
+imports: setup
 	.venv/bin/lint-imports
 
-unit: setup      ## every test without a browser or notebook kernel
-	$(PYTEST) -m "not browser and not notebook"
+docstrings: setup
+	$(PY) tools/docstrings.py
+
+docs: setup      ## build the documentation into site/; a warning is an error
+	$(PY) -m mkdocs build --strict
+
+unit: setup      ## every test without a browser, notebook kernel or installation
+	$(PYTEST) $(OTHERS) -m "not browser and not notebook"
 
 browser-tests: setup
-	$(PYTEST) -m browser -n 0
+	@tools/browser.sh
+	$(PYTEST) $(OTHERS) -m browser -n 0
 
 notebook-tests: setup
-	$(PYTEST) -n 0 --nbmake --nbmake-timeout=120 notebooks
+	$(PYTEST) -n 0 --nbmake --nbmake-timeout=1200 notebooks
+
+install-tests: setup ## wheel and source distribution: build, install, use
+	@tools/browser.sh
+	$(PYTEST) -n 0 tests/install
 
 # waiting threads give way to the browser; .jupyterlab answers JupyterLab's first-run question about news: no
 notebooks: setup ## open JupyterLab at the tour
@@ -53,4 +74,4 @@ setup:
 	@tools/setup.sh
 
 clean:           ## remove the environment and caches
-	rm -rf .venv .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis build dist site *.egg-info

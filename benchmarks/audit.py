@@ -1,4 +1,4 @@
-"""How long verdicts take: a full audit of each reference model, saving and loading a run, the first answers of a live slider."""
+"""Latency of audits: a full audit of each reference model, saving and loading a run, the first answers of a live slider."""
 
 import tempfile
 import time
@@ -11,14 +11,14 @@ ROUNDS = 3
 
 
 def seconds(action) -> float:
-    """Wall time of one call."""
+    """Wall time of one call, in seconds."""
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
 
 
-def verdicts(name: str) -> dict[str, float]:
-    """Audit, save and load one compressed model."""
+def audit_times(name: str) -> dict[str, float]:
+    """Time the audit of one compressed model, and saving and loading it as a run."""
     model, split = models.load(name), data.load(models.get_recipe(name).data).test
     small = compress.quantize(model) if name == "mlp_adult" else compress.condense(model, sparsity=0.7, layers="inner")
     found = []
@@ -32,15 +32,15 @@ def verdicts(name: str) -> dict[str, float]:
 
 
 def slider_steps(method: str) -> list[float]:
-    """The steps of a method's slider."""
+    """Values of the slider of a method."""
     return compress.METHODS[method].params[live.slider_of(method)].grid()
 
 
-def answers(name: str, method: str, value: float) -> dict[str, float]:
-    """First and last answer off the grid, and an answer on it, as a slider asks for them."""
+def answer_times(name: str, method: str, value: float) -> dict[str, float]:
+    """Time the first and the exact answer to a slider move, off the audited grid and on it."""
     split, slider = data.load("fashion_mnist").test, live.slider_of(method)
     place = live.session(name, split)
-    place.whole_reference()  # what a page has done before the first move
+    place.whole_reference()  # as the page does before the first move
     times = {}
 
     def ask(parameters: dict, label: str, **options) -> None:
@@ -51,18 +51,18 @@ def answers(name: str, method: str, value: float) -> dict[str, float]:
         times[f"{name} {method}: exact answer {label}"] = time.perf_counter() - began
 
     ask({slider: value, "layers": "inner"}, "off the grid", use_grid=False)
-    step = slider_steps(method)[3]  # a setting that was not asked for before: it must come from the grid, not from memory
+    step = slider_steps(method)[3]  # a new setting, so that the answer comes from the grid rather than from the cache
     ask({slider: step, "layers": "inner"}, "on the grid")
     live.forget()
     return times
 
 
 def main() -> None:
-    """Run every measurement a few times in turn; write medians with the range."""
+    """Repeat all measurements alternately and write medians and ranges."""
     until = budget(__doc__)
-    tasks = [lambda n=name: verdicts(n) for name in ("mlp_adult", "resnet_fashion", "vit_fashion")]
+    tasks = [lambda n=name: audit_times(n) for name in ("mlp_adult", "resnet_fashion", "vit_fashion")]
     tasks += [
-        lambda n=name, m=method, v=value: answers(n, m, v)
+        lambda n=name, m=method, v=value: answer_times(n, m, v)
         for name in ("resnet_fashion", "vit_fashion")
         for method, value in (("condense", 0.7), ("low_rank", 0.5))
     ]

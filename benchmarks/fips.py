@@ -1,9 +1,9 @@
-"""Shared bases against other ways to make feed-forward layers smaller: quality at equal bytes, time, bytes and memory.
+"""FiPS against other compression methods for feed-forward layers: quality at equal bytes, time, bytes and memory.
 
-Every way has the same share of the bytes of the same layers, patterns and bits counted, and calibrates, where it does, on the same
-examples, which no measurement uses. Fitted ones are fitted on those alone, as many steps each, with three seeds. Networks:
-vit_fashion, trained here (quality: accuracy on the whole test part); minilm, a pretrained encoder of sentences (quality: rank
-correlation with WordNet, see minilm.py); or with --model, --checkpoint and --imagenet weights and images of your own.
+Every method gets the same fraction of the bytes of the same layers, including masks, and the same calibration inputs, which are not
+used for evaluation. Fitted variants are fitted on these inputs only, with the same number of steps and three seeds. Models:
+vit_fashion (quality: accuracy on the whole test part); minilm, a pretrained sentence encoder (quality: rank correlation with
+WordNet, see minilm.py); or, with --model, --checkpoint and --imagenet, your own weights and images.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TIMES = ("speed", "waiting", "memory")
 
 @dataclass(frozen=True)
 class Job:
-    """One smaller network."""
+    """One compressed model of the grid."""
 
     network: str
     way: str
@@ -41,23 +41,23 @@ class Job:
 
     @property
     def facts(self) -> dict:
-        """What its row begins with; where your own weights and images are stays out of it."""
+        """The first columns of its row, without the paths of your own weights and images."""
         return {"what": "quality", **asdict(self), "network": self.network.partition("|")[0]}
 
 
 def low_rank(place: Network, budget: float, seed: int, *, aware: bool = False) -> nn.Module:
-    """Every matrix on its own."""
+    """Truncated SVD of every matrix."""
     x = place.inputs(seed) if aware else None
     return compress.low_rank(place.model, budget=budget, layers="mlp", unit="bytes", calibration=x)
 
 
 def magnitude(place: Network, budget: float, seed: int) -> nn.Module:
-    """The largest weights."""
+    """Unstructured magnitude pruning."""
     return compress.magnitude(place.model, budget=budget, layers="mlp", unit="bytes")
 
 
 def shared(place: Network, budget: float, seed: int, *, sparsity: float, aware: bool = True, fitted: bool = False) -> nn.Module:
-    """Blocks share a basis; factors may be sparse."""
+    """FiPS: blocks share a basis; factors may be sparse."""
     x, steps = (place.inputs(seed) if aware else None), (place.steps if fitted else 0)
     return compress.fips(place.model, budget=budget, budget_kind="bytes", sparsity=sparsity, calibration=x, steps=steps, seed=seed)
 
@@ -79,7 +79,7 @@ WAYS: dict[str, Callable[[Network, float, int], nn.Module]] = {
 
 
 def grid(names: list[str]) -> list[Job]:
-    """What is to be made: closed forms of all networks, then what is fitted, small budgets and first seeds first."""
+    """All jobs: closed forms of all models first, then fitted variants, with small budgets and first seeds first."""
     jobs = [Job(name, way, budget, seed) for name in names for budget in BUDGETS for way in WAYS for seed in range(_seeds(way))]
     return sorted(jobs, key=lambda job: ("fitted" in job.way, names.index(job.network), job.budget > 0.4, job.seed))
 
@@ -89,12 +89,12 @@ def _seeds(way: str) -> int:
 
 
 def compressed(job: Job) -> dict:
-    """Make and measure one smaller network."""
+    """Compress and evaluate one model."""
     place = network(job.network)
     began = time.perf_counter()
     try:
         small = WAYS[job.way](place, job.budget, job.seed)
-    except ValueError as error:  # a budget below the bits that say where weights are
+    except ValueError as error:  # the budget is smaller than the mask
         return {**job.facts, "refused": str(error)}
     facts = {"seconds": round(time.perf_counter() - began, 2), "bytes_share": bytes_share(small, place.model)}
     told = getattr(small, "fips", {})
@@ -103,7 +103,7 @@ def compressed(job: Job) -> dict:
 
 
 def bytes_share(small: nn.Module, model: nn.Module) -> float:
-    """Bytes of the feed-forward layers that are left, biases left out, a base counted once."""
+    """Fraction of the bytes of the feed-forward layers that remain, without biases; a shared base counts once."""
     paths = [path for mlp in find_mlps(model) for path in mlp.paths]
     held = []
     for each in (small, model):
@@ -114,19 +114,19 @@ def bytes_share(small: nn.Module, model: nn.Module) -> float:
 
 
 def times() -> Iterator[dict]:
-    """Rows of time, of waiting, and of memory."""
+    """Rows on inference time, compression time and memory."""
     yield from ({"what": "speed", "network": "4 blocks of DeiT-B", "budget": 0.25, "seed": 0, **row} for row in speed())
     yield from ({"what": "waiting", "network": "vit_fashion", "budget": 0.25, "seed": 0, **row} for row in waiting())
     yield {"what": "memory", "network": "DeiT-B", "budget": 0.25, "seed": 0, **whole_deit()}
 
 
 def place_of(row: dict) -> tuple:
-    """What tells a row from the others."""
+    """Key of a row."""
     return tuple(row[name] for name in ("what", "network", "way", "budget", "seed"))
 
 
 def names_of(given: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
-    """The networks that a command line asks for."""
+    """Names of the models requested on the command line."""
     own = (given.model, given.checkpoint, given.imagenet)
     if not any(own):
         return given.network or ["vit_fashion", "minilm"]
@@ -136,15 +136,15 @@ def names_of(given: argparse.Namespace, parser: argparse.ArgumentParser) -> list
 
 
 def main() -> None:
-    """Measure what is missing, and write results/fips.json, or fips_own.json where the network is your own."""
+    """Measure what is missing and write results/fips.json, or fips_own.json for your own model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--budget", type=float, default=120.0, metavar="MINUTES")
-    parser.add_argument("--processes", type=int, default=2, help="of one thread each")
-    parser.add_argument("--network", action="append", choices=("vit_fashion", "minilm"), help="by default both")
+    parser.add_argument("--processes", type=int, default=2, help="number of processes, with one thread each")
+    parser.add_argument("--network", action="append", choices=("vit_fashion", "minilm"), help="default: both")
     parser.add_argument("--model", metavar="timm:NAME")
     parser.add_argument("--checkpoint", metavar="FILE", help="weights of --model")
-    parser.add_argument("--imagenet", metavar="FOLDER", help="with train and val, a folder a class in each")
-    parser.add_argument("--speed", action="store_true", help="measure time and memory anew, and nothing else")
+    parser.add_argument("--imagenet", metavar="FOLDER", help="contains train and val, with one folder per class")
+    parser.add_argument("--speed", action="store_true", help="measure only time and memory, replacing earlier rows")
     given = parser.parse_args()
     until, names = time.monotonic() + 60 * given.budget, names_of(given, parser)
     file = "fips_own" if given.model else "fips"
@@ -163,7 +163,7 @@ def main() -> None:
 
 
 def missing(names: list[str], rows: dict[tuple, dict]) -> list[str]:
-    """What of the grid has no row."""
+    """Jobs of the grid without a row."""
     left = [job.facts for job in grid(names) if place_of(job.facts) not in rows]
     return ["{network}: {way} at {budget}, seed {seed}".format(**facts) for facts in left]
 

@@ -1,4 +1,4 @@
-"""Networks whose feed-forward layers are made smaller, what they calibrate on, and how good they then are."""
+"""Models whose feed-forward layers are compressed, with their calibration inputs and evaluation."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from torch import nn
 from labkit import compress, data, models
 from labkit.training import predict
 
-EXAMPLES = 1024  # to calibrate
+EXAMPLES = 1024  # calibration inputs
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network under test.
+    """A model under test.
 
     Attributes
     ----------
     model : nn.Module
+        The original.
     inputs : callable (seed) -> inputs of the model
-        Other examples than those of `measure`.
-    measure : callable (smaller model) -> dict
-        "quality" and "dense", its value for the original, and how far the outputs are from the original's.
+        Calibration inputs, disjoint from those of `measure`.
+    measure : callable (compressed model) -> dict
+        "quality", "dense" (quality of the original) and a distance to the outputs of the original.
     steps : int
-        Of fitting, where something is fitted.
+        Optimizer steps of fitted variants.
     """
 
     model: nn.Module
@@ -41,14 +42,14 @@ class Network:
 
 @cache
 def network(name: str) -> Network:
-    """A network by its name on the command line; timm's as timm:NAME|checkpoint|folder of ImageNet."""
+    """Make a model by its name on the command line; timm models are timm:NAME|checkpoint|ImageNet folder."""
     if name.startswith("timm:"):
         return imagenet(*name.removeprefix("timm:").split("|"))
     return {"vit_fashion": vit_fashion, "minilm": minilm}[name]()
 
 
 def vit_fashion() -> Network:
-    """The transformer trained here, on the whole test part of Fashion-MNIST."""
+    """vit_fashion, evaluated on the whole test part of Fashion-MNIST."""
     dataset, model = data.load("fashion_mnist"), models.load("vit_fashion")
     wanted = predict(model, dataset.test)
 
@@ -59,7 +60,7 @@ def vit_fashion() -> Network:
 
 
 def minilm() -> Network:
-    """A pretrained encoder of sentences, on pairs of definitions."""
+    """A pretrained sentence encoder, evaluated on pairs of definitions."""
     from minilm import Sentences, calibration_sentences, encoder, tokens
 
     model = encoder()
@@ -67,7 +68,7 @@ def minilm() -> Network:
 
 
 def imagenet(name: str, checkpoint: str, folder: str) -> Network:
-    """A timm model with weights and images of one's own: `folder` has train and val, a folder a class in each."""
+    """A timm model with your own weights and images: `folder` contains train and val, with one folder per class."""
     import timm
     from torchvision.datasets import ImageFolder
 
@@ -75,12 +76,12 @@ def imagenet(name: str, checkpoint: str, folder: str) -> Network:
     for place in (*parts.values(), Path(checkpoint)):
         if not place.exists():
             raise SystemExit(
-                f"there is no {place}; --checkpoint is a file of weights, --imagenet a folder with train and val in it"
+                f"{place} does not exist; --checkpoint is a file of weights, --imagenet a folder that contains train and val"
             )
     classes = len([place for place in parts["val"].iterdir() if place.is_dir()])
     model = timm.create_model(name, pretrained=False, num_classes=classes, checkpoint_path=checkpoint).eval()
-    turn = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
-    train, val = (ImageFolder(place, turn) for place in parts.values())
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+    train, val = (ImageFolder(place, transform) for place in parts.values())
 
     def inputs(seed: int) -> torch.Tensor:
         rows = np.random.default_rng(seed).choice(len(train), min(EXAMPLES, len(train)), replace=False)
@@ -96,7 +97,7 @@ def imagenet(name: str, checkpoint: str, folder: str) -> Network:
 
 
 def compared(outputs: np.ndarray, wanted: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Accuracy, that of the original, and the squared error of the outputs over their variance."""
+    """Accuracy, accuracy of the original, and squared output error relative to the variance of the outputs."""
     error = float(((outputs - wanted) ** 2).mean() / wanted.var())
     right = {"quality": float((outputs.argmax(1) == labels).mean()), "dense": float((wanted.argmax(1) == labels).mean())}
     return right | {"output_error": round(error, 6)}

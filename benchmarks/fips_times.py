@@ -1,4 +1,4 @@
-"""Time, bytes and memory of shared bases on blocks of the size of DeiT-B, and how long one waits for vit_fashion."""
+"""Inference time, bytes and memory of FiPS on blocks of the size of DeiT-B, and compression time of vit_fashion."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def group_of_deit() -> nn.Module:
 
 
 def speed(turns: int = 15) -> list[dict]:
-    """Median time of a group's blocks in several forms at 25 % of the parameters, 16 images of 197 tokens, in turns."""
+    """Median time of four blocks at 25 % of the parameters for 16 images of 197 tokens, with all forms alternating."""
     dense, x = group_of_deit(), torch.randn(16 * 197, 768)
     forms: dict[str, nn.Module] = {"dense": dense}
     for sparsity, storage in FORMS:
@@ -53,7 +53,7 @@ def _row(name: str, took: dict[str, list[float]], size: float) -> dict:
 
 
 def waiting(turns: int = 5) -> list[dict]:
-    """Median seconds of a closed form of vit_fashion, and of the first answer to a move of the page Live, over its range."""
+    """Median seconds of the closed form for vit_fashion, and of the first answer to a slider move on the Live page."""
     dataset, model = data.load("fashion_mnist"), models.load("vit_fashion")
     place = live.session("vit_fashion", dataset.test, dataset)
     moves = {f"first answer on Live, budget {budget:g}": budget for budget in (0.1, 0.25, 0.5, 0.74)}
@@ -61,7 +61,7 @@ def waiting(turns: int = 5) -> list[dict]:
         "closed form, by weights": lambda turn: compress.fips(model, budget=0.25),
         "closed form, by outputs": lambda turn: compress.fips(model, budget=0.25, calibration=dataset),
     }
-    for name, budget in moves.items():  # no budget twice: what is known is answered at once
+    for name, budget in moves.items():  # every budget only once, because known answers are cached
         ways[name] = lambda turn, budget=budget: next(  # type: ignore[misc]
             live.progressive_audit("fips", {"budget": budget + 0.001 * turn}, dataset.test, model=place)
         )
@@ -76,7 +76,7 @@ def waiting(turns: int = 5) -> list[dict]:
 
 
 def whole_deit() -> dict:
-    """Seconds and the most memory that a whole DeiT-B takes in closed form, in a process of its own."""
+    """Seconds and peak memory of the closed form for DeiT-B, in a separate process."""
     found = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True).stdout
     return {"way": "deit_base_patch16_224, closed form", **json.loads(found)}
 

@@ -1,7 +1,7 @@
 """The fixed fan-in operation against dense, CSR and the paper's gather form: everything a call does is inside the timed region.
 
-How each cell is measured stands in ``labkit/kernels/speed.py``. It resumes: rows that are in the results already, of the same
-machine and number of threads, are kept (--fresh measures all again). ``--device cuda`` measures on a GPU with CUDA events.
+``labkit/kernels/speed.py`` describes the measurement. The benchmark resumes: existing rows of the same machine and number of
+threads are kept (--fresh measures all again). ``--device cuda`` measures on a GPU with CUDA events.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from labkit.kernels.speed import measure_cell, problem
 SHAPES = [(3072, 768), (768, 3072), (682, 3072), (4096, 4096), (768, 131_072)]
 BATCHES = [1, 8, 16, 32, 64, 256, 2048]
 SPARSITIES = [0.8, 0.9, 0.95, 0.99]
-SECONDS = 0.8  # a cell's turns go on for so long
-WIDE = 10_000  # outputs of a layer that is measured in inference alone
+SECONDS = 0.8  # time spent on each cell
+WIDE = 10_000  # layers with more outputs are measured only in inference
 NAMES = ("in", "out", "sparsity", "batch", "mode")
 
 
 def sparsities(shape: tuple[int, int]) -> list[float]:
-    """The FiPS factor has a sparsity of its own."""
+    """Sparsities measured for a shape; that of the FiPS factor is fixed."""
     return [0.75] if shape == (682, 3072) else SPARSITIES
 
 
 def modes(batch: int, outputs: int) -> list[str]:
-    """Every batch size in inference; cold caches and training for a few."""
+    """Modes measured for a batch size: inference always, cold caches and training for some."""
     more = {1: ["cold"], 64: ["cold", "training"]} if outputs < WIDE else {}
     return ["inference", *more.get(batch, [])]
 
 
 def key(row: dict) -> tuple:
-    """What makes two rows the same measurement."""
+    """Key of a measurement."""
     return tuple(row[name] for name in NAMES)
 
 
@@ -51,7 +51,7 @@ def kept(name: str) -> list[dict]:
 
 
 def show(rows: list[dict]) -> None:
-    """Print a line a cell."""
+    """Print one line per cell."""
     cell = rows[0]
     shown = "  ".join(f"{row['what']} {row['median_us']:.0f} us ({row['ratio_to_dense']:.2f}x)" for row in rows)
     print(f"{cell['in']}->{cell['out']} {cell['sparsity']:.0%} B={cell['batch']} {cell['mode']}: {shown}", flush=True)

@@ -1,6 +1,6 @@
-"""How live the dashboard is, in a real Chromium: from the input event to the changed figure, on the audited grid and off it.
+"""Responsiveness of the dashboard in Chromium: time from the input event to the updated figure, on the audited grid and off it.
 
-Also: updates a second while dragging, the first page from the start of the server, and switching pages.
+Also measured: updates per second while dragging, time from the start of the server to the first page, and page switches.
 """
 
 import importlib.util
@@ -30,7 +30,7 @@ OFF = [
     ("resnet_fashion", "low_rank", "layer*"),
 ]
 PAGES = {"Live": "/live", "Per class": "/per_class", "Reference models": "/models", "Compare": "/"}
-# looks at the page once a frame: when the cards, and when the first figure, are of the value that the last input event asked for
+# polls the page every frame and records when the cards and the first figure show the value of the last input event
 WATCH = """() => {
   const deep = (what, root) => [...root.querySelectorAll(what),
     ...[...root.querySelectorAll('*')].filter(e => e.shadowRoot).flatMap(e => deep(what, e.shadowRoot))];
@@ -52,7 +52,7 @@ WATCH = """() => {
 
 
 def chromium() -> str:
-    """Path of the browser that the tests use."""
+    """Path of the browser used by the tests."""
     spec = importlib.util.spec_from_file_location("find_browser", ROOT / "tools" / "find_browser.py")
     finder = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(finder)
@@ -61,7 +61,7 @@ def chromium() -> str:
 
 @contextmanager
 def dashboard() -> Iterator[str]:
-    """A fresh dashboard; yields its address as soon as it answers."""
+    """Start a dashboard and yield its address as soon as it responds."""
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
@@ -81,7 +81,7 @@ def dashboard() -> Iterator[str]:
 
 
 def open_live(browser: Browser, url: str, model: str, method: str, layers: str) -> Page:
-    """The Live page with all figures drawn, watched."""
+    """Open the Live page, wait for all figures, and start recording."""
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     page.goto(f"{url}/live?model={model}&method={method}&layers={layers}")
     page.locator(".live-figure .main-svg").first.wait_for(timeout=120_000)
@@ -92,7 +92,7 @@ def open_live(browser: Browser, url: str, model: str, method: str, layers: str) 
 
 
 def track(page: Page) -> tuple[float, float, float, int]:
-    """Where the first step of the slider lies, its height, the width of a step, and the last step."""
+    """Position of the slider's first step (x, y), width of a step, and index of the last step."""
     slider = page.locator(".live-slider").first
     box = slider.locator("input").bounding_box()
     thumb = slider.evaluate("node => parseFloat(getComputedStyle(node).getPropertyValue('--thumb')) * 16")
@@ -101,9 +101,9 @@ def track(page: Page) -> tuple[float, float, float, int]:
 
 
 def moves(page: Page) -> tuple[list[float], list[float]]:
-    """Milliseconds to the cards and to the figure of 30 moves with the mouse held, each after the last was answered."""
+    """Milliseconds until cards and figure are updated, for 30 moves with the mouse held, each after the previous update."""
     x, y, step, count = track(page)
-    places = random.Random(0).choices(range(count + 1), k=4 * MOVES)  # a place may come twice in a row: that is no move
+    places = random.Random(0).choices(range(count + 1), k=4 * MOVES)  # a position repeated in a row is not a move
     page.mouse.move(x + step * int(page.locator(".live-slider input").first.input_value()), y)
     page.mouse.down()
     for place in places:
@@ -120,7 +120,7 @@ def moves(page: Page) -> tuple[list[float], list[float]]:
 
 
 def drag(page: Page) -> float:
-    """Drawn figures a second while the mouse drags without a pause, about 60 events a second."""
+    """Figure updates per second during a continuous drag with about 60 events per second."""
     x, y, step, count = track(page)
     page.mouse.move(x + step * int(page.locator(".live-slider input").first.input_value()), y)
     page.mouse.down()
@@ -156,13 +156,13 @@ def live_rows(browser: Browser, url: str, setting: tuple[str, str, str], where: 
     if where == "on the grid":
         rate = drag(page)
         rows.append({"what": f"figures a second while dragging: {name}", "per_second": round(rate, 1)})
-        print(f"{rows[-1]['what']:62} {rate:.1f} a second")
+        print(f"{rows[-1]['what']:62} {rate:.1f} per second")
     page.close()
     return rows
 
 
 def first_page(browser: Browser) -> float:
-    """Milliseconds from the start of the server to the drawn figures of the first page."""
+    """Milliseconds from the start of the server until the first page has drawn its figures."""
     began = time.monotonic()
     with dashboard() as url:
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
@@ -174,7 +174,7 @@ def first_page(browser: Browser) -> float:
 
 
 def switches(browser: Browser, url: str) -> dict[str, list[float]]:
-    """Milliseconds from the click on a page's name to its first drawn figure."""
+    """Milliseconds from the click on a page link to its first drawn figure."""
     page = browser.new_page(viewport={"width": 1440, "height": 1000})
     page.goto(url)
     page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
@@ -192,7 +192,7 @@ def switches(browser: Browser, url: str) -> dict[str, list[float]]:
 
 
 def main() -> None:
-    """Measure everything that the budget allows."""
+    """Run all measurements within the time budget."""
     until = budget(__doc__)
     rows: list[dict] = []
     left: list[str] = []

@@ -1,4 +1,4 @@
-"""What every benchmark shares: machine facts, the --budget flag, results as JSON rows."""
+"""Shared by all benchmarks: facts about the machine, the --budget option, and results as JSON rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def machine() -> dict:
-    """Return what a reader needs to judge a timing."""
-    from labkit.kernels.choice import cpu_name  # loads torch, which benchmarks/startup.py must not find loaded
+    """Describe the machine for readers of a timing."""
+    from labkit.kernels.choice import cpu_name  # local: imports torch, which startup.py must not have loaded
 
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
     flags = next((line for line in lines if line.startswith("flags")), "")
@@ -39,7 +39,7 @@ def budget(description: str, argv: list[str] | None = None) -> float:
 
 
 def timing_rows(seconds: dict[str, list[float]]) -> list[dict]:
-    """Return (and print) a row a measurement: median and range of its repeats."""
+    """Return and print one row per measurement, with median and range."""
     rows = []
     for what, took in seconds.items():
         if took:
@@ -50,10 +50,10 @@ def timing_rows(seconds: dict[str, list[float]]) -> list[dict]:
 
 
 def write(name: str, rows: list[dict], left_out: list[str], *, quiet: bool = False) -> None:
-    """Write results/NAME.json: one row a measurement; print what the budget left out, unless it is written again soon."""
+    """Write results/NAME.json with one row per measurement; unless `quiet`, print what the budget left out."""
     write_text(RESULTS / f"{name}.json", json.dumps({"machine": machine(), "rows": rows, "left_out": left_out}, indent=1) + "\n")
     if quiet:
         return
     for item in left_out:
-        print(f"left out for lack of time: {item}")
+        print(f"left out, time budget exhausted: {item}")
     print(f"wrote benchmarks/results/{name}.json")

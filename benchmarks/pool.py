@@ -1,4 +1,4 @@
-"""Work that is shared among processes of one thread each, until a moment comes."""
+"""A process pool with one thread per process and a deadline."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 
 def shared_out(jobs: Sequence[Any], work: Callable[[Any], Any], processes: int, until: float) -> Iterator[tuple[Any, Any]]:
-    """Yield (job, ``work(job)``) as they are done; no job begins after `until` (of time.monotonic)."""
+    """Yield (job, ``work(job)``) in order of completion; no job starts after `until` (of time.monotonic)."""
     waiting, running = list(jobs), dict[Future, Any]()
     pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,))
     with pool:

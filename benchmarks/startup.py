@@ -1,4 +1,4 @@
-"""How long a user waits: importing labkit, ``labkit --help``, loading data, a pass over the test images, the first page."""
+"""Start-up times: importing labkit, ``labkit --help``, loading data and models, a pass over the test data."""
 
 import subprocess
 import sys
@@ -7,13 +7,13 @@ import time
 from measure import budget, timing_rows, write
 
 ROUNDS = 3
-FRESH = {  # each in a process of its own; seconds of the whole process, an empty interpreter's time stands beside it
+FRESH = {  # seconds of a whole process; the first row is an empty interpreter
     "python -c pass": ["-c", "pass"],
     "import labkit": ["-c", "import labkit"],
     "labkit --help": ["-m", "labkit", "--help"],
     "labkit data list": ["-m", "labkit", "data", "list"],
 }
-INSIDE = {  # seconds inside a process, imports done
+INSIDE = {  # seconds of a statement, after its imports
     "data.load('fashion_mnist')": ("from labkit import data", "data.load('fashion_mnist')"),
     "data.load('adult')": ("from labkit import data", "data.load('adult')"),
     "models.load('vit_fashion')": ("from labkit import models; models.get_recipe('vit_fashion')", "models.load('vit_fashion')"),
@@ -29,20 +29,20 @@ INSIDE = {  # seconds inside a process, imports done
 
 
 def fresh(arguments: list[str]) -> float:
-    """Seconds of a new process."""
+    """Wall time of a new process."""
     began = time.perf_counter()
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
 def inside(setup: str, statement: str) -> float:
-    """Seconds of a statement in a new process, after its set-up."""
+    """Wall time of a statement in a new process, after its set-up."""
     code = f"{setup}\nimport time; t = time.perf_counter(); {statement}; print(time.perf_counter() - t)"
     return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
 
 
 def main() -> None:
-    """Interleave all measurements and write medians with the range."""
+    """Repeat all measurements alternately and write medians and ranges."""
     until = budget(__doc__)
     work = {name: (fresh, (arguments,)) for name, arguments in FRESH.items()}
     work |= {name: (inside, pair) for name, pair in INSIDE.items()}

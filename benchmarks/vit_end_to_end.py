@@ -1,7 +1,7 @@
-"""Whole vision transformers whose attention and MLP layers are condensed, against the same network dense, in one run.
+"""End-to-end time of vision transformers with condensed attention and MLP layers, against the dense models in the same run.
 
-The weights are timm's random ones: speed does not depend on them. "dense" is the network as timm builds it; "masked dense" has the
-pruned weights in dense layers, as all frameworks store them, and says whether the outputs are the same. Passes alternate.
+Weights are random, because speed does not depend on them. "dense" is the model as timm builds it; "masked dense" has the pruned
+weights in dense layers, as other frameworks store them, and serves to compare outputs. Passes alternate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TURNS = {1: 15, 16: 7}
 
 
 def masked(model: nn.Module) -> nn.Module:
-    """The condensed network with dense layers that hold its zeros."""
+    """Convert the condensed layers to dense layers with zeros."""
     model = copy.deepcopy(model)
     for kind in (FixedFanInMLP, FixedFanInLinear):
         for path, layer in list(model.named_modules()):
@@ -38,19 +38,19 @@ def masked(model: nn.Module) -> nn.Module:
 
 
 def compete(models: dict[str, nn.Module], x: Tensor, turns: int) -> dict[str, list[float]]:
-    """Seconds of each pass; the models take turns."""
+    """Seconds of each pass, with the models alternating."""
     taken: dict[str, list[float]] = {name: [] for name in models}
     for turn in range(turns + 1):
         for name, model in models.items():
             began = time.perf_counter()
             model(x)
-            if turn:  # the first warms up
+            if turn:  # the first pass is a warm-up
                 taken[name].append(time.perf_counter() - began)
     return taken
 
 
 def measured(name: str, sparsity: float, batch: int, dense: nn.Module, small: nn.Module) -> list[dict]:
-    """One row a network."""
+    """One row per model."""
     x = torch.randn(batch, 3, 224, 224, generator=torch.Generator().manual_seed(batch))
     pruned = masked(small)
     difference = float((pruned(x) - small(x)).abs().max())

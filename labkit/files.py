@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, whatever happens while they are written."""
+"""Atomic writing of files."""
 
 import contextlib
 import errno
@@ -13,15 +13,24 @@ PLACE_ERRORS = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEX
 
 @contextlib.contextmanager
 def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; on success flush it to disk and rename it over `target`.
+    """Write a file atomically: yield a temporary path, then flush it to disk and rename it to the target.
 
-    A kill, a full disk or an exception leaves the old `target` (or none) and no half-written file under its name.
-    The temporary name keeps the suffix, because writers such as Pillow choose the format by it.
+    If the process is killed, the disk is full or an exception is raised, the old file (or none) remains.
+
+    Parameters
+    ----------
+    target : path
+        The file; its folder is created.
+
+    Yields
+    ------
+    Path
+        A temporary file in the same folder. It keeps the suffix, by which writers such as Pillow choose the format.
 
     Raises
     ------
     OSError
-        When the disk is full or the folder cannot be created or written: one sentence that names `target`.
+        If the disk is full, or the folder cannot be created or written; the message names the target.
     """
     target = Path(target)
     temporary: Path | None = None
@@ -31,7 +40,7 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        _make_readable_like_a_plain_file(temporary)
+        _apply_umask(temporary)
         _flush(temporary)
         os.replace(temporary, target)
         _flush(target.parent)
@@ -44,34 +53,61 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_bytes(target: str | os.PathLike, content: bytes) -> None:
-    """Write `content` to `target` atomically (see `atomic_path`)."""
+    """Write bytes to a file atomically (see `atomic_path`).
+
+    Parameters
+    ----------
+    target : path
+        The file.
+    content : bytes
+        Its content.
+    """
     with atomic_path(target) as path:
         path.write_bytes(content)
 
 
 def write_text(target: str | os.PathLike, content: str) -> None:
-    """Write UTF-8 `content` to `target` atomically (see `atomic_path`)."""
+    """Write text to a file atomically, in UTF-8 (see `atomic_path`).
+
+    Parameters
+    ----------
+    target : path
+        The file.
+    content : str
+        Its content.
+    """
     write_bytes(target, content.encode())
 
 
 def sha256(path: str | os.PathLike) -> str:
-    """Return the SHA-256 of a file's content as 64 hex digits."""
+    """Hash the content of a file.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    str
+        SHA-256 as 64 hex digits.
+    """
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _make_readable_like_a_plain_file(path: Path) -> None:
-    """mkstemp makes files private (0600); a shipped weight file must be readable like any other."""
+def _apply_umask(path: Path) -> None:
+    """Give a file the default permissions, since mkstemp creates private files (0600)."""
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(0o666 & ~umask)
 
 
 def _flush(path: Path) -> None:
-    """fsync a file or a folder, so that the rename survives a power cut as well as a kill."""
+    """Call fsync on a file or folder, so that the rename survives a power failure."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
-    except PermissionError:  # Windows cannot open folders; the rename itself is still atomic there
+    except PermissionError:  # Windows cannot open folders; the rename is atomic nevertheless
         return
     try:
         os.fsync(descriptor)

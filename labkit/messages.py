@@ -1,22 +1,27 @@
-"""Sentences that a user reads when a name is not known; shared by every room."""
+"""Error messages shared by all packages."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 def unknown_name(kind: str, name: object, allowed: Iterable[str], remedy: str = "") -> ValueError:
-    """Build the one error for a name that is not in a list, with the nearest names suggested.
+    """Build the error for an unknown name, suggesting similar names.
 
     Parameters
     ----------
     kind : str
-        What the name stands for, e.g. ``"model"``.
+        What the name denotes, e.g. ``"model"``.
     name : object
-        What the user gave.
+        The given name.
     allowed : iterable of str
-        Every name that would have worked.
+        All valid names.
     remedy : str
-        One more thing the user can do, appended to the sentence.
+        Another remedy, appended to the message.
+
+    Returns
+    -------
+    ValueError
+        To be raised.
 
     Examples
     --------

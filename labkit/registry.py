@@ -87,7 +87,12 @@ class Param:
         return int(number) if self.whole else number
 
     def grid(self) -> list[float]:
-        """Return every step of the slider, with both ends and the default."""
+        """Return every step of the slider, with both ends and the default.
+
+        Returns
+        -------
+        list of float
+        """
         count = math.floor((self.high - self.low) / self.step + 1e-9)
         steps = {round(self.low + i * self.step, 10) for i in range(count + 1)}
         return sorted({self.parse(value) for value in (*steps, self.high, self.default)})

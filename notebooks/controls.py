@@ -1,22 +1,24 @@
-"""What the notebooks wire alike: sliders that draw while dragged, figures that fit, answers from the background."""
+"""Widgets of the notebooks: sliders that draw while dragged, responsive figures, answers from the background."""
 
+import json
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
+from pathlib import Path
 from typing import Any
 
 import ipywidgets as widgets
+import pandas as pd
 import plotly.graph_objects as go
 from IPython.display import HTML
 
 from labkit.audit import Headline
 from labkit.live import Latest, Progress
 
-# White paper also where JupyterLab is dark, for the figures' ink is dark. A FigureWidget is drawn before it is on
-# the page, so it does not know its width and is told once it is there. It must not tell Python what it made of
-# that, or the next redraw undoes it.
+# White background also in a dark JupyterLab, because the figures use dark text. A FigureWidget is drawn before it is
+# on the page, so it is resized once it is there. It must not report that to Python, or the next redraw undoes it.
 PAGE = """<style>
 .jp-OutputArea .js-plotly-plot {background: #fff}
 .labkit-cards {display: flex; flex-wrap: wrap; gap: 8px; line-height: 1.35}
@@ -40,12 +42,12 @@ if (!window.labkitFit) {
 
 
 def page() -> HTML:
-    """Return what makes figures and cards look right on this page; show it once, in the first cell."""
+    """Return the styles and scripts for figures and cards; show it once, in the first cell."""
     return HTML(PAGE)
 
 
 def live_figure() -> go.FigureWidget:
-    """Return an empty figure as wide as its place; fill it with `labkit.figures.redraw`."""
+    """Return an empty figure as wide as its container; fill it with `labkit.figures.redraw`."""
     figure = go.FigureWidget()
     figure._config = {"responsive": True, "displayModeBar": False}
     return figure
@@ -64,8 +66,8 @@ def live_slider(
 ) -> widgets.SelectionSlider:
     """Return a slider over `steps` that calls ``draw(step)`` now and at every move, by mouse or arrow key.
 
-    That is also while it is dragged. As long as `draw` works the browser holds back where the slider goes, and then
-    sends the newest place alone: nothing queues up.
+    It does so also while it is dragged. While `draw` is running the browser keeps only the newest value, so that no
+    queue builds up.
     """
     steps = [float(step) for step in steps]
     digits = max(len(f"{step:.6f}".rstrip("0").partition(".")[2]) for step in steps)
@@ -80,9 +82,12 @@ def live_slider(
     return _draw_on(slider, draw)
 
 
-def live_choice(options: Iterable[str], draw: Callable[[str], Any]) -> widgets.ToggleButtons:
-    """Return buttons that call ``draw(option)``, now with the first one."""
-    return _draw_on(widgets.ToggleButtons(options=list(options), style={"button_width": "auto"}), draw)
+def live_choice(options: Iterable[str], draw: Callable[[str], Any]) -> widgets.ToggleButtons | widgets.HTML:
+    """Return buttons that call ``draw(option)``, now with the first one; a note where there are no options."""
+    options = list(options)
+    if not options:
+        return widgets.HTML("No results yet: <code>make bench</code> measures them, and takes hours.")
+    return _draw_on(widgets.ToggleButtons(options=options, style={"button_width": "auto"}), draw)
 
 
 def _draw_on(control: Any, draw: Callable[[Any], Any]) -> Any:
@@ -100,7 +105,7 @@ def _so_far(progress: Progress) -> str:
 def follow(latest: Latest, draw: Callable[[Any], None], tell: Callable[[Any], str] = _so_far) -> widgets.HTML:
     """Call ``draw(answer)`` for the first answer of `latest` now, and in the background for each later one.
 
-    Return a line with ``tell(answer)``, by default how many examples are in it, or with what went wrong.
+    Return a line with ``tell(answer)``, by default the number of examples it is based on, or with the error message.
     """
     line = widgets.HTML("&nbsp;")
 
@@ -108,9 +113,8 @@ def follow(latest: Latest, draw: Callable[[Any], None], tell: Callable[[Any], st
         draw(answer)
         line.value = tell(answer)
 
-    first = latest.newest(
-        30
-    )  # not later: a figure that is empty when it comes on the page would not keep to its width
+    # wait for it: a figure that is empty when it is displayed would not keep its width
+    first = latest.newest(30)
     if first is not None:
         show(first)
     threading.Thread(target=_follow, args=(weakref.ref(latest), show, line, first), daemon=True).start()
@@ -118,20 +122,32 @@ def follow(latest: Latest, draw: Callable[[Any], None], tell: Callable[[Any], st
 
 
 def _follow(source: weakref.ref, show: Callable[[Any], None], line: widgets.HTML, shown: Any) -> None:
-    while (latest := source()) is not None:  # until the cell is run again and makes another
+    while (latest := source()) is not None:  # until the cell is run again and replaces it
         try:
             found = latest.newest()
             if found is not None and found is not shown:
                 show(found)
                 shown = found
-        except Exception as error:  # a layer that does not exist, say: tell it where the reader looks
+        except Exception as error:  # e.g. a layer that does not exist; shown where the reader looks
             line.value = f"<b>{escape(str(error))}</b>"
         del latest
         time.sleep(0.03)
 
 
+def facts(values: Mapping[str, tuple[str, str]]) -> str:
+    """Return HTML with a card for each title -> (value, line below it)."""
+    return cards([Headline(title, title, value, below, "neutral", title) for title, (value, below) in values.items()])
+
+
+def results(name: str, columns: Sequence[str]) -> pd.DataFrame:
+    """Return `columns` of the rows of a benchmark in ``benchmarks/results``; no rows where it has not been run."""
+    path = Path("../benchmarks/results") / f"{name}.json"
+    rows = pd.DataFrame(json.loads(path.read_text())["rows"] if path.is_file() else [])
+    return rows.rename(columns={"way": "method", "topology": "rule"}).reindex(columns=list(columns))
+
+
 def cards(lines: Sequence[Headline]) -> str:
-    """Return HTML with a card a headline; hover over one to read what it means."""
+    """Return HTML with one card per headline; hover over one for its meaning."""
     return f'<div class="labkit-cards">{"".join(_card(line) for line in lines)}</div>'
 
 

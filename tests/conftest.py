@@ -5,9 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
+
+# a busy machine is no failure: no time limit for an example or for drawing one; the blob repeats a failure elsewhere
+settings.register_profile("labkit", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.load_profile("labkit")
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """The house plan holds: one-way imports, a light front door, the promised names."""
 
 import ast
+import importlib
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+
+import pytest
 
 import labkit
 
@@ -35,11 +39,29 @@ def test_the_table_of_models_loads_no_timm():
     assert "timm" not in modules_after("from labkit import models; models.table()")
 
 
-def test_rooms_are_modules():
-    import types
+ROOMS = sorted(path.parent.name for path in (ROOT / "labkit").glob("*/__init__.py"))
 
-    for room in ("data", "models", "training", "cost", "figures"):
-        assert isinstance(getattr(labkit, room), types.ModuleType)
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_every_room_is_an_attribute_of_the_package(room):
+    # __getattr__ itself: an import elsewhere in the tests sets the attribute too
+    assert labkit.__getattr__(room) is importlib.import_module(f"labkit.{room}")
+    assert room in dir(labkit)
+
+
+def layer_contract():
+    """Rooms in the order of the import contract, lowest last; whether each is optional."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (layers,) = (contract["layers"] for contract in contracts if contract["type"] == "layers")
+    names = [name.strip() for layer in layers for name in layer.split("|")]
+    return {name.strip("()"): name.startswith("(") for name in names}
+
+
+def test_the_import_contract_places_every_room():
+    modules = {path.stem for path in (ROOT / "labkit").glob("*.py")} - {"__init__", "__main__"}
+    optional = layer_contract()
+    assert {name for name, missing_is_fine in optional.items() if not missing_is_fine} == {*ROOMS, *modules}
+    assert not {name for name, missing_is_fine in optional.items() if missing_is_fine} & {*ROOMS, *modules}
 
 
 def test_front_ends_hold_no_numerics():

@@ -26,17 +26,20 @@ class Rate:
 
     @property
     def value(self) -> np.ndarray:
+        """Observed rates [groups]."""
         return self.hits / self.trials
 
     @property
     def smoothed(self) -> np.ndarray:
+        """Posterior-mean-like rates [groups], never exactly 0 or 1."""
         return (self.hits + 0.5) / (self.trials + 1)
 
     def draws(self, rng: np.random.Generator) -> np.ndarray:
+        """Draw rates [draws, groups] from their Beta posteriors."""
         return rng.beta(self.hits + 0.5, self.trials - self.hits + 0.5, (DRAWS, len(self.hits)))
 
     def chance_draws(self, rng: np.random.Generator) -> np.ndarray:
-        """Rates of groups of these sizes when all share the pooled rate."""
+        """Draw rates [draws, groups] for groups of these sizes that all share the pooled rate."""
         return rng.binomial(self.trials, self.hits.sum() / self.trials.sum(), (DRAWS, len(self.trials))) / self.trials
 
 

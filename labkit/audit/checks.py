@@ -1,4 +1,4 @@
-"""Checks at the door of the audit: one sentence for every input that cannot be audited."""
+"""Input validation of the audit: one sentence for every input that cannot be audited."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pandas as pd
 from labkit.audit.mcnemar import mcnemar_p, paired_interval
 from labkit.audit.seeds import welch_by_class
 
-ONE_RUN = "McNemar's test compares these two networks on these examples, not the two ways of training them"
+ONE_RUN = "McNemar's test compares these two networks on these examples, not the training procedures behind them"
 
 
 def class_bias(
@@ -28,27 +28,28 @@ def class_bias(
     Parameters
     ----------
     correct_a, correct_b : bool [N] each, or bool [seeds, N] each
-        Whether an example is classified right. One run each: McNemar's exact test on the shared examples. Several runs:
+        Whether an example is classified correctly. One run each: McNemar's exact test on the shared examples. Several runs:
         Welch's t-test on class accuracies, and the paired t-test where run i of both belongs together.
     labels : int [N]
         True classes, 0 to C - 1.
     classes : C names, optional
     normalise : {"difference", "ratio", "none"}
-        How the overall accuracy of a run is taken out of its class accuracies before the t-tests, so that a model that is
-        worse everywhere by the same amount changed no class. McNemar's test uses none.
+        How the overall accuracy of a run is removed from its class accuracies before the t-tests, so that a uniform loss
+        affects no class. McNemar's test does not normalise.
     level : float
         Significance level; intervals have confidence ``1 - level``.
 
     Returns
     -------
-    DataFrame, a row a class
+    DataFrame, one row per class
         ``examples``; ``change`` = accuracy(b) - accuracy(a) with limits ``low`` and ``high`` (Agresti-Min for one run, Welch
         for several); ``p``; ``q`` (Benjamini-Hochberg over the classes that have examples); ``affected`` = q < level;
         ``null_count``, how many classes would have p < level if nothing had changed: (tested classes) x level, at most.
-        One run: ``n01``, ``n10`` = examples that only a, only b gets right. Several: ``relative_change`` (what the tests see),
-        ``p_paired`` (NaN for unequal numbers of runs), ``degenerate`` (a change without any spread between runs, for which
-        a t-test means nothing: its p is set to 1). A class without examples is NaN. ``.attrs["notes"]`` says what the test
-        can and cannot tell.
+        One run: ``n01``, ``n10`` = examples that only a or only b classifies correctly. Several: ``relative_change`` (what the
+        tests use),
+        ``p_paired`` (NaN for unequal numbers of runs), ``degenerate`` (a change without spread between runs, for which the
+        t-test is undefined: its p is set to 1). A class without examples is NaN. ``.attrs["notes"]`` states what the test
+        can show.
 
     Raises
     ------
@@ -86,7 +87,7 @@ def class_bias(
 
 
 def mcnemar_by_class(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int, level: float) -> pd.DataFrame:
-    """Return change, low, high, n01, n10, p, a row a class; bool [N] each; NaN for a class without examples."""
+    """Return change, low, high, n01, n10, p, one row per class; bool [N] each; NaN for a class without examples."""
     examples = np.bincount(labels, minlength=classes)
     n01 = np.bincount(labels[a & ~b], minlength=classes)
     n10 = np.bincount(labels[b & ~a], minlength=classes)

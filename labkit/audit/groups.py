@@ -1,4 +1,4 @@
-"""`fairness`: rates of sensitive groups side by side, with intervals; values by fairlearn."""
+"""`fairness`: rates of sensitive groups with intervals; values computed by fairlearn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Fairness:
         Indexed (group column, group): n, n_pos, n_neg and the rates of the group; NaN where undefined.
     parity : DataFrame
         For every difference of `table`: ``expected``, its mean if all groups shared one rate (a largest difference is never
-        zero by chance), and ``p``, how often chance alone reaches the value.
+        zero by chance), and ``p``, the probability of at least the observed value under parity.
     undefined : list of (group column, group, rate)
         Groups without positives have no true positive rate, groups without negatives no false positive rate.
     notes : tuple of str
@@ -74,7 +74,7 @@ def fairness(
     y_true, y_pred : [N]
         Labels and predictions in {0, 1}; any others need `pos_label`, and all other labels then count as negative.
     groups : DataFrame [N, columns], Series [N] or array [N]
-        Sensitive features; every column is compared by itself.
+        Sensitive features; every column is compared separately.
     level : float
         Confidence of the intervals.
     undefined : {"nan_skip", "fairlearn"}
@@ -169,7 +169,7 @@ def _hits_and_trials(counts: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarr
 
 
 def _rates_by_fairlearn(counts: np.ndarray, names: list[str]) -> pd.DataFrame:
-    """Rates [groups, names] by fairlearn, from at most four weighted rows a group: thousands of rows would take it a while."""
+    """Rates [groups, names] by fairlearn, from at most four weighted rows per group: thousands of rows would be slow."""
     from fairlearn import metrics as fairlearn_metrics  # here: fairlearn takes seconds to load, and most audits have no groups
     from sklearn.metrics import accuracy_score, precision_score
 
@@ -228,7 +228,9 @@ def _notes(column: str, names: pd.Index, sizes: pd.DataFrame, undefined: list[tu
     notes = [f"{column}: {rate} of group {group!r} is undefined and {treatment}" for _, group, rate in undefined]
     few = [str(names[g]) for g in np.flatnonzero(sizes["n_pos"] < FEW)] if "n_pos" in sizes else []
     if few:
-        notes.append(f"{column}: fewer than {FEW} positive examples in {', '.join(map(repr, few))}; read the rates with care")
+        notes.append(
+            f"{column}: fewer than {FEW} positive examples in {', '.join(map(repr, few))}; interpret their rates with care"
+        )
     return tuple(notes)
 
 

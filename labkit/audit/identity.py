@@ -19,7 +19,16 @@ DIGITS = 16
 
 
 def data_id(split: Split | NodeSplit) -> str:
-    """Return the fingerprint of a split: classes, features, labels, examples and groups; its notes do not count.
+    """Return the fingerprint of a split: classes, features, labels, examples and groups; notes are ignored.
+
+    Parameters
+    ----------
+    split : Split or NodeSplit
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits, the same in every process.
 
     Examples
     --------
@@ -47,9 +56,18 @@ def data_id(split: Split | NodeSplit) -> str:
 
 
 def model_sha(model: nn.Module) -> str:
-    """Return the fingerprint of a model's state dict: names, dtypes, shapes and bytes, wherever the tensors lie.
+    """Return the fingerprint of a model's state dict: names, dtypes, shapes and bytes, on any device.
 
-    Tensor subclasses (quantized weights) are taken apart into their plain tensors.
+    Tensor subclasses (quantized weights) are unwrapped into their plain tensors.
+
+    Parameters
+    ----------
+    model : nn.Module
+
+    Returns
+    -------
+    str
+        16 hexadecimal digits.
 
     Examples
     --------

@@ -35,8 +35,9 @@ def audit_logits(
 
     Parameters
     ----------
-    logits, reference_logits : float [N, C]
+    logits : float [N, C]
     split : Split or NodeSplit
+    reference_logits : float [N, C], optional
     level : float
         Confidence of the intervals.
     model, reference : nn.Module, optional

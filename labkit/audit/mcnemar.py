@@ -9,12 +9,12 @@ from scipy.special import bdtr, gammaln, ndtri
 def mcnemar_p(n01: np.ndarray, n10: np.ndarray, *, mid: bool = False) -> np.ndarray:
     """Return the exact two-sided p-value of every pair of discordant counts.
 
-    It tests two networks, not two ways of training: with fewer than 6 discordant examples nothing is ever below 0.05.
+    It tests two networks, not two training procedures; with fewer than 6 discordant examples no p-value is below 0.05.
 
     Parameters
     ----------
     n01, n10 : int arrays of one shape
-        Examples that only the reference gets right, and that only the candidate gets right.
+        Examples that only the reference, and that only the candidate classifies correctly.
     mid : bool
         The mid-p variant, less conservative: minus the probability of the observed count.
 

@@ -288,7 +288,7 @@ class Measure(Entry):
         """
         if self.key in figures:
             return self.key
-        found = [name for name in figures if name.startswith(f"{self.key}[")]
+        found = [name for name in figures.keys() if name.startswith(f"{self.key}[")]  # noqa: SIM118, a Series iterates over values
         choose = min if self.better == "higher" else max
         return choose(found, key=lambda name: figures[name]) if found else None
 

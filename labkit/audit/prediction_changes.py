@@ -1,4 +1,4 @@
-"""Which examples a compressed model decides otherwise, and where the decisions moved."""
+"""Which examples a compressed model predicts differently, and which class they moved to."""
 
 from __future__ import annotations
 
@@ -54,7 +54,17 @@ def flips(audit: Audit, kind: Literal["lost", "gained", "all"] = "all") -> pd.Da
 
 
 def confusion_change(audit: Audit) -> pd.DataFrame:
-    """Return this model's confusion matrix minus the reference's: int [C, C], labels down, predictions across; rows add up to 0.
+    """Return this model's confusion matrix minus that of the reference.
+
+    Parameters
+    ----------
+    audit : Audit
+        Of a single-label split, with a reference.
+
+    Returns
+    -------
+    DataFrame
+        int [C, C], labels down, predictions across; every row sums to 0.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Do confidences mean what they say: reliability bins, expected calibration error, Brier score."""
+"""Calibration of confidences: reliability bins, expected calibration error, Brier score."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -
 
     Returns
     -------
-    DataFrame, a row a bin
+    DataFrame, one row per bin
         ``low`` (excluded), ``high`` (included), ``examples``, ``confidence`` and ``accuracy`` (means; NaN in an empty bin).
     """
     confidence = probabilities.max(axis=1).astype(float)

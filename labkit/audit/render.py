@@ -12,7 +12,7 @@ from labkit.audit.headline import headlines
 if TYPE_CHECKING:
     from labkit.audit.result import Audit
 
-# a notebook cell shows no more classes than fit on a screen: the most changed ones, or the worst
+# rows of a table in a notebook cell: the classes that changed most, or the worst
 SHOWN = 20
 
 

@@ -7,7 +7,18 @@ import pandas as pd
 
 
 def t_interval(values: np.ndarray | pd.Series, level: float = 0.95) -> tuple[float, float]:
-    """Return Student's interval for the mean of a few independent values; infinite for one value.
+    """Return Student's interval for the mean of a few independent values.
+
+    Parameters
+    ----------
+    values : float [n]
+    level : float
+        Confidence.
+
+    Returns
+    -------
+    low, high : float
+        Infinite for a single value.
 
     Raises
     ------
@@ -29,12 +40,23 @@ def t_interval(values: np.ndarray | pd.Series, level: float = 0.95) -> tuple[flo
 
 
 def over_seeds(rows: pd.DataFrame, by: list[str], value: str = "accuracy", *, level: float = 0.95) -> pd.DataFrame:
-    """Return ``mean``, ``low``, ``high`` and ``seeds`` of `value` for each combination of the columns `by`.
+    """Return the mean over seeds with its interval for each combination of some columns.
 
     Parameters
     ----------
     rows : DataFrame
-        A row a training.
+        One row per training.
+    by : list of str
+        Columns that tell the cells apart.
+    value : str
+        Column to average.
+    level : float
+        Confidence.
+
+    Returns
+    -------
+    DataFrame
+        One row per cell: the columns `by`, ``mean``, ``low``, ``high``, ``seeds``.
     """
     cells = []
     for key, group in rows.groupby(by, sort=False, dropna=False):
@@ -48,7 +70,23 @@ def over_seeds(rows: pd.DataFrame, by: list[str], value: str = "accuracy", *, le
 def paired_difference(
     a: pd.DataFrame, b: pd.DataFrame, value: str = "accuracy", *, on: str = "seed", level: float = 0.95
 ) -> pd.Series:
-    """Return ``mean``, ``low``, ``high`` and ``seeds`` of b - a over the seeds that both have.
+    """Return the mean of b - a over pairs of equal seed, with its interval.
+
+    Parameters
+    ----------
+    a, b : DataFrame
+        One row per training.
+    value : str
+        Column to compare.
+    on : str
+        Column by which rows are paired.
+    level : float
+        Confidence.
+
+    Returns
+    -------
+    Series
+        ``mean``, ``low``, ``high`` and ``seeds`` (number of pairs).
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""`Audit`: everything one audit found, in tables."""
+"""`Audit`: the tables that an audit returns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCHEMA = "labkit.audit/1"
 
 @dataclass(frozen=True, eq=False)
 class Audit:
-    """What a model does on a split, beside a reference model if there is one. All rates are fractions.
+    """Figures and tables of a model on a split, compared with a reference model if there is one. All rates are fractions.
 
     Attributes
     ----------
@@ -32,8 +32,8 @@ class Audit:
         this model over the reference, below 1 is cheaper.
     per_class : DataFrame, one row per class
         ``examples``, ``accuracy`` (= ``recall``) with Wilson limits, ``precision``. With a reference:
-        ``reference_accuracy``, ``change`` with limits, ``n01`` and ``n10`` (examples that only the reference, only this
-        model gets right), ``p``, ``q``, ``affected``. A class without examples is NaN.
+        ``reference_accuracy``, ``change`` with limits, ``n01`` and ``n10`` (examples that only the reference or only this
+        model classifies correctly), ``p``, ``q``, ``affected``. A class without examples is NaN.
     predictions : DataFrame, one row per example
         ``index``, ``label``, ``predicted``, ``reference_predicted`` (with a reference), ``probabilities`` (float32 [C]); of a
         multi-label split without ``label`` and ``probabilities``.
@@ -46,7 +46,7 @@ class Audit:
     by_group : DataFrame or None
         Sizes and rates of every group.
     cost, reference_cost : Cost or None
-        For one example. Latencies of both are measured alternately and stand in ``cost.latency``.
+        For one example. Latencies of both are measured alternately and stored in ``cost.latency``.
     data_id, model_sha, reference_sha : str or None
         Fingerprints by content; None for a model of which only logits were given.
     level : float

@@ -40,10 +40,12 @@ def audit(
 
     Parameters
     ----------
-    model, reference : nn.Module
-        Take ``split.inputs()`` and return logits [n, C]; for a `NodeSplit` they are called as ``model(x, edge_index)`` and return
-        one row per node. Their mode and weights are left alone.
+    model : nn.Module
+        Takes ``split.inputs()`` and returns logits [n, C]; for a `NodeSplit` it is called as ``model(x, edge_index)`` and returns
+        one row per node. Its mode and weights are left unchanged.
     split : Split or NodeSplit
+    reference : nn.Module, optional
+        The same for the reference model.
     logits, reference_logits : float [N, C], optional
         Outputs that are known already; the model is then not run again.
     cost : bool

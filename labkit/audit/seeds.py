@@ -21,7 +21,7 @@ def class_accuracies(correct: np.ndarray, labels: np.ndarray, classes: int) -> n
 
 
 def normalised(accuracies: np.ndarray, overall: np.ndarray, normalise: str) -> np.ndarray:
-    """Take the overall accuracy [runs] of each run out of its class accuracies [runs, classes].
+    """Remove the overall accuracy [runs] of each run from its class accuracies [runs, classes].
 
     "ratio" is the relative class accuracy of the distillation study; "difference" is Hooker et al.'s (2019).
     """
@@ -37,7 +37,7 @@ def normalised(accuracies: np.ndarray, overall: np.ndarray, normalise: str) -> n
 def welch_by_class(
     correct_a: np.ndarray, correct_b: np.ndarray, labels: np.ndarray, classes: int, normalise: str, level: float
 ) -> pd.DataFrame:
-    """Return change, low, high, relative_change, p, p_paired, degenerate: a row a class; bool [runs, N] each."""
+    """Return change, low, high, relative_change, p, p_paired and degenerate, one row per class; bool [runs, N] each."""
     raw_a, raw_b = (class_accuracies(c, labels, classes) for c in (correct_a, correct_b))
     a = normalised(raw_a, correct_a.mean(axis=1), normalise)
     b = normalised(raw_b, correct_b.mean(axis=1), normalise)
@@ -88,7 +88,7 @@ def _welch_interval(a: np.ndarray, b: np.ndarray, level: float) -> tuple[np.ndar
 
 
 def _quietly(compute: Callable) -> np.ndarray:
-    """scipy and numpy warn about columns without spread, which `_settled` handles."""
+    """Silence the warnings of scipy and numpy about columns without spread, which `_settled` handles."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", RuntimeWarning)
         return compute()

@@ -7,7 +7,7 @@ from scipy.special import ndtri
 
 
 def wilson_interval(hits: np.ndarray, trials: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Return lower and upper limits of ``hits / trials``; NaN where nothing was tried.
+    """Return lower and upper limits of ``hits / trials``; NaN where there are no trials.
 
     Parameters
     ----------

@@ -10,6 +10,26 @@ from pathlib import Path
 import click
 
 
+def find_page() -> Path:
+    """Return the dashboard's script: an installed package carries it, a checkout has it beside the package.
+
+    Returns
+    -------
+    pathlib.Path
+        ``main.py`` in ``labkit/_dashboard/app`` or in the repository's ``app``.
+
+    Raises
+    ------
+    ValueError
+        When neither exists.
+    """
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_dashboard" / "app", package.parent / "app"):
+        if (folder / "main.py").is_file():
+            return folder / "main.py"
+    raise ValueError("this installation of labkit lacks the dashboard; install its wheel again, or run make app in the repository")
+
+
 @click.command()
 @click.option("--port", type=int, default=8501, show_default=True)
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
@@ -17,17 +37,16 @@ import click
 @click.pass_context
 def app(context: click.Context, port: int, browser: bool, store: str) -> None:
     """Open the dashboard on this machine (localhost only)."""
-    page = Path(__file__).resolve().parents[2] / "app" / "main.py"
-    if not page.is_file():
-        raise ValueError(
-            "the dashboard lives in the repository's app folder, which this installation lacks; clone it and run make app"
-        )
+    page = find_page()
     if importlib.util.find_spec("streamlit") is None:
         raise ValueError("streamlit is not installed; run: pip install 'labkit[app]'")
     if not 1 <= port <= 65535:
         raise ValueError(f"port must lie between 1 and 65535, got {port}")
-    options = [f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
+    # the other settings stand in .streamlit/config.toml beside the page; an option overrides what the environment says too
+    options = ["--server.address=localhost", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
     plugins = [str(Path(path).resolve()) for path in (context.obj or {}).get("plugins", ())]
     own = ["--", "--store", str(Path(store).resolve()), *(word for path in plugins for word in ("--plugin", path))]
-    # cwd: streamlit reads .streamlit/config.toml (localhost only, no usage statistics) of the folder it starts in
+    # Streamlit's own message is off, because it comes with a card over the page
+    click.echo(f"the dashboard runs at http://localhost:{port}; press Ctrl+C to stop it")
+    # cwd: away from a .streamlit/config.toml of the user's folder; python -m finds the labkit of the same checkout there
     sys.exit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *options, *own], cwd=page.parents[1]))

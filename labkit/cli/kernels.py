@@ -18,11 +18,11 @@ def _measured() -> dict:
     from rich.console import Console
     from rich.progress import Progress
 
-    from labkit.kernels import choice
+    from labkit.kernels import tuning
 
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("measuring", total=1.0)
-        found = choice.measured(lambda done, message: bar.update(task, completed=done, description=message))
+        found = tuning.measure_table(lambda done, message: bar.update(task, completed=done, description=message))
         bar.update(task, completed=1.0, description="measured")
     return found
 
@@ -44,7 +44,7 @@ def kernels(measure: bool, write: Path | None, json_output: bool) -> None:
     from labkit.kernels import choice
 
     if measure:
-        click.echo(f"kept in {choice.keep(_measured())}", err=True)
+        click.echo(f"kept in {choice.save_table(_measured())}", err=True)
     if write is not None:
         write_text(write, json.dumps(choice.table(), indent=1) + "\n")
     rows = [_row(*shape, sparsity, batch) for shape in SHAPES for sparsity in SPARSITIES for batch in BATCHES]

@@ -76,8 +76,8 @@ def _dense(name: str, folder: str | None, json_output: bool, **common: Any) -> N
         f"{card.name}: test accuracy {card.test_accuracy:.2%} ({card.test_correct:,} of {card.test_examples:,}), "
         f"validation {card.validation_accuracy:.2%} at epoch {card.best_epoch} of {card.epochs}, {card.minutes} minutes"
     )
-    if card.test_accuracy < recipe.wants:
-        click.echo(f"note: below the {recipe.wants:.1%} this recipe is meant to reach", err=True)
+    if card.test_accuracy < recipe.min_test_accuracy:
+        click.echo(f"note: below the {recipe.min_test_accuracy:.1%} that this recipe should reach", err=True)
 
 
 def _sparse(name: str, rule: str, store: str, json_output: bool, **given: Any) -> None:

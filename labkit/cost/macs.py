@@ -1,4 +1,4 @@
-"""Multiply-accumulates of one forward pass, counted by torch's own operator tracer."""
+"""Multiply-accumulates (MACs) of one forward pass, counted by torch's FlopCounterMode."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-import labkit.kernels  # noqa: F401 - makes torch.ops.labkit known
+import labkit.kernels  # noqa: F401 - registers torch.ops.labkit
 
 Example = torch.Tensor | tuple | dict
 
@@ -27,7 +27,7 @@ def _fixed_fan_in(x: torch.Size, weight: torch.Size, *_: Any, **__: Any) -> int:
     return 2 * x[0] * weight.numel()
 
 
-# torch knows the fused attention of GPUs but not that of CPUs, and no integer products: they would count as nothing
+# FlopCounterMode has no formula for fused attention on CPUs and integer products, and would count them as zero
 FORMULAS = {
     torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
     torch.ops.aten._int_mm: _int8_product,
@@ -36,17 +36,42 @@ FORMULAS = {
 
 
 def call(module: nn.Module, example: Example) -> Any:
-    """Call `module` with a tensor, a tuple of arguments or a dict of keyword arguments."""
+    """Call a module with an example input.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The module.
+    example : Tensor, tuple or dict
+        Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
+
+    Returns
+    -------
+    Any
+        Its output.
+    """
     if isinstance(example, dict):
         return module(**example)
     return module(*example) if isinstance(example, tuple) else module(example)
 
 
 def macs_by_module(module: nn.Module, example: Example) -> dict[str, int]:
-    """Return MACs of each submodule (and ``""`` for the whole) for `example`, batch included.
+    """Count the MACs of every submodule.
 
-    Matrix products, convolutions (groups, strides and padding as executed) and attention are counted; elementwise work,
-    normalisation and biases are not. Kernels of labkit register their own formula.
+    Matrix products, convolutions (with groups, strides and padding as executed) and attention are counted; elementwise operations,
+    normalisation and biases are not.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model; it runs in eval mode, and its mode is restored.
+    example : Tensor, tuple or dict
+        Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
+
+    Returns
+    -------
+    dict
+        Path -> MACs of one pass over the example; ``""`` is the whole model.
     """
     counter = FlopCounterMode(display=False, custom_mapping=FORMULAS)
     was_training = module.training
@@ -63,7 +88,24 @@ def macs_by_module(module: nn.Module, example: Example) -> dict[str, int]:
 
 
 def paper_macs(module: nn.Module, example: Example) -> int:
-    """MACs by the convention of Deep Roots: weights times output pixels of convolutions and linear layers, plus one per bias."""
+    """Count MACs by the convention of Deep Roots: those of convolutions and linear layers, plus one per bias.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model.
+    example : Tensor, tuple or dict
+        Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
+
+    Returns
+    -------
+    int
+        MACs of one pass over the example.
+
+    References
+    ----------
+    Ioannou et al., Deep Roots: Improving CNN Efficiency with Hierarchical Filter Groups, CVPR 2017.
+    """
     layers = {name: layer for name, layer in module.named_modules() if isinstance(layer, (nn.Linear, nn.modules.conv._ConvNd))}
     executed = macs_by_module(module, example)
     biases = sum(layer.bias.numel() for layer in layers.values() if layer.bias is not None)
@@ -72,7 +114,7 @@ def paper_macs(module: nn.Module, example: Example) -> int:
 
 @contextmanager
 def _unfused() -> Iterator[None]:
-    """nn.MultiheadAttention's fast path is one opaque operator, which the tracer would count as nothing."""
+    """Disable nn.MultiheadAttention's fast path, an opaque operator that would count as zero."""
     before = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:

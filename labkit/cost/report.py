@@ -1,4 +1,4 @@
-"""`cost`: everything a module costs, in one object."""
+"""`cost`: parameters, storage, MACs and latency of a module in one object."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ import pandas as pd
 import torch
 from torch import nn
 
-from labkit.cost.latency import Latency, latency
 from labkit.cost.macs import Example, macs_by_module, paper_macs
 from labkit.cost.storage import bytes_by_kind, count_nonzeros, count_parameters
+from labkit.cost.timing import Latency, latency
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a module costs for one example input.
+    """Cost of a module for one example input.
 
     Attributes
     ----------
     parameters, nonzeros : int
-        Shared tensors once.
+        Numbers of parameters and of those that are not zero; shared tensors count once.
     bytes : dict
-        ``values``, ``indices``, ``masks``, ``other``; `total_bytes` is their sum.
+        Storage by kind: ``values``, ``indices``, ``masks``, ``other``; `total_bytes` is their sum.
     macs : int
-        Multiply-accumulates of one pass over the example, its batch included.
+        Multiply-accumulates of one pass over the example, including its batch.
     latency : Latency or None
-        None when it was not asked for.
+        None if it was not measured.
     layers : DataFrame
-        MACs and parameters by submodule.
+        Columns type, parameters and macs, indexed by the path of the layer.
     convention : str
+        "standard" or "paper", see `cost`.
     """
 
     parameters: int
@@ -43,15 +44,22 @@ class Cost:
 
     @property
     def flops(self) -> int:
-        """Two for each multiply-accumulate."""
+        """Floating-point operations, ``2 * macs``."""
         return 2 * self.macs
 
     @property
     def total_bytes(self) -> int:
+        """Sum of `bytes`."""
         return sum(self.bytes.values())
 
     def to_dict(self) -> dict:
-        """Plain numbers, ready for JSON; without the table of layers."""
+        """Convert to JSON types, without `layers`.
+
+        Returns
+        -------
+        dict
+            For `from_dict`.
+        """
         return {
             "parameters": self.parameters,
             "nonzeros": self.nonzeros,
@@ -64,7 +72,18 @@ class Cost:
 
     @classmethod
     def from_dict(cls, facts: dict) -> Cost:
-        """Make a Cost of what `to_dict` returned; the table of layers is empty."""
+        """Rebuild a Cost from `to_dict`, with empty `layers`.
+
+        Parameters
+        ----------
+        facts : dict
+            As returned by `to_dict`.
+
+        Returns
+        -------
+        Cost
+            Equal in all other attributes.
+        """
         return cls(
             parameters=facts["parameters"],
             nonzeros=facts["nonzeros"],
@@ -89,24 +108,34 @@ def cost(
     reference: nn.Module | None = None,
     seconds: float = 0.5,
 ) -> Cost:
-    """Measure what `model` costs on `example`.
+    """Measure the cost of a model.
 
     Parameters
     ----------
     model : nn.Module
-    example : Tensor, tuple of arguments, or dict of keyword arguments
-        Its batch size counts: MACs and latency are of this very input.
+        The model; its mode is restored.
+    example : Tensor, tuple or dict
+        Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
     convention : {"standard", "paper"}
-        "paper" is Deep Roots': parameters and MACs of convolutions and linear layers alone, one MAC for each bias.
+        "paper" is that of Deep Roots: only parameters and MACs of convolutions and linear layers, plus one MAC per bias.
     reference : nn.Module, optional
-        Timed alternately with `model`.
+        Timed alternately with the model.
     seconds : float
-        Time spent on each model's latency; 0 leaves it out.
+        Time spent on the latency of each model; 0 skips it.
+
+    Returns
+    -------
+    Cost
+        Parameters, nonzeros, bytes, MACs and latency.
 
     Raises
     ------
     ValueError
-        On an unknown convention, negative seconds, or an example the model does not take.
+        If the convention is unknown, `seconds` is negative, or the model does not accept the example.
+
+    References
+    ----------
+    Ioannou et al., Deep Roots: Improving CNN Efficiency with Hierarchical Filter Groups, CVPR 2017.
 
     Examples
     --------
@@ -121,7 +150,7 @@ def cost(
     try:
         by_module = macs_by_module(model, example)
         macs = by_module[""] if convention == "standard" else paper_macs(model, example)
-    except (RuntimeError, IndexError) as error:  # user models raise either for inputs of another shape
+    except (RuntimeError, IndexError) as error:  # models raise either for inputs of another shape
         raise ValueError(f"the model does not take this example ({_shape(example)}): {str(error).splitlines()[0]}") from error
     return Cost(
         parameters=count_parameters(model, convention),

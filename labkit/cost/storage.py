@@ -1,4 +1,4 @@
-"""What a module keeps: parameters, nonzeros, and bytes by kind, every shared tensor counted once."""
+"""Storage of a module: parameters, nonzeros, and bytes by kind, with shared tensors counted once."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ KINDS = ("values", "indices", "masks", "other")
 
 
 def stored_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Yield (kind, tensor) for everything a state dict would hold; a tensor that two layers share comes once.
+    """Iterate over the tensors of a state dict, each shared tensor once.
 
-    Kinds: ``values`` are parameters; of the buffers, bool ones are ``masks``, integer arrays ``indices``, the rest ``other``
-    (running statistics, counters). A layer with another layout says so in an attribute ``storage_kinds: dict[str, str]``.
-    Tensor subclasses (quantized weights) are taken apart: their integer codes are values, scales and zero points other.
+    ``values`` are parameters; boolean buffers are ``masks``, integer arrays ``indices``, other buffers ``other`` (running
+    statistics, counters). A layer can override this by an attribute ``storage_kinds: dict[str, str]``. Tensor subclasses
+    (quantized weights) are decomposed: their integer codes are values, scales and zero points other.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model.
+
+    Yields
+    ------
+    kind : str
+        One of `KINDS`.
+    tensor : Tensor
+        A plain tensor.
     """
     seen: set[tuple] = set()
     for layer in module.modules():
@@ -49,7 +61,7 @@ def _is_wrapper(tensor: Tensor) -> bool:
 
 
 def _inner(tensor: Tensor) -> list[tuple[str, Tensor]]:
-    """The plain tensors inside a wrapper subclass, largest first."""
+    """The plain tensors inside a tensor subclass, largest first."""
     names, _ = tensor.__tensor_flatten__()  # type: ignore[attr-defined]
     found = [(name, getattr(tensor, name)) for name in names]
     return sorted(found, key=lambda pair: -pair[1].nbytes)
@@ -65,7 +77,18 @@ def _parts(kind: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
 
 
 def bytes_by_kind(module: nn.Module) -> dict[str, int]:
-    """Return bytes of values, indices, masks and other; their sum is the size of a file of the state dict, less its header."""
+    """Sum the bytes of a state dict by kind.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model.
+
+    Returns
+    -------
+    dict
+        Bytes of ``values``, ``indices``, ``masks`` and ``other``; together the size of a file without its header.
+    """
     total = dict.fromkeys(KINDS, 0)
     for kind, tensor in stored_tensors(module):
         total[kind] += tensor.nbytes
@@ -75,13 +98,36 @@ def bytes_by_kind(module: nn.Module) -> dict[str, int]:
 def count_parameters(module: nn.Module, convention: str = "standard") -> int:
     """Count parameters, shared ones once.
 
-    ``convention="paper"`` counts weights and biases of convolutions and linear layers alone (Deep Roots: no normalisation).
+    Parameters
+    ----------
+    module : nn.Module
+        The model.
+    convention : {"standard", "paper"}
+        "paper" counts only convolutions and linear layers (Deep Roots: no normalisation).
+
+    Returns
+    -------
+    int
+        Number of parameters.
     """
     return sum(p.numel() for p in _unique_parameters(module, convention))
 
 
 def count_nonzeros(module: nn.Module, convention: str = "standard") -> int:
-    """Count parameters that are not zero, shared ones once."""
+    """Count parameters that are not zero, shared ones once.
+
+    Parameters
+    ----------
+    module : nn.Module
+        The model.
+    convention : {"standard", "paper"}
+        "paper" counts only convolutions and linear layers (Deep Roots: no normalisation).
+
+    Returns
+    -------
+    int
+        Number of nonzero parameters.
+    """
     return sum(int(torch.count_nonzero(_inner(p)[0][1] if _is_wrapper(p) else p)) for p in _unique_parameters(module, convention))
 
 

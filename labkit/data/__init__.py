@@ -1,4 +1,4 @@
-"""Data sets: bundled ones by name, the user's own from folders, CSV files or arrays. Imports no other room, and no torch."""
+"""Data sets: bundled ones by name, others from folders, CSV files or arrays. Importing it does not import torch."""
 
 from labkit.data.arrays import from_arrays
 from labkit.data.catalogue import CATALOGUE, load

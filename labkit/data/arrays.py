@@ -1,4 +1,4 @@
-"""The user's own arrays as a `Dataset`."""
+"""A `Dataset` from arrays in memory."""
 
 from __future__ import annotations
 
@@ -24,25 +24,36 @@ def from_arrays(
     test_share: float = 0.2,
     seed: int = 0,
 ) -> Dataset:
-    """Make a `Dataset` of arrays in memory, divided stratified with a fixed seed.
+    """Make a `Dataset` from arrays in memory, with a stratified split.
 
     Parameters
     ----------
     examples : uint8 [N, H, W] or [N, C, H, W], floating or integer [N, D], or a sequence of N str
-        Images as bytes, table rows, or texts. Anything NumPy understands (CPU torch tensors too).
+        Images, table rows, or texts. Anything that NumPy converts, including CPU torch tensors.
     labels : int array [N]
-        Class numbers from 0.
+        Class indices from 0.
     classes : sequence of str, optional
         Class names; ``"0"``, ``"1"``, … up to the largest label by default.
     groups : DataFrame with N rows, optional
-        Sensitive columns.
+        Sensitive features.
     features : sequence of D str, optional
         Column names of a table.
+    name : str
+        Name of the data set.
+    validation_share, test_share : float
+        Fractions of the rows for validation and test.
+    seed : int
+        Determines which rows go to which part.
+
+    Returns
+    -------
+    Dataset
+        Train, validation and test parts.
 
     Raises
     ------
     ValueError, TypeError
-        On wrong shapes, dtypes or lengths, labels outside the classes, NaN, or a part left empty.
+        If shapes, dtypes or lengths do not match, a label is out of range, a value is NaN, or a part would be empty.
 
     Examples
     --------
@@ -59,7 +70,7 @@ def from_arrays(
     if "x" in held:
         columns = tuple(features) if features is not None else tuple(f"feature {i}" for i in range(held["x"].shape[1]))
         if len(columns) != held["x"].shape[1]:
-            raise ValueError(f"{name}: {held['x'].shape[1]} columns but {len(columns)} feature names; one each")
+            raise ValueError(f"{name}: {held['x'].shape[1]} columns but {len(columns)} feature names; give one per column")
     groups = None if groups is None else pd.DataFrame(groups).reset_index(drop=True)
     whole = checked(Split(labels, tuple(map(str, classes)), groups=groups, features=columns, **held), name)
     return partition(whole, name=name, validation_share=validation_share, test_share=test_share, seed=seed)
@@ -69,7 +80,9 @@ def _as_labels(labels: np.ndarray, name: str) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.dtype == bool or np.issubdtype(labels.dtype, np.integer):
         return labels.astype(np.int64)
-    raise TypeError(f"{name}: labels must be whole class numbers, got dtype {labels.dtype}; use np.unique(…, return_inverse=True)")
+    raise TypeError(
+        f"{name}: labels must be integer class indices, got dtype {labels.dtype}; use np.unique(…, return_inverse=True)"
+    )
 
 
 def _as_examples(examples: np.ndarray | Sequence[str], name: str) -> dict:

@@ -1,4 +1,4 @@
-"""`load`: one door to every data set, bundled or the user's own."""
+"""The catalogue of data sets, and `load`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,19 @@ from labkit.messages import unknown_name
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of ``labkit data list``."""
+    """A data set of the catalogue.
+
+    Attributes
+    ----------
+    kind : str
+        "images" or "table".
+    about : str
+        Description in ``labkit data list``.
+    bundled : bool
+        Whether labkit contains the files.
+    load : callable
+        Function that returns the `Dataset`.
+    """
 
     kind: str
     about: str
@@ -39,19 +51,24 @@ CATALOGUE = {
 
 
 def load(name: str | os.PathLike, **options: Any) -> Dataset:
-    """Load a data set by name, or the user's own folder of images by path.
+    """Load a data set by name, or a folder of images by path.
 
     Parameters
     ----------
     name : str or path
-        A name from ``labkit data list``, or a folder with one subfolder of images for each class.
+        A name from ``labkit data list``, or a folder with one subfolder of images per class.
     **options
         ``root`` for cifar10 and cifar100; ``size`` and ``seed`` for a folder (see `labkit.data.image_folder`).
+
+    Returns
+    -------
+    Dataset
+        Train, validation and test parts.
 
     Raises
     ------
     ValueError
-        For an unknown name (the nearest ones are suggested), or files that are absent or damaged.
+        If the name is unknown (the message suggests similar ones), or files are missing or damaged.
 
     Examples
     --------
@@ -64,5 +81,5 @@ def load(name: str | os.PathLike, **options: Any) -> Dataset:
     if Path(text).is_dir():
         return images.image_folder(text, **options)
     if text.lower().endswith((".csv", ".csv.gz", ".tsv")):
-        raise ValueError(f"{text}: a table needs its target named; use labkit.data.from_csv({text!r}, target=…, groups=[…])")
-    raise unknown_name("data set", text, CATALOGUE, "or the path of a folder with one subfolder of images for each class")
+        raise ValueError(f"{text}: a table needs a target column; use labkit.data.from_csv({text!r}, target=…, groups=[…])")
+    raise unknown_name("data set", text, CATALOGUE, "or the path of a folder with one subfolder of images per class")

@@ -1,4 +1,4 @@
-"""Checks at the door: a `Split` that passed them has the shapes, dtypes and labels its docstring promises."""
+"""Validation of a `Split`: shapes, dtypes and labels as its docstring states."""
 
 from __future__ import annotations
 
@@ -11,26 +11,32 @@ from labkit.data.split import Split
 
 
 def checked(split: Split, where: str) -> Split:
-    """Validate `split` and return it with a note for every class without examples.
+    """Validate a split.
 
     Parameters
     ----------
     split : Split
+        The split.
     where : str
-        File or part named in every error.
+        File or part, for error messages.
+
+    Returns
+    -------
+    Split
+        With a note for every class without examples.
 
     Raises
     ------
     ValueError
-        On an empty split, wrong shapes, labels outside the classes, NaN or infinite features, or groups of another length.
+        If the split is empty, a shape is wrong, a label is out of range, a feature is not finite, or groups do not match.
     TypeError
-        On wrong dtypes.
+        If a dtype is wrong.
     """
     _check_examples(split, where)
     _check_labels(split, where)
     _check_groups(split, where)
     empty = [name for name, count in split.class_counts().items() if count == 0]
-    notes = tuple(f"class {name!r} has no example in {where}: its figures are NaN" for name in empty)
+    notes = tuple(f"class {name!r} has no example in {where}: its metrics are NaN" for name in empty)
     return replace(split, notes=split.notes + notes)
 
 
@@ -40,7 +46,7 @@ def _check_examples(split: Split, where: str) -> None:
     if split.images is not None:
         _check_array(split.images, np.dtype("uint8"), 4, "images must be uint8 [N, C, H, W]", where)
         if 0 in split.images.shape:
-            raise ValueError(f"{where}: images have shape {list(split.images.shape)}; no side may be zero")
+            raise ValueError(f"{where}: images have shape {list(split.images.shape)}; every side must be positive")
     if split.x is not None:
         _check_array(split.x, np.dtype("float32"), 2, "table rows must be float32 [N, D]", where)
         _check_finite(split.x, split.features, where)
@@ -71,7 +77,9 @@ def _check_labels(split: Split, where: str) -> None:
         _check_pairs(split, where)
         return
     if split.labels.ndim != 1 or len(split.labels) != len(split):
-        raise ValueError(f"{where}: {len(split):,} examples but labels of shape {list(split.labels.shape)}; one label each")
+        raise ValueError(
+            f"{where}: {len(split):,} examples but labels of shape {list(split.labels.shape)}; give one label per example"
+        )
     outside = np.flatnonzero((split.labels < 0) | (split.labels >= len(split.classes)))
     if len(outside):
         row = outside[0]
@@ -91,7 +99,7 @@ def _check_groups(split: Split, where: str) -> None:
     if split.groups is None:
         return
     if len(split.groups) != len(split):
-        raise ValueError(f"{where}: {len(split):,} examples but {len(split.groups):,} rows of groups; one row each")
+        raise ValueError(f"{where}: {len(split):,} examples but {len(split.groups):,} rows of groups; give one row per example")
     missing = np.argwhere(pd.isna(split.groups).to_numpy())
     if len(missing):
         row, column = missing[0]

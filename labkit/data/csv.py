@@ -1,4 +1,4 @@
-"""The user's own CSV as a `Dataset`: errors name the file, the row and the column."""
+"""A `Dataset` from a CSV file; errors name file, row and column."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.io.common import get_handle
 
 from labkit.data.checks import checked
 from labkit.data.partition import partition
@@ -29,28 +30,37 @@ def from_csv(
     test_share: float = 0.2,
     seed: int = 0,
 ) -> Dataset:
-    """Load a CSV with a header row; numeric columns are taken as they are, text columns become one-hot columns.
+    """Load a CSV file with a header row; text columns are one-hot encoded.
 
     Parameters
     ----------
     path : path
-        Read as is; a name ending in ``.gz``, ``.bz2``, ``.xz`` or ``.zip`` is decompressed.
+        The file; names ending in ``.gz``, ``.bz2``, ``.xz`` or ``.zip`` are decompressed.
     target : str
-        The column to predict; its distinct values, sorted, are the classes.
+        Column to predict; its sorted distinct values are the classes.
     groups : sequence of str
-        Sensitive columns (kept as `Split.groups`).
+        Sensitive features, stored as `Split.groups`.
     groups_as_features : bool
-        Whether the model may see the sensitive columns too.
+        Whether sensitive features are also inputs of the model.
     drop : sequence of str
         Columns to ignore, e.g. an identifier.
     encoding : str
         Text encoding of the file.
+    validation_share, test_share : float
+        Fractions of the rows for validation and test.
+    seed : int
+        Determines which rows go to which part.
+
+    Returns
+    -------
+    Dataset
+        Train, validation and test parts.
 
     Raises
     ------
     ValueError
-        When the file cannot be read, a column is unknown, doubled or empty, a target, group or numeric cell is missing, or a
-        column mixes numbers and words; the sentence names file, row (the header is row 1) and column.
+        If the file cannot be read, a column is unknown, duplicated or empty, a target, group or numeric cell is missing, or a
+        column mixes numbers and text; the message names file, row (the header is row 1) and column.
 
     Examples
     --------
@@ -66,14 +76,14 @@ def from_csv(
         if column not in frame:
             raise unknown_name(f"column of {path}", column, frame.columns)
     if target in groups:
-        raise ValueError(f"{path}: column {target!r} cannot be the target and a group at once")
+        raise ValueError(f"{path}: column {target!r} cannot be both target and group")
     for column in (target, *groups):
         _require_filled(frame, column, path)
     hidden = {target, *drop, *(() if groups_as_features else groups)}
     columns = _features(frame.drop(columns=list(hidden)), path)
     classes, labels = _classes(frame[target])
     if len(classes) < 2:
-        raise ValueError(f"{path}: target column {target!r} only ever holds {classes[0]!r}; at least two classes are needed")
+        raise ValueError(f"{path}: target column {target!r} holds only {classes[0]!r}; at least two classes are needed")
     whole = Split(
         labels=labels,
         classes=classes,
@@ -92,7 +102,7 @@ def from_csv(
 
 
 def _read(path: Path, encoding: str) -> pd.DataFrame:
-    """Read every cell as text, so that each later complaint can quote the cell as written."""
+    """Read every cell as text, so that error messages can quote cells as written."""
     try:
         cells = pd.read_csv(path, dtype=str, keep_default_na=False, header=None, encoding=encoding, skip_blank_lines=False)
     except FileNotFoundError:
@@ -102,9 +112,9 @@ def _read(path: Path, encoding: str) -> pd.DataFrame:
     except (LookupError, OSError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise ValueError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
     header = [str(name).strip() for name in cells.iloc[0]]
-    doubled = sorted({name for name in header if header.count(name) > 1})
-    if doubled:
-        raise ValueError(f"{path}, row 1: column {doubled[0]!r} appears {header.count(doubled[0])} times; rename or drop one")
+    duplicates = sorted({name for name in header if header.count(name) > 1})
+    if duplicates:
+        raise ValueError(f"{path}, row 1: column {duplicates[0]!r} appears {header.count(duplicates[0])} times; rename or drop one")
     if "" in header:
         raise ValueError(f"{path}, row 1: column {header.index('') + 1} has no name; name or remove it")
     if len(cells) == 1:
@@ -114,9 +124,7 @@ def _read(path: Path, encoding: str) -> pd.DataFrame:
 
 
 def _bad_row(path: Path, encoding: str) -> int:
-    """Find the first line (from 1) that does not decode; pandas reports an offset within some buffer."""
-    from pandas.io.common import get_handle
-
+    """Find the first line (from 1) that does not decode; pandas reports only an offset within a buffer."""
     with get_handle(path, "rb", is_text=False, compression="infer") as file:
         for number, line in enumerate(file.handle, start=1):
             try:
@@ -145,7 +153,7 @@ def _require_filled(frame: pd.DataFrame, column: str, path: Path) -> None:
 
 def _features(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
     if not len(frame.columns):
-        raise ValueError(f"{path} has no feature columns left beside target, groups and dropped columns")
+        raise ValueError(f"{path} has no feature columns besides target, groups and dropped columns")
     pieces = []
     for name, column in frame.items():
         numbers = _numeric(column, str(name), path)
@@ -154,18 +162,18 @@ def _features(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def _numeric(column: pd.Series, name: str, path: Path) -> pd.Series | None:
-    """Return the column as numbers, or None when it holds words; a mix of both is an error."""
+    """Return the column as numbers, or None if it holds text; a mix of both is an error."""
     missing = _missing(column)
     if missing.all():
         raise ValueError(f"{path}: column {name!r} is empty in every row; drop it")
     numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    words = np.flatnonzero(numbers.isna().to_numpy() & ~missing)
-    if len(words) == len(column) - missing.sum():
-        return None  # only words: a category, in which a missing value is one more category
-    if len(words):
+    texts = np.flatnonzero(numbers.isna().to_numpy() & ~missing)
+    if len(texts) == len(column) - missing.sum():
+        return None  # a categorical column, in which a missing value is a category of its own
+    if len(texts):
         raise ValueError(
-            f"{path}, row {words[0] + 2}: column {name!r} holds {column[words[0]]!r} among numbers; "
-            "make it all numbers, all words, or drop it"
+            f"{path}, row {texts[0] + 2}: column {name!r} holds {column[texts[0]]!r} among numbers; "
+            "use only numbers or only text, or drop it"
         )
     if missing.any():
         row = np.flatnonzero(missing)[0]

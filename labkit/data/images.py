@@ -1,4 +1,4 @@
-"""Image data: the bundled MNIST family, CIFAR from the user's torchvision files, any folder of images by class."""
+"""Image data: bundled MNIST and Fashion-MNIST, CIFAR from torchvision's files, folders of images by class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,18 @@ SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", "
 
 
 def bundled(name: str) -> Dataset:
-    """Load MNIST or Fashion-MNIST: 55,000 / 5,000 / 10,000 images uint8 [N, 1, 28, 28]; the test part is the official one."""
+    """Load MNIST or Fashion-MNIST.
+
+    Parameters
+    ----------
+    name : {"mnist", "fashion_mnist"}
+        Data set.
+
+    Returns
+    -------
+    Dataset
+        55,000 / 5,000 / 10,000 images, uint8 [N, 1, 28, 28]; the test part is the official one.
+    """
     classes, source = {
         "mnist": (DIGITS, "Y. LeCun, C. Cortes, C. Burges; CC BY-SA 3.0"),
         "fashion_mnist": (GARMENTS, "Zalando SE; MIT"),
@@ -32,7 +43,7 @@ def bundled(name: str) -> Dataset:
 
 
 def _read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Read named arrays without ever unpickling; a damaged file is a ValueError that says which."""
+    """Read named arrays without unpickling; raise ValueError if the file is damaged."""
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in keys}
@@ -43,12 +54,24 @@ def _read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 
 def cifar(name: str, root: str | Path = "data") -> Dataset:
-    """Load CIFAR-10 or CIFAR-100 from torchvision's files under `root`; nothing is downloaded.
+    """Load CIFAR-10 or CIFAR-100 from torchvision's files, without downloading.
+
+    Parameters
+    ----------
+    name : {"cifar10", "cifar100"}
+        Data set.
+    root : path
+        Folder with the extracted archive.
+
+    Returns
+    -------
+    Dataset
+        45,000 / 5,000 / 10,000 images, uint8 [N, 3, 32, 32]; the test part is the official one.
 
     Raises
     ------
     ValueError
-        When the files are not there: says what to download, how large, and where to put it.
+        If files are missing (the message says what to download and where to put it) or damaged.
     """
     folder, archive = {
         "cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz (170 MB)"),
@@ -61,12 +84,12 @@ def cifar(name: str, root: str | Path = "data") -> Dataset:
             f"unpack it there (folder {folder}), or run "
             f"torchvision.datasets.{name.upper()}({str(root)!r}, download=True); then load with root={str(root)!r}"
         )
-    from torchvision import datasets  # here: importing it takes seconds and only CIFAR needs it
+    from torchvision import datasets  # local: importing torchvision takes seconds and only CIFAR needs it
 
     kind = datasets.CIFAR10 if name == "cifar10" else datasets.CIFAR100
     try:
         parts = {part: kind(str(root), train=part == "train") for part in ("train", "test")}
-    except RuntimeError as error:  # torchvision's checksum test
+    except RuntimeError as error:  # torchvision verifies checksums
         raise ValueError(f"the files of {name} under {root / folder} are incomplete or damaged; unpack {archive} again") from error
     splits = {
         part: Split(np.asarray(d.targets, np.int64), tuple(d.classes), images=np.ascontiguousarray(d.data.transpose(0, 3, 1, 2)))
@@ -78,27 +101,33 @@ def cifar(name: str, root: str | Path = "data") -> Dataset:
 
 
 def image_folder(root: str | Path, *, size: int | None = None, seed: int = 0) -> Dataset:
-    """Load a folder of images, one subfolder a class (torchvision's ImageFolder layout).
+    """Load a folder of images with one subfolder per class (torchvision's ImageFolder layout).
 
-    ``root/train/CLASS/*.png`` with optional ``val`` (or ``validation``) and ``test`` beside it, or ``root/CLASS/*.png`` alone;
-    what is missing is cut off stratified, 20 % each.
+    Either ``root/train/CLASS/*.png`` with optional ``val`` (or ``validation``) and ``test`` beside it, or ``root/CLASS/*.png``;
+    missing parts are split off stratified, 20 % each.
 
     Parameters
     ----------
     root : path
+        The folder.
     size : int, optional
-        Side in pixels; each image is resized and centre-cropped to it. Without it, all images must share one size.
+        Side in pixels to which every image is resized and centre-cropped; without it, all images must have the same size.
     seed : int
-        Decides which images go to which part when the folder does not.
+        Determines the split if the folder has none.
+
+    Returns
+    -------
+    Dataset
+        Images uint8 [N, 1, H, W] if all are greyscale, else [N, 3, H, W].
 
     Raises
     ------
     ValueError
-        When a folder has no images, an image cannot be read, sizes differ, or parts disagree about the classes.
+        If a folder has no images, an image cannot be read, sizes differ, or parts have other classes than train.
     """
     root = Path(root)
     if not root.is_dir():
-        raise ValueError(f"{root} is not a folder; give one with a subfolder of images for each class")
+        raise ValueError(f"{root} is not a folder; give one with a subfolder of images per class")
     given = {
         part: next((root / alias for alias in aliases if (root / alias).is_dir()), None)
         for part, aliases in {"train": ("train",), "validation": ("validation", "val", "valid"), "test": ("test",)}.items()
@@ -109,21 +138,21 @@ def image_folder(root: str | Path, *, size: int | None = None, seed: int = 0) ->
     train = _read_folder(top, classes, size)
     shapes = {part: split.images.shape[1:] for part, split in {"train": train, **parts}.items() if split.images is not None}
     if len(set(shapes.values())) > 1:
-        raise ValueError(f"{root}: the parts have images of different shapes {shapes}; give size= to make them one")
+        raise ValueError(f"{root}: the parts have images of different shapes {shapes}; give size= to resize them all")
     return partition(train, name=root.name, test=parts.get("test"), validation=parts.get("validation"), seed=seed)
 
 
 def _class_folders(folder: Path) -> tuple[str, ...]:
     classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")))
     if not classes:
-        raise ValueError(f"{folder} has no subfolders; expected one folder of images for each class")
+        raise ValueError(f"{folder} has no subfolders; expected one folder of images per class")
     return classes
 
 
 def _read_folder(folder: Path, classes: tuple[str, ...], size: int | None) -> Split:
-    strangers = set(_class_folders(folder)) - set(classes)
-    if strangers:
-        raise ValueError(f"{folder}: class folder(s) {sorted(strangers)} are not among the training classes {list(classes)}")
+    unknown = set(_class_folders(folder)) - set(classes)
+    if unknown:
+        raise ValueError(f"{folder}: class folder(s) {sorted(unknown)} are not among the training classes {list(classes)}")
     files = [
         (path, label)
         for label, name in enumerate(classes)

@@ -1,4 +1,4 @@
-"""`open_dataset`: one door to data sets of every kind, as users name them on a command line or in a form."""
+"""`open_dataset`: data sets as users specify them on a command line or in a form."""
 
 from __future__ import annotations
 
@@ -11,28 +11,33 @@ from labkit.data.split import Dataset
 
 
 def open_dataset(name: str, *, target: str | None = None, groups: Sequence[str] = (), **options: Any) -> Dataset:
-    """Open a data set by its name, a folder of images by class, or a CSV file with its target.
+    """Open a data set by name, a folder of images by class, or a CSV file.
 
     Parameters
     ----------
     name : str
         A name from ``labkit data list``, a folder, or a CSV file.
     target : str, optional
-        The column to predict: `name` is then a CSV file.
+        Column to predict; implies that `name` is a CSV file.
     groups : sequence of str
-        Sensitive columns of the CSV file.
+        Sensitive features of the CSV file.
     **options
-        Of `labkit.data.load` or `labkit.data.from_csv`.
+        Passed to `labkit.data.load` or `labkit.data.from_csv`.
+
+    Returns
+    -------
+    Dataset
+        Train, validation and test parts.
 
     Raises
     ------
     ValueError
-        For what cannot be opened, groups without a target, or a size for anything but a folder.
+        If it cannot be opened, groups are given without a target, or a size is given without a folder of images.
     """
-    if not str(name).strip():  # as a path it would be the current folder
-        raise ValueError("no data set is named; give a name from labkit data list, a folder of images by class, or a CSV file")
+    if not str(name).strip():  # an empty path would be the current folder
+        raise ValueError("no data set given; give a name from labkit data list, a folder of images by class, or a CSV file")
     if "size" in options and (target or name in CATALOGUE):
-        raise ValueError(f"size is for a folder of images; open {name} without it")
+        raise ValueError(f"size applies only to a folder of images; open {name} without it")
     if target:
         return from_csv(name, target=target, groups=list(groups), **options)
     if groups:

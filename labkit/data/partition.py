@@ -1,4 +1,4 @@
-"""Fixed-seed division into train, validation and test, with every class in the same share in each."""
+"""Stratified split into train, validation and test with a fixed seed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from labkit.data.split import Dataset, Split
 
 
 def stratified_parts(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:
-    """Divide rows into ``len(shares) + 1`` parts; part i gets `shares[i]` of every class, the last part the rest.
+    """Split rows into ``len(shares) + 1`` parts; part i gets `shares[i]` of every class, the last part the rest.
 
     Parameters
     ----------
     labels : int array [N]
+        Class indices.
     shares : sequence of float
-        Fractions of each class, together less than 1.
+        Fractions of each class, with a sum below 1.
     seed : int
+        Determines the split.
 
     Returns
     -------
     list of int arrays
-        Row numbers, ascending within a part, so that files keep their order.
+        Row indices, ascending within a part.
     """
     generator = np.random.default_rng(seed)
     parts: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
@@ -47,23 +49,45 @@ def partition(
     target: str = "class",
     source: str = "the user's own files",
 ) -> Dataset:
-    """Make a `Dataset` of `whole`, cutting off whichever of validation and test is not given.
+    """Make a `Dataset` from one split, splitting off validation and test unless they are given.
+
+    Parameters
+    ----------
+    whole : Split
+        All examples, or those for training (and validation).
+    name : str
+        Name of the data set.
+    test, validation : Split, optional
+        Existing parts.
+    validation_share, test_share : float
+        Fractions of the rows for validation and test.
+    seed : int
+        Determines which rows go to which part.
+    target : str
+        What a label means.
+    source : str
+        Origin and licence of the data.
+
+    Returns
+    -------
+    Dataset
+        Validated parts.
 
     Raises
     ------
     ValueError
-        When a share is outside (0, 1), the shares leave nothing to train on, or a part comes out empty.
+        If a share is outside (0, 1), no training data is left, or a part is empty.
     """
     shares = {"validation_share": validation_share, "test_share": test_share}
     for key, share in shares.items():
         if not 0 < share < 1:
             raise ValueError(f"{key} must lie between 0 and 1, got {share}")
     if validation_share + test_share >= 1 and test is None and validation is None:
-        raise ValueError(f"validation_share {validation_share} + test_share {test_share} leave nothing to train on")
+        raise ValueError(f"validation_share {validation_share} + test_share {test_share} leave no training data")
     train = whole
     if test is None:
         rest, held = stratified_parts(train.labels, [1 - test_share], seed)
-        # the validation share is of the whole, not of what is left
+        # validation_share is a fraction of the whole, not of the remainder
         validation_share = validation_share / (1 - test_share)
         train, test = train.subset(rest), train.subset(held)
     if validation is None:

@@ -1,4 +1,4 @@
-"""`Split` and `Dataset`: what every loader returns and every audit reads."""
+"""`Split` and `Dataset`, the data types that loaders return and audits read."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Split:
     classes : tuple of str
         Class names; `labels` index into it.
     groups : DataFrame with N rows, or None
-        Sensitive columns, one per attribute. They are not among the features unless asked for.
+        Sensitive features, one column each. They are not inputs unless requested.
     features : tuple of D str
         Column names of `x`.
     notes : tuple of str
-        What a reader should know, e.g. a class without examples.
+        Remarks for readers of an audit, e.g. a class without examples.
     """
 
     labels: np.ndarray
@@ -45,7 +45,13 @@ class Split:
 
     @property
     def examples(self) -> np.ndarray | list[str]:
-        """Whichever of `images`, `x`, `texts` this split holds."""
+        """Whichever of `images`, `x` and `texts` is set.
+
+        Raises
+        ------
+        ValueError
+            If none of them is.
+        """
         for held in (self.images, self.x, self.texts):
             if held is not None:
                 return held
@@ -53,25 +59,31 @@ class Split:
 
     @property
     def multilabel(self) -> bool:
+        """Whether `labels` are pairs (row, label)."""
         return self.labels.ndim == 2
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def inputs(self, rows: slice | np.ndarray | None = None) -> torch.Tensor:
-        """Return what a model takes: float32 images [n, C, H, W] in [0, 1], or float32 rows [n, D].
+        """Return examples as model inputs.
 
         Parameters
         ----------
         rows : slice or int array, optional
-            Which examples; all of them by default.
+            Selected examples; all by default.
+
+        Returns
+        -------
+        float32 Tensor
+            Images [n, C, H, W] in [0, 1], or rows [n, D].
 
         Raises
         ------
         TypeError
-            For texts, which need a tokenizer first.
+            For texts, which must be tokenized first.
         """
-        import torch  # here, not above: listing data sets must not wait seconds for torch
+        import torch  # local: torch takes seconds to import, and listing data sets does not need it
 
         if self.texts is not None:
             raise TypeError("texts have no default numeric form; tokenize split.texts and pass the tensors yourself")
@@ -80,7 +92,23 @@ class Split:
         return tensor.float().div_(255) if self.images is not None else tensor.float()
 
     def subset(self, rows: slice | np.ndarray) -> Split:
-        """Return a split with only the chosen examples (slice, int or bool array), labels and groups alike."""
+        """Select examples, with their labels and groups.
+
+        Parameters
+        ----------
+        rows : slice, int array or bool array
+            Selected examples.
+
+        Returns
+        -------
+        Split
+            A new split.
+
+        Raises
+        ------
+        TypeError
+            For multi-label data.
+        """
         if self.multilabel:
             raise TypeError("subset works on single-label splits; filter the (row, label) pairs yourself")
         index = np.arange(len(self))[rows]
@@ -94,23 +122,31 @@ class Split:
         )
 
     def class_counts(self) -> pd.Series:
-        """Return the number of examples of every class, zeros included, indexed by class name."""
+        """Count the examples of every class.
+
+        Returns
+        -------
+        Series
+            Counts, including zeros, indexed by class name.
+        """
         label = self.labels[:, 1] if self.multilabel else self.labels
         return pd.Series(np.bincount(label, minlength=len(self.classes)), index=list(self.classes), name="examples")
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A named data set in three parts; nothing is ever chosen on `test`.
+    """A named data set in three parts; never select anything on `test`.
 
     Attributes
     ----------
     name : str
+        Name of the data set.
     train, validation, test : Split
+        The parts.
     target : str
-        What a label means, in words.
+        What a label means.
     source : str
-        Where the data come from and under which licence.
+        Origin and licence of the data.
     """
 
     name: str
@@ -122,6 +158,7 @@ class Dataset:
 
     @property
     def classes(self) -> tuple[str, ...]:
+        """Class names."""
         return self.train.classes
 
     @property

@@ -1,4 +1,4 @@
-"""What is in a data set: counts by class and group, and a picture grid in a file."""
+"""Summaries of a data set: counts by class and group, and a grid of example images."""
 
 from __future__ import annotations
 
@@ -14,17 +14,38 @@ from labkit.files import atomic_path
 
 
 def counts(dataset: Dataset) -> pd.DataFrame:
-    """Return examples by class (rows) and part (columns train, validation, test)."""
+    """Count examples by class and part.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data set.
+
+    Returns
+    -------
+    DataFrame
+        One row per class, columns train, validation and test.
+    """
     return pd.DataFrame({part: split.class_counts() for part, split in dataset.splits.items()})
 
 
 def group_counts(dataset: Dataset) -> pd.DataFrame:
-    """Return examples by group and class over all parts, with each group's share of every class but the first.
+    """Count examples by sensitive group over all parts.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Single-label data with groups.
+
+    Returns
+    -------
+    DataFrame
+        One row per (attribute, group), with the number of examples and the fraction of each class in the group.
 
     Raises
     ------
     ValueError
-        When the data set has no groups.
+        If the data set has no groups.
     """
     if dataset.test.groups is None:
         raise ValueError(f"{dataset.name} has no group columns; name some with from_csv(…, groups=[…])")
@@ -43,23 +64,28 @@ def group_counts(dataset: Dataset) -> pd.DataFrame:
 
 
 def picture_grid(split: Split, path: str | os.PathLike, *, per_class: int = 10, zoom: int | None = None) -> Path:
-    """Write a PNG or JPEG with one row of examples for each class, its name at the left; return the path.
+    """Write an image file with one row of examples per class.
 
     Parameters
     ----------
     split : Split
-        Of images.
+        Images.
     path : path
-        Its suffix decides the format.
+        The suffix selects the format, e.g. PNG or JPEG.
     per_class : int
-        The first so many examples of each class.
+        Number of examples of each class, from the first.
     zoom : int, optional
-        Enlargement; by default small images are brought to about 48 pixels.
+        Magnification; by default images are enlarged to about 48 pixels.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
     ValueError
-        When the split holds no images, `per_class` is not positive, or the suffix names no image format.
+        If the split holds no images, `per_class` is not positive, or the suffix is not an image format.
     """
     if split.images is None:
         raise ValueError("a picture grid needs images; this split holds none")

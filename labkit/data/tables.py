@@ -1,4 +1,4 @@
-"""The bundled fairness tables: what each column is, which one is the target, who the groups are."""
+"""The bundled fairness tables: targets, sensitive features and encodings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Codes = Callable[[pd.DataFrame], pd.Series]
 
 
 def _one_hot(prefix: str, names: dict[str, str] | None = None) -> Codes:
-    """Read a group off its one-hot columns ``prefix_VALUE``, renaming values where the file has codes."""
+    """Decode a group from its one-hot columns ``prefix_VALUE``, with names for coded values."""
 
     def decode(table: pd.DataFrame) -> pd.Series:
         columns = [column for column in table if column.startswith(prefix + "_")]
@@ -30,15 +30,30 @@ def _one_hot(prefix: str, names: dict[str, str] | None = None) -> Codes:
 
 
 def _binary(column: str, zero: str, one: str) -> Codes:
-    """Read a group off one 0/1 column."""
+    """Decode a group from a 0/1 column."""
     return lambda table: table[column].map({0: zero, 1: one})
 
 
 @dataclass(frozen=True)
 class Table:
-    """How a bundled CSV becomes features, labels and groups.
+    """How a bundled CSV file is converted to features, labels and groups.
 
-    `target` is the 0/1 column whose 1 is class 1; columns starting with one of `drop` are neither feature nor group.
+    Attributes
+    ----------
+    file : str
+        Name of the file.
+    target : str
+        The 0/1 column to predict.
+    classes : tuple of two str
+        Names of class 0 and class 1.
+    meaning : str
+        What class 1 means.
+    groups : dict
+        Sensitive feature -> function that decodes it from the table.
+    drop : tuple of str
+        Prefixes of columns that are not inputs.
+    source : str
+        Origin and licence.
     """
 
     file: str
@@ -66,7 +81,7 @@ TABLES = {
         ("no recidivism", "recidivism"),
         "a new charge within two years of release (Broward County)",
         {"sex": _binary("sex", "Female", "Male"), "race": _binary("race", "Not Caucasian", "Caucasian")},
-        # decile-score is the verdict of the tool under study, not a fact about the person
+        # decile-score is the output of the tool under study, not an attribute of the person
         ("sex", "race", "two-year-recid", "decile-score"),
         "ProPublica COMPAS analysis",
     ),
@@ -93,7 +108,18 @@ TABLES = {
 
 
 def bundled(name: str) -> Dataset:
-    """Load a bundled table: 60 / 20 / 20 %, stratified by class, seed 0; sensitive columns are groups, not features."""
+    """Load a bundled table.
+
+    Parameters
+    ----------
+    name : {"adult", "compas", "german", "law"}
+        Data set.
+
+    Returns
+    -------
+    Dataset
+        Split 60 / 20 / 20 %, stratified by class, with seed 0; sensitive features are groups, not inputs.
+    """
     table = TABLES[name]
     frame = pd.read_csv(BUNDLED / table.file)
     features = [column for column in frame if not column.startswith(table.drop)]

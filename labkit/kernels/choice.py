@@ -1,4 +1,4 @@
-"""Which backend a call takes when it is left to us: by a small table of measured times."""
+"""Which backend ``backend="auto"`` selects, from a table of measured times."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import math
 import os
 import platform
-from collections.abc import Callable
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,26 +18,44 @@ SHIPPED = Path(__file__).with_name("table.json")
 SHAPES = [(128, 128), (256, 256), (768, 768), (3072, 768)]
 DENSITIES = [0.9, 0.7, 0.5, 0.25, 0.1, 0.05]
 BATCHES = [1, 16, 64, 512]
-CLEARLY = 0.9  # dense is taken when it needs less than this share of the kernel's time: it also needs the memory of a dense weight
-DENSE_UP_TO = 2**23  # numbers of a dense weight that is made for one call, 32 MB
-KEEP_UP_TO = 2**16  # numbers of a dense weight that a layer may keep beside its links, 256 kB
+DENSE_MARGIN = 0.9  # dense must take less than this fraction of the kernel's time, because it also allocates a dense weight
+MAX_TEMPORARY = 2**23  # elements of a dense weight built for one call, 32 MB
+MAX_CACHED = 2**16  # elements of a dense weight that a layer may cache, 256 kB
 
 
 class Choice(NamedTuple):
-    """What runs, and why."""
+    """A backend and why it was selected.
+
+    Attributes
+    ----------
+    backend : str
+        One of the backends of `labkit.kernels.fixed_fan_in`.
+    reason : str
+        The measurement or rule behind it.
+    """
 
     backend: str
     reason: str
 
 
 def choose(batch: int, inputs: int, outputs: int, fan_in: int, device: str = "cpu") -> Choice:
-    """Return the backend that `fixed_fan_in` takes with ``backend="auto"``.
+    """Return the backend that `fixed_fan_in` uses for ``backend="auto"``.
 
     Parameters
     ----------
-    batch, inputs, outputs, fan_in : int
+    batch : int
+        Number of examples.
+    inputs, outputs : int
+        Shape of the layer.
+    fan_in : int
+        Connections per output.
     device : {"cpu", "cuda", …}
         A torch device type.
+
+    Returns
+    -------
+    Choice
+        Backend and reason.
 
     Examples
     --------
@@ -46,110 +63,132 @@ def choose(batch: int, inputs: int, outputs: int, fan_in: int, device: str = "cp
     'cpu'
     """
     if device != "cpu":
-        return _off_the_processor(device)
-    return _on_the_processor(batch, inputs, outputs, fan_in)
+        return _choose_gpu(device)
+    return _choose_cpu(batch, inputs, outputs, fan_in)
 
 
 @lru_cache(maxsize=4096)
-def _on_the_processor(batch: int, inputs: int, outputs: int, fan_in: int) -> Choice:
+def _choose_cpu(batch: int, inputs: int, outputs: int, fan_in: int) -> Choice:
     if not batch or not fan_in or not inputs or not outputs:
-        return Choice("cpu", "there is next to nothing to do")
+        return Choice("cpu", "the product is empty")
     row = nearest(batch, inputs, outputs, fan_in)
-    shape = f"{row['inputs']} -> {row['outputs']}, {row['density']:.0%} of the links, batch {row['batch']}"
-    times = f"{row['cpu_us']:.0f} us by the kernel, {row['dense_us']:.0f} us by a dense weight made for the call"
-    fits = inputs * outputs <= DENSE_UP_TO
-    backend = "dense" if fits and row["dense_us"] < CLEARLY * row["cpu_us"] else "cpu"
+    shape = f"{row['inputs']} -> {row['outputs']}, density {row['density']:.0%}, batch {row['batch']}"
+    times = f"{row['cpu_us']:.0f} us with the kernel, {row['dense_us']:.0f} us with a dense weight built for the call"
+    fits = inputs * outputs <= MAX_TEMPORARY
+    backend = "dense" if fits and row["dense_us"] < DENSE_MARGIN * row["cpu_us"] else "cpu"
     return Choice(backend, f"the nearest measurement, {shape}: {times} ({table()['cpu']})")
 
 
 def nearest(batch: int, inputs: int, outputs: int, fan_in: int) -> dict:
-    """Return the measurement whose size, density and batch are nearest."""
+    """Return the row of `table` whose size, density and batch are nearest.
+
+    Parameters
+    ----------
+    batch, inputs, outputs, fan_in : int
+        As for `choose`; all positive.
+
+    Returns
+    -------
+    dict
+        A row of the table.
+    """
     here = (math.log(inputs * outputs), 2 * math.log(fan_in / inputs), math.log(batch))
-    return min(table()["rows"], key=lambda row: math.dist(here, _place(row)))
+    return min(table()["rows"], key=lambda row: math.dist(here, _coordinates(row)))
 
 
-def _place(row: dict) -> tuple[float, float, float]:
-    """Where a measurement lies: size, density (which weighs most) and batch, in logarithms."""
+def _coordinates(row: dict) -> tuple[float, float, float]:
+    """Size, density (weighted twice) and batch, in logarithms."""
     return math.log(row["inputs"] * row["outputs"]), 2 * math.log(row["density"]), math.log(row["batch"])
 
 
 @lru_cache(maxsize=4096)
-def keep_dense(batch: int, inputs: int, outputs: int, fan_in: int) -> bool:
-    """Whether a layer does better to keep a dense weight beside its links.
+def cached_dense_is_faster(batch: int, inputs: int, outputs: int, fan_in: int) -> bool:
+    """Tell whether a layer should cache a dense weight and multiply with that.
 
-    Small ones with few examples do, where the way to the kernel takes longer than the product.
+    This holds for small layers and small batches, where calling the kernel costs more than the product.
+
+    Parameters
+    ----------
+    batch, inputs, outputs, fan_in : int
+        As for `choose`.
+
+    Returns
+    -------
+    bool
+        False for layers of more than MAX_CACHED elements.
     """
-    if inputs * outputs > KEEP_UP_TO or not batch or not fan_in:
+    if inputs * outputs > MAX_CACHED or not batch or not fan_in:
         return False
     row = nearest(batch, inputs, outputs, fan_in)
     return row["kept_us"] < row["cpu_us"]
 
 
 @cache
-def _off_the_processor(device: str) -> Choice:
-    from labkit.kernels.triton_kernels import available  # takes a moment to import, and a processor needs none of it
+def _choose_gpu(device: str) -> Choice:
+    from labkit.kernels.on_gpu import available  # local: importing Triton takes 0.4 s and a CPU needs none of it
 
     if available(torch.device(device)):
-        return Choice("triton", "compiled for this device; other ways are not in the table")
+        return Choice("triton", "compiled for this device; other backends are not measured there")
     return Choice("reference", f"no kernel is compiled for {device}")
 
 
 @cache
 def table() -> dict[str, Any]:
-    """Return the table in use: this machine's, where `labkit kernels --measure` has made one, else the one that is shipped.
+    """Return the table in use: this machine's own if `labkit kernels --measure` has written one, else the shipped one.
 
     Returns
     -------
     dict
-        "cpu" (its name), "threads", and "rows": inputs, outputs, density, batch, cpu_us, dense_us, kept_us
-        (with a dense weight that is there already).
+        "cpu" (name of the processor), "threads", and "rows" with inputs, outputs, density, batch, cpu_us, dense_us, kept_us
+        (microseconds of the kernel, of a dense weight built for the call, and of a cached dense weight).
     """
     try:
-        mine = json.loads(own_table().read_text())
-        if mine["cpu"] == cpu_name() and mine["rows"]:
-            return mine
+        own = json.loads(table_path().read_text())
+        if own["cpu"] == cpu_name() and own["rows"]:
+            return own
     except (OSError, ValueError, KeyError, TypeError):
         pass
     return json.loads(SHIPPED.read_text())
 
 
-def own_table() -> Path:
-    """Where this machine's table is kept."""
+def table_path() -> Path:
+    """Return the path of this machine's table.
+
+    Returns
+    -------
+    Path
+        ``labkit/kernels.json`` in the user's cache folder.
+    """
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labkit" / "kernels.json"
 
 
 def cpu_name() -> str:
-    """The processor's name, as far as the system tells."""
+    """Return the name of the processor.
+
+    Returns
+    -------
+    str
+        As the operating system reports it; may be empty.
+    """
     facts = Path("/proc/cpuinfo")
     lines = facts.read_text().splitlines() if facts.exists() else []
     return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
-def measured(progress: Callable[[float, str], None] | None = None, seconds: float = 0.15) -> dict[str, Any]:
-    """Measure the table's entries on this machine, about half a minute, and return them as `table` does.
+def save_table(found: dict[str, Any]) -> Path:
+    """Write this machine's table and use it from now on.
 
     Parameters
     ----------
-    progress : callable, optional
-        Called with the fraction that is done and a short message.
-    seconds : float
-        For each entry.
+    found : dict
+        As returned by `labkit.kernels.tuning.measure_table`.
+
+    Returns
+    -------
+    Path
+        Where it was written.
     """
-    from labkit.kernels.speed import measure_backends
-
-    rows, cells = [], [(shape, density) for shape in SHAPES for density in DENSITIES]
-    for done, (shape, density) in enumerate(cells):
-        if progress:
-            progress(done / len(cells), f"{shape[0]} -> {shape[1]}, {density:.0%} of the links")
-        for batch, took in measure_backends(*shape, 1 - density, BATCHES, seconds=seconds).items():
-            times = {f"{way}_us": round(1e6 * spent, 1) for way, spent in took.items()}
-            rows.append({"inputs": shape[0], "outputs": shape[1], "density": density, "batch": batch, **times})
-    return {"cpu": cpu_name(), "threads": torch.get_num_threads(), "rows": rows}
-
-
-def keep(found: dict[str, Any]) -> Path:
-    """Write this machine's table, use it from now on, and return where it is."""
-    write_text(own_table(), json.dumps(found, indent=1) + "\n")
-    for known in (table, _on_the_processor, keep_dense):
-        known.cache_clear()
-    return own_table()
+    write_text(table_path(), json.dumps(found, indent=1) + "\n")
+    for cached in (table, _choose_cpu, cached_dense_is_faster):
+        cached.cache_clear()
+    return table_path()

@@ -1,4 +1,4 @@
-"""Where compiled kernels are kept from one process to the next, and a word to who waits for them the first time."""
+"""Disk cache of compiled kernels, and a notice on stderr while they compile."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pathlib import Path
 
 import numba
 
-PATIENCE = 2.0  # seconds before a word is said
+NOTICE_AFTER = 2.0  # seconds
 
 
-def keep_somewhere() -> bool:
-    """Let numba cache beside this file or in the user's cache; where neither can be written, in a private temporary folder.
+def choose_cache() -> bool:
+    """Choose where numba caches: beside this file, in the user's cache, or else in a private temporary folder.
 
     Returns
     -------
     bool
-        False when there is no such place: kernels are then compiled in every process.
+        False if none of them is writable; kernels are then compiled in every process.
     """
     beside, home = Path(__file__).parent / "__pycache__", Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     if numba.config.CACHE_DIR or _writable(beside) or _writable(home / "numba"):
         return True
     private = Path(tempfile.gettempdir()) / f"labkit-kernels-{os.getuid() if hasattr(os, 'getuid') else 'user'}"
     if not _writable(private) or (hasattr(os, "getuid") and private.stat().st_uid != os.getuid()):
-        return False  # what another user could have put there is not loaded
+        return False  # never load code from a folder that another user owns
     private.chmod(0o700)
     numba.config.CACHE_DIR = str(private)
     return True
@@ -44,10 +44,16 @@ def _writable(folder: Path) -> bool:
 
 
 @contextmanager
-def announced() -> Iterator[None]:
-    """Say what is going on when it takes long."""
-    message = "labkit compiles its kernels for this processor; it takes some seconds, once\n"
-    timer = threading.Timer(PATIENCE, lambda: sys.stderr.write(message))
+def notice_while_compiling() -> Iterator[None]:
+    """Print a notice to stderr if the body takes longer than NOTICE_AFTER seconds.
+
+    Yields
+    ------
+    None
+        Compile inside the ``with`` block.
+    """
+    message = "compiling labkit's kernels for this processor; this happens once and takes some seconds\n"
+    timer = threading.Timer(NOTICE_AFTER, lambda: sys.stderr.write(message))
     timer.daemon = True
     timer.start()
     try:
@@ -56,4 +62,4 @@ def announced() -> Iterator[None]:
         timer.cancel()
 
 
-CACHE = keep_somewhere()
+CACHE = choose_cache()

@@ -1,4 +1,4 @@
-"""Hand tensors to the processor's kernels: addresses, strides, lanes and tasks."""
+"""Launch the CPU kernels: addresses, strides, block sizes and tasks of a call on tensors."""
 
 from __future__ import annotations
 
@@ -10,21 +10,33 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labkit.kernels import cpu, openmp
+from labkit.kernels import cpu, jobs, openmp
 from labkit.kernels.openmp import Team
 from labkit.kernels.pool import Pool, pool_of
 
-KEPT = 16 * 2**20  # bytes of working memory that a thread keeps
-FEW = 3  # examples up to which gathering from x itself beats packing it
-LEAST = 64  # outputs of one task
-GRADIENT_LANES = 64  # examples of a block for the gradient of the weights, whose sums are longer the larger it is
-LIGHT = 2**17  # multiply-adds below which waking the other threads takes longer than they would save
+KEPT = 16 * 2**20  # largest working memory that a thread keeps between calls, bytes
+FEW = 3  # batch size up to which gathering from x directly is faster than packing it
+LEAST = 64  # minimum number of outputs of one task
+GRADIENT_LANES = 64  # block size for the weight gradient, whose dot products run along the block
+LIGHT = 2**17  # multiply-adds below which waking other threads costs more than it saves
 NO_LAYER = (0,) * 8
 ZERO: dict[int, Any] = {4: np.float32(0), 8: np.float64(0)}
 
 
-class Links(NamedTuple):
-    """A layer as the kernels take it: contiguous weight and columns [N, K], pointer int64 [N, tiles + 1], bias [N] or None."""
+class LayerArguments(NamedTuple):
+    """A layer as the kernels take it.
+
+    Attributes
+    ----------
+    weight, columns : Tensor [N, K]
+        Contiguous values and input columns.
+    pointer : int64 Tensor [N, tiles + 1]
+        As `Topology.tiles`.
+    bias : Tensor [N] or None
+        Added to the outputs.
+    inputs : int
+        Input features D.
+    """
 
     weight: Tensor
     columns: Tensor
@@ -34,39 +46,40 @@ class Links(NamedTuple):
 
     @property
     def outputs(self) -> int:
+        """Number of outputs."""
         return self.pointer.shape[0]
 
     def arguments(self) -> tuple[int, ...]:
-        """As the places of `cpu` after FIRST or SECOND say."""
+        """Return the values of a job after the offset FIRST or SECOND (see `labkit.kernels.jobs`)."""
         bias = 0 if self.bias is None else self.bias.data_ptr()
         outputs, ends = self.pointer.shape
         addresses = (self.weight.data_ptr(), self.columns.data_ptr(), self.pointer.data_ptr(), bias)
         return (*addresses, outputs, self.inputs, ends - 1, int(self.columns.dtype == torch.int32))
 
 
-def links(weight: Tensor, index: Tensor, pointer: Tensor, bias: Tensor | None, inputs: int) -> Links:
-    """Return the layer with everything contiguous."""
-    return Links(weight.contiguous(), index.contiguous(), pointer, None if bias is None else bias.contiguous(), inputs)
+def layer_arguments(weight: Tensor, index: Tensor, pointer: Tensor, bias: Tensor | None, inputs: int) -> LayerArguments:
+    """Return the layer with contiguous tensors."""
+    return LayerArguments(weight.contiguous(), index.contiguous(), pointer, None if bias is None else bias.contiguous(), inputs)
 
 
 def forward(x: Tensor, weight: Tensor, index: Tensor, tiles: Tensor, bias: Tensor | None) -> Tensor:
-    """y [B, N] of x [B, D] with any strides, weight [N, K], index uint16 or int32 [N, K], tiles as in `Topology`, bias [N] or None.
+    """Compute y [B, N] from x [B, D] (any strides), weight [N, K], index uint16 or int32 [N, K], tiles of a `Topology`, bias [N].
 
-    All of float32, or all of float64.
+    All tensors are float32, or all float64.
     """
     y = x.new_empty(x.shape[0], weight.shape[0])
     if y.numel():
-        _product(x, links(weight, index, tiles, bias, x.shape[1]), y)
+        _product(x, layer_arguments(weight, index, tiles, bias, x.shape[1]), y)
     return y
 
 
-def mlp(x: Tensor, first: Links, activation: int, second: Links) -> Tensor:
-    """y [B, M] of x [B, D] float32 through two layers with an activation of `cpu` between; the hidden layer stays feature-major."""
+def mlp(x: Tensor, first: LayerArguments, activation: int, second: LayerArguments) -> Tensor:
+    """Compute y [B, M] from float32 x [B, D] by two layers and an activation; hidden values stay feature-major."""
     y = x.new_empty(x.shape[0], second.outputs)
     if y.numel() and x.shape[0] <= FEW:
         hidden = x.new_empty(x.shape[0], first.outputs)
         _product(x, first, hidden)
-        hidden = hidden.relu_() if activation == cpu.RELU else torch.nn.functional.gelu(hidden)
+        hidden = hidden.relu_() if activation == jobs.RELU else torch.nn.functional.gelu(hidden)
         _product(hidden, second, y)
     elif y.numel():
         _product(x, first, y, activation, second)
@@ -74,29 +87,29 @@ def mlp(x: Tensor, first: Links, activation: int, second: Links) -> Tensor:
 
 
 def pack(x: Tensor, lanes: int) -> Tensor:
-    """[B, D] -> blocks of [D, V], one after the other: the batch along the lanes, the last block filled up with zeros."""
+    """Pack [B, D] into consecutive blocks [D, V] with the batch along the lanes; the last block is zero-padded."""
     batch, width = x.shape
     blocks = -(-batch // lanes)
     out = x.new_empty(blocks * width * lanes)
     layer = (0, 0, 0, 0, 0, width, 0, 0)
     arguments = (x.data_ptr(), *x.stride(), out.data_ptr(), 0, 0, batch, lanes, 0, 0)
-    _job(cpu.PACK, x, arguments, (*layer, *NO_LAYER), blocks * -(-width // cpu.COLUMNS))
+    _job(jobs.PACK, x, arguments, (*layer, *NO_LAYER), blocks * -(-width // jobs.COLUMNS))
     return out
 
 
 def lanes_of(batch: int) -> int:
-    """Examples of a block: all where one block holds them, else 32, with which the usual input stays in a second cache."""
-    return next((lanes for lanes in cpu.VECTORS if lanes >= batch), 32)
+    """Return the block size: the batch if one block holds it, else 32, so that typical inputs fit the second-level cache."""
+    return next((lanes for lanes in jobs.VECTORS if lanes >= batch), 32)
 
 
 def _rows(outputs: int, lanes: int, blocks: int) -> int:
-    """Outputs of one task: many, because a task goes through the whole input, but a few tasks for every thread."""
+    """Outputs per task: many, because every task reads the whole input, but enough tasks to balance the threads."""
     fair = -(-outputs * blocks // (3 * torch.get_num_threads()))
-    return max(LEAST, min(cpu.SUMS // lanes, fair))
+    return max(LEAST, min(jobs.SUMS // lanes, fair))
 
 
 def grad_weight(x: Tensor, grad: Tensor, index: Tensor) -> Tensor:
-    """dW [N, K] of x [B, D] and the outputs' gradient [B, N]."""
+    """Compute dW [N, K] from x [B, D] and the output gradient [B, N]."""
     out = x.new_zeros(index.shape)
     batch = x.shape[0]
     if batch == 0 or out.numel() == 0:
@@ -104,49 +117,51 @@ def grad_weight(x: Tensor, grad: Tensor, index: Tensor) -> Tensor:
     left, right = pack(grad, GRADIENT_LANES), pack(x, GRADIENT_LANES)
     arguments = (0, 0, 0, right.data_ptr(), left.data_ptr(), out.data_ptr(), batch, GRADIENT_LANES, LEAST, 0)
     layer = (0, index.data_ptr(), 0, 0, index.shape[0], x.shape[1], index.shape[1], int(index.dtype == torch.int32))
-    _job(cpu.GRAD_WEIGHT, out, arguments, (*layer, *NO_LAYER), -(-index.shape[0] // LEAST))
+    _job(jobs.GRAD_WEIGHT, out, arguments, (*layer, *NO_LAYER), -(-index.shape[0] // LEAST))
     return out
 
 
-def grad_input(grad: Tensor, weight: Tensor, pointer: Tensor, output: Tensor, link: Tensor) -> Tensor:
-    """dX [B, D] of the outputs' gradient [B, N] and weight [N, K]: the same multiplication, through the links by input."""
+def grad_input(grad: Tensor, weight: Tensor, pointer: Tensor, output: Tensor, position: Tensor) -> Tensor:
+    """Compute dX [B, D] from the output gradient [B, N] and weight [N, K]: the same product with the inverse index."""
     out = grad.new_zeros(grad.shape[0], pointer.shape[0])
     if grad.numel() and out.numel():
-        _product(grad, Links(_taken(weight.contiguous(), link), output, pointer, None, grad.shape[1]), out)
+        _product(grad, LayerArguments(_gathered(weight.contiguous(), position), output, pointer, None, grad.shape[1]), out)
     return out
 
 
-def _taken(values: Tensor, link: Tensor) -> Tensor:
-    """values.reshape(-1)[link]."""
-    out = values.new_empty(link.shape)
-    layer = (values.data_ptr(), link.data_ptr(), 0, 0, len(link), 0, 0, 0)
-    _job(cpu.TAKE, values, (0, 0, 0, 0, 0, out.data_ptr(), 0, 0, 0, 0), (*layer, *NO_LAYER), -(-len(link) // cpu.TAKEN))
+def _gathered(values: Tensor, position: Tensor) -> Tensor:
+    """Return values.reshape(-1)[position]."""
+    out = values.new_empty(position.shape)
+    layer = (values.data_ptr(), position.data_ptr(), 0, 0, len(position), 0, 0, 0)
+    _job(jobs.TAKE, values, (0, 0, 0, 0, 0, out.data_ptr(), 0, 0, 0, 0), (*layer, *NO_LAYER), -(-len(position) // jobs.TAKEN))
     return out
 
 
-def _product(x: Tensor, first: Links, y: Tensor, activation: int = cpu.IDENTITY, second: Links | None = None) -> None:
-    """y = the links times x [B, D] with any strides, then those of a second layer."""
+def _product(
+    x: Tensor, first: LayerArguments, y: Tensor, activation: int = jobs.IDENTITY, second: LayerArguments | None = None
+) -> None:
+    """Write to y the product of x [B, D] (any strides) with one layer, or with two."""
     batch, size = x.shape[0], x.element_size()
     layers = (*first.arguments(), *(NO_LAYER if second is None else second.arguments()))
-    links = first.weight.numel() + (0 if second is None else second.weight.numel())
+    nonzeros = first.weight.numel() + (0 if second is None else second.weight.numel())
     if batch <= FEW:
         x = x if x.stride(1) == 1 else x.contiguous()
         arguments = (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, 0, LEAST, 0)
-        _job(cpu.SMALL, y, arguments, layers, -(-first.outputs // LEAST), light=links * batch < LIGHT // 8)
+        _job(jobs.SMALL, y, arguments, layers, -(-first.outputs // LEAST), light=nonzeros * batch < LIGHT // 8)
         return
     lanes = lanes_of(batch)
     blocks, more = -(-batch // lanes), 0 if second is None else first.outputs
     if blocks >= 4 * torch.get_num_threads():
-        arguments = (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, lanes, cpu.SUMS // lanes, activation)
-        _job(cpu.WHOLE, y, arguments, layers, blocks, cpu.SCRATCH + (x.shape[1] + more) * lanes * size)
+        arguments = (x.data_ptr(), *x.stride(), 0, 0, y.data_ptr(), batch, lanes, jobs.SUMS // lanes, activation)
+        _job(jobs.WHOLE, y, arguments, layers, blocks, jobs.SCRATCH + (x.shape[1] + more) * lanes * size)
         return
     packed = x.new_empty(blocks * lanes * (x.shape[1] + more))
     hidden = packed.data_ptr() + blocks * lanes * x.shape[1] * size
     rows = _rows(y.shape[1], lanes, blocks)
-    tasks = blocks * (-(-x.shape[1] // cpu.COLUMNS) + -(-first.outputs // rows))
+    tasks = blocks * (-(-x.shape[1] // jobs.COLUMNS) + -(-first.outputs // rows))
     tasks += 0 if second is None else blocks * -(-second.outputs // rows)
     arguments = (x.data_ptr(), *x.stride(), packed.data_ptr(), hidden, y.data_ptr(), batch, lanes, rows, activation)
-    _job(cpu.MULTIPLY, y, arguments, layers, tasks, cpu.SCRATCH, light=links * batch < LIGHT)
+    _job(jobs.MULTIPLY, y, arguments, layers, tasks, jobs.SCRATCH, light=nonzeros * batch < LIGHT)
 
 
 def _job(
@@ -158,12 +173,12 @@ def _job(
     space: int = 0,
     light: bool = False,
 ) -> None:
-    """Run a job on torch's number of threads, each with `space` bytes to work in.
+    """Run a job on torch.get_num_threads() threads, each with `space` bytes of working memory.
 
-    On this thread alone when it is light, or when another Python thread has the others.
+    It runs on the calling thread alone if it is light, or if another Python thread is using the others.
     """
     threads, mine, size = 1 if light else torch.get_num_threads(), _mine(), like.element_size()
-    member = cpu.member(size)  # compiled before all else, with a word to who waits
+    member = cpu.member(size)  # compiles on first use
     room = mine.room(space * threads) if space else None
     given = (kind, *arguments, 0 if room is None else room.data_ptr(), space, size, *layers)
     if min(threads, tasks) > 1 and _busy.acquire(blocking=False):
@@ -179,7 +194,7 @@ def _job(
 
 
 class _Mine:
-    """What each Python thread has of its own."""
+    """Per-thread state."""
 
     def __init__(self) -> None:
         self.team = Team(cpu.publish)
@@ -187,7 +202,7 @@ class _Mine:
         self.memory = torch.empty(0, dtype=torch.uint8)
 
     def room(self, size: int) -> Tensor:
-        """So many bytes or more, kept from call to call: fresh memory costs more than the work that is done in it."""
+        """Return at least `size` bytes, reused from call to call: page faults of fresh memory cost more than the kernel."""
         if self.memory.numel() >= size:
             return self.memory
         fresh = torch.empty(size, dtype=torch.uint8)
@@ -211,7 +226,7 @@ _busy = threading.Lock()
 
 
 def _in_child() -> None:
-    """Another thread may have held the lock when the process was forked."""
+    """Replace the lock, which another thread may have held when the process was forked."""
     global _busy
     _busy = threading.Lock()
 

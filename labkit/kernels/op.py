@@ -1,4 +1,4 @@
-"""`fixed_fan_in`, the one operation behind condensed layers, registered with torch so that autograd, compile and export know it."""
+"""`fixed_fan_in`, registered as a torch custom operator that supports autograd, torch.compile and torch.export."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
-from labkit.kernels import cpu, on_cpu, reference
+from labkit.kernels import jobs, on_cpu, reference
 from labkit.kernels.choice import Choice, choose
 from labkit.kernels.topology import Topology
 
@@ -28,40 +28,42 @@ def fixed_fan_in(
     backend: Backend = "auto",
     explain: bool = False,
 ) -> Any:
-    """Return ``y[…, n] = bias[n] + sum_k weight[n, k] * x[…, index[n, k]]``.
+    """Compute ``y[…, n] = bias[n] + sum_k weight[n, k] * x[…, index[n, k]]``.
 
     Parameters
     ----------
     x : Tensor [..., D]
-        float32, float64, bfloat16 or float16, any strides; half precision is summed in float32.
+        Input of any strides in float32, float64, bfloat16 or float16; half precision is accumulated in float32.
     weight : Tensor [N, K]
+        Values of the K connections of each output, in the dtype of `x`.
     index : integer Tensor [N, K], or Topology
-        Input columns; duplicates add up. A tensor is checked at every call, a Topology was checked once.
+        Input columns; duplicates add up. A tensor is validated on every call, a Topology only once.
     bias : Tensor [N], optional
+        Added to the outputs.
     backend : {"auto", "reference", "dense", "cpu", "triton"}
-        "reference" is plain torch on any device, "dense" makes a dense weight for the call, "cpu" and "triton" are compiled
-        kernels; "auto" takes what a small table of measured times says is fastest (`labkit kernels` shows it).
+        "reference" is plain torch on any device, "dense" builds a dense weight for the call, "cpu" and "triton" are compiled
+        kernels; "auto" selects the fastest by a table of measured times (`labkit kernels` prints it).
     explain : bool
-        Return also what ran and why.
+        Also return the backend that ran and why.
 
     Returns
     -------
     Tensor [..., N]
-        NaN and infinite inputs reach the outputs that are linked to them, as they do through a dense weight without its zeros (with
-        "dense", all outputs). An output whose weights are all zero is linked to nothing and gives its bias ("cpu").
+        NaN and infinite inputs reach only the outputs connected to them (with "dense", all outputs). In "cpu", an output whose
+        weights are all zero counts as unconnected and equals its bias.
     Choice
-        With ``explain=True``: (backend, reason).
+        Only with ``explain=True``: (backend, reason).
 
     Raises
     ------
     ValueError
-        On shapes that do not fit, a column out of range, or an unknown backend.
+        If shapes do not match, a column is out of range, or the backend is unknown or cannot run on the device.
     TypeError
-        On tensors that are no numbers of these kinds, or of different types.
+        If the tensors are not floating-point, of different dtypes, or `index` is not an integer tensor.
 
     References
     ----------
-    Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024: the condensed representation.
+    Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024, section 3: the condensed representation.
 
     Examples
     --------
@@ -71,40 +73,45 @@ def fixed_fan_in(
     """
     _check(x, weight, index, bias, backend)
     flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
-    plain = plain_call(x, weight, *(() if bias is None else (bias,)))
-    # a tracer knows no sizes: the operation chooses when it runs
+    plain = is_plain_cpu_call(x, weight, *(() if bias is None else (bias,)))
+    # sizes are symbolic while tracing, so the operator chooses the backend at run time
     chosen = _chosen(flat, weight, backend) if plain or explain else Choice(backend, "")
     if plain and chosen.backend == "cpu":
         index = index if isinstance(index, Topology) else Topology(index, flat.shape[1])
-        if learns(x, weight, bias):
-            y = _OnProcessor.apply(flat, weight, bias, index)
+        if needs_grad(x, weight, bias):
+            y = _CPUFunction.apply(flat, weight, bias, index)
         else:
             y = on_cpu.forward(flat, weight, index.index, index.tiles, bias)
     else:
-        columns, tiles, inverse = _links(index, gradient=learns(x, weight))
+        columns, tiles, inverse = _unpacked(index, gradient=needs_grad(x, weight))
         y = torch.ops.labkit.fixed_fan_in(flat, weight, columns, bias, tiles, *inverse, chosen.backend)
     y = y if x.ndim == 2 else y.reshape(*x.shape[:-1], weight.shape[0])
     return (y, chosen) if explain else y
 
 
 Layer = tuple[Tensor, Topology, Tensor | None]  # weight [N, K], topology, bias [N]
-FUSED = {"relu": cpu.RELU, "gelu": cpu.GELU}
+FUSED = {"relu": jobs.RELU, "gelu": jobs.GELU}
 
 
 def fixed_fan_in_mlp(x: Tensor, first: Layer, activation: str, second: Layer) -> Tensor | None:
-    """Return two fixed fan-in layers with a "relu" or exact "gelu" between them, without leaving the kernel's layout.
+    """Compute two fixed fan-in layers with an activation between them, keeping the hidden values in the kernel's layout.
 
     Parameters
     ----------
-    x : Tensor [..., D]
-    first, second : (weight, Topology, bias or None)
-    activation : str
+    x : float32 Tensor [..., D]
+        Input.
+    first : tuple of (weight, Topology, bias or None)
+        The layer from D to the hidden features.
+    activation : {"relu", "gelu"}
+        "gelu" is the exact one.
+    second : tuple of (weight, Topology, bias or None)
+        The layer from the hidden features to M.
 
     Returns
     -------
-    Tensor [..., M], or None
-        None where there is no such kernel: off the processor, in training, under a tracer, in another type than float32, for
-        another activation. The caller then goes step by step.
+    Tensor [..., M] or None
+        None if no fused kernel applies: on other devices or dtypes, when a gradient is needed, while tracing, and for other
+        activations. Then call the layers one by one.
 
     Raises
     ------
@@ -112,27 +119,28 @@ def fixed_fan_in_mlp(x: Tensor, first: Layer, activation: str, second: Layer) ->
         As `fixed_fan_in`.
     """
     tensors = [first[0], second[0], *(bias for bias in (first[2], second[2]) if bias is not None)]
-    if activation not in FUSED or x.dtype != torch.float32 or learns(x, *tensors) or not plain_call(x, *tensors):
+    if activation not in FUSED or x.dtype != torch.float32 or needs_grad(x, *tensors) or not is_plain_cpu_call(x, *tensors):
         return None
     _check(x, first[0], first[1], first[2], "cpu")
     _check(x.new_empty(0, first[0].shape[0]), second[0], second[1], second[2], "cpu")
-    layers = [on_cpu.links(w, t.index, t.tiles, bias, t.in_features) for w, t, bias in (first, second)]
+    layers = [on_cpu.layer_arguments(w, t.index, t.tiles, bias, t.in_features) for w, t, bias in (first, second)]
     y = on_cpu.mlp(x if x.ndim == 2 else x.reshape(-1, x.shape[-1]), layers[0], FUSED[activation], layers[1])
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], y.shape[1])
 
 
-def _links(index: Tensor | Topology, *, gradient: bool) -> tuple[Tensor, Tensor | None, tuple]:
-    """Index, tiles and, where a gradient may be asked for, the inverse index of a Topology; of a tensor the index alone."""
+def _unpacked(index: Tensor | Topology, *, gradient: bool) -> tuple[Tensor, Tensor | None, tuple]:
+    """Index, tiles and, if a gradient may be needed, the inverse index of a Topology; of a tensor the index alone."""
     if not isinstance(index, Topology):
         return index, None, NOTHING
-    # not made while a graph is traced, which would make it anew at every call of the graph
+    # not built while tracing: the graph would rebuild it on every call
     made = index.inverse if gradient and not torch.compiler.is_compiling() else index._inverse
     return index.index, index.tiles, made or NOTHING
 
 
-def plain_call(x: Tensor, *others: Tensor) -> bool:
-    """Whether nobody but the processor has to know of this call: torch's way through a registered operation takes 10 us and more,
-    and 100 us with a gradient, as long as the multiplication of a small batch.
+def is_plain_cpu_call(x: Tensor, *others: Tensor) -> bool:
+    """Tell whether a call may bypass torch's dispatcher: plain CPU tensors, outside tracing and functorch transforms.
+
+    Dispatching a custom operator takes 10 us or more, and 100 us with a gradient, as long as the product of a small batch.
     """
     tensors = (x, *others)
     return (
@@ -144,13 +152,13 @@ def plain_call(x: Tensor, *others: Tensor) -> bool:
     )
 
 
-def learns(*tensors: Tensor | None) -> bool:
-    """Whether a gradient may be asked for."""
+def needs_grad(*tensors: Tensor | None) -> bool:
+    """Tell whether a gradient with respect to any of the tensors may be needed."""
     return torch.is_grad_enabled() and any(tensor is not None and tensor.requires_grad for tensor in tensors)
 
 
-class _OnProcessor(torch.autograd.Function):
-    """What the registered operations do, for a `plain_call`."""
+class _CPUFunction(torch.autograd.Function):
+    """The custom operator and its gradients, for calls that satisfy `is_plain_cpu_call`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, topology: Topology) -> Tensor:
@@ -193,7 +201,7 @@ def _forward(
     tiles: Tensor | None,
     pointer: Tensor | None,
     output: Tensor | None,
-    link: Tensor | None,
+    position: Tensor | None,
     backend: str,
 ) -> Tensor:
     if tiles is None:
@@ -220,7 +228,7 @@ def _(
     tiles: Tensor | None,
     pointer: Tensor | None,
     output: Tensor | None,
-    link: Tensor | None,
+    position: Tensor | None,
     backend: str,
 ) -> Tensor:
     return x.new_empty(x.shape[0], weight.shape[0])
@@ -249,19 +257,19 @@ def _grad_input(
     index: Tensor,
     pointer: Tensor | None,
     output: Tensor | None,
-    link: Tensor | None,
+    position: Tensor | None,
     width: int,
     backend: str,
 ) -> Tensor:
     if backend == "reference":
         return reference.grad_input(grad, weight, index.to(torch.int64), width)
-    if pointer is None or output is None or link is None:
-        pointer, output, link = Topology(index, width).inverse
+    if pointer is None or output is None or position is None:
+        pointer, output, position = Topology(index, width).inverse
     if backend == "triton":
         ends = torch.cat([pointer[:1, 0], pointer[:, 1]])
-        return _triton().grad_input(grad, weight, (ends, link))
+        return _triton().grad_input(grad, weight, (ends, position))
     wide = torch.promote_types(grad.dtype, torch.float32)
-    return on_cpu.grad_input(grad.to(wide), weight.to(wide), pointer, output, link).to(grad.dtype)
+    return on_cpu.grad_input(grad.to(wide), weight.to(wide), pointer, output, position).to(grad.dtype)
 
 
 @_grad_input.register_fake
@@ -271,7 +279,7 @@ def _(
     index: Tensor,
     pointer: Tensor | None,
     output: Tensor | None,
-    link: Tensor | None,
+    position: Tensor | None,
     width: int,
     backend: str,
 ) -> Tensor:
@@ -302,31 +310,30 @@ torch.library.register_autograd("labkit::fixed_fan_in", _backward, setup_context
 
 
 def _chosen(x: Tensor, weight: Tensor, backend: str) -> Choice:
-    """The backend that runs: the one asked for if it can, else the fastest that can."""
+    """The backend that runs: the requested one, or the fastest for "auto"."""
     device = x.device.type
     if backend == "cpu" and device != "cpu":
-        raise ValueError(f"backend 'cpu' needs tensors on the processor, these are on {x.device}; use backend='auto'")
+        raise ValueError(f"backend 'cpu' needs tensors on the CPU, these are on {x.device}; use backend='auto'")
     if backend == "triton" and not _triton().available(x.device):
         raise ValueError(f"backend 'triton' cannot run on {x.device}; use backend='auto'")
     if backend != "auto":
-        return Choice(backend, "asked for")
+        return Choice(backend, "requested")
     return choose(x.shape[0], x.shape[1], weight.shape[0], weight.shape[1], device)
 
 
 def _for_gradient(backend: str, x: Tensor) -> str:
-    """A gradient has no dense way of its own: where that was fastest, a kernel is the next best."""
+    """The backend of the gradients, which have no dense form: a compiled kernel instead."""
     if backend not in ("auto", "dense"):
         return backend
     return "cpu" if x.device.type == "cpu" else choose(1, 1, 1, 1, x.device.type).backend
 
 
 def _dense(weight: Tensor, index: Tensor, width: int) -> Tensor:
-    """The matrix [N, D] that has `weight` at the links."""
+    """Scatter `weight` to a dense matrix [N, D]."""
     return weight.new_zeros(weight.shape[0], width).scatter_add(1, index.to(torch.int64), weight)
 
 
 def _triton() -> Any:
-    """Triton's kernels, imported when they are first asked for: triton takes a moment, and a processor needs none."""
-    from labkit.kernels import triton_kernels
+    from labkit.kernels import on_gpu  # local: importing Triton takes 0.4 s and a CPU needs none of it
 
-    return triton_kernels
+    return on_gpu

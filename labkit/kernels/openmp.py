@@ -1,8 +1,8 @@
-"""Torch's own OpenMP threads for our kernels.
+"""Kernels on torch's own OpenMP threads.
 
-After an operation of torch its OpenMP threads keep their cores busy for a while, looking for the next operation. Threads of ours
-would wait for those cores; a kernel that hands its tasks to the same threads finds them awake. Where torch's OpenMP runtime has no
-``GOMP_parallel``, and in a forked child, where it would wait for ever for threads that are gone, a `Pool` of our own does the work.
+After a torch operation, its OpenMP threads spin for a while, waiting for the next one. Separate threads would compete with them for
+cores; a kernel that runs its tasks on the same threads finds them awake. Where torch's OpenMP runtime has no ``GOMP_parallel``, and
+in forked children, where it would wait forever for threads that no longer exist, a `Pool` is used instead.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _forked = False
 
 @cache
 def _entry() -> Any:
-    """GOMP_parallel(function, data, threads, flags) of the OpenMP runtime that torch runs on; None where there is none."""
+    """GOMP_parallel(function, data, threads, flags) of the OpenMP runtime that torch uses, or None."""
     name = {"posix": "libtorch_cpu.so"}.get(os.name, "")
     path = Path(torch.__file__).parent / "lib" / name
     try:
-        entry = ctypes.CDLL(str(path)).GOMP_parallel  # looks through the libraries that torch itself was linked with
+        entry = ctypes.CDLL(str(path)).GOMP_parallel  # searches the libraries that torch is linked against
     except (OSError, AttributeError):
         return None
     entry.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint, ctypes.c_uint]
@@ -37,17 +37,17 @@ def _entry() -> Any:
 
 
 def usable() -> bool:
-    """Whether torch's threads can be had in this process."""
+    """Tell whether torch's threads are usable in this process."""
     return not _forked and _entry() is not None
 
 
 class Team:
-    """The OpenMP threads of one Python thread, to which jobs are handed as to a `Pool`.
+    """The OpenMP threads of one Python thread, with the interface of a `Pool`.
 
     Parameters
     ----------
     publish : compiled function (shared, tasks)
-        Makes a job known.
+        Publishes a job.
     """
 
     def __init__(self, publish: Any) -> None:
@@ -56,9 +56,9 @@ class Team:
         self.publish = publish
 
     def call(self, member: int, arguments: tuple[int, ...], tasks: int, threads: int) -> None:
-        """Run one job on so many threads and return when all its tasks are done.
+        """Run one job on `threads` threads and return when all its tasks are done.
 
-        `member` is the address of a C function (shared) that works off tasks of the newest job until none is left.
+        `member` is the address of a C function ``f(shared)`` that runs tasks of the newest job until none is left.
         """
         pack_into(f"{len(arguments)}q", self.memory.data, 8 * JOB, *arguments)
         self.publish(self.shared, tasks)

@@ -1,9 +1,9 @@
-"""Threads of our own for kernels that run without the interpreter lock.
+"""A thread pool for kernels that run without the interpreter lock.
 
-numba's ``parallel=True`` is no choice here: its OpenMP layer kills a forked child, its own queue aborts when two Python threads
-call at once. A job is a number of tasks; whoever is awake takes the next one, the calling thread included, so a job never waits for
-a thread that has not woken up yet. A worker looks for new work for a moment before it sleeps: the layers of a network follow each
-other faster than a sleeping thread wakes.
+numba's ``parallel=True`` is unsuitable: its OpenMP layer kills forked children, and its workqueue aborts when two Python threads
+call it at once. A job is a number of tasks, which all awake threads take one by one, the calling thread included; a job therefore
+never waits for a thread to wake up. A worker polls for new jobs for a while before it sleeps, because the layers of a network
+follow each other faster than a sleeping thread wakes.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 from numba import njit
 
 from labkit.kernels.compiled import CACHE
-from labkit.kernels.simd import atomic_load, exchange_if
+from labkit.kernels.memory import atomic_load, exchange_if
 
-# places in the shared memory, each on a cache line of its own (8 numbers)
+# positions in shared memory, each on its own cache line (8 int64)
 GENERATION, NEXT, DONE, TASKS, SLOTS, JOB = 0, 8, 16, 24, 32, 40
 ARGUMENTS = 32
-SPIN = 50_000  # looks before a worker sleeps, some tens of microseconds
-BITS = 24  # NEXT holds the generation above and the next task below, so that a late worker takes no task of another job
+SPIN = 50_000  # polls before a worker sleeps, some tens of microseconds
+BITS = 24  # NEXT packs generation (high bits) and next task (low bits), so that a late worker cannot take a task of another job
 
 
 @njit(nogil=True, cache=CACHE, inline="always")
 def take(shared, generation):  # type: ignore[no-untyped-def]
-    """The next task of this generation's job, or -1."""
+    """Take the next task of this generation's job; -1 if none is left."""
     address = shared + 8 * NEXT
     while True:
         seen = atomic_load(address)
@@ -43,21 +43,21 @@ def take(shared, generation):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=CACHE)
 def newest_job(shared):  # type: ignore[no-untyped-def]
-    """The number of the newest job."""
+    """Return the generation of the newest job."""
     return atomic_load(shared + 8 * GENERATION)
 
 
 class Pool:
-    """Threads that work off the tasks of one job at a time.
+    """Threads that run the tasks of one job at a time.
 
     Parameters
     ----------
     follow : compiled function (shared, generation) -> generation
-        A worker's loop: takes part in every new job, returns when none has come for a while.
+        Loop of a worker: takes part in every new job and returns when none has arrived for a while.
     submit : compiled function (shared, tasks, zero)
         Publishes a job, takes part, and returns when all its tasks are done.
     threads : int
-        The calling thread included.
+        Number of threads, including the calling one.
     """
 
     def __init__(self, follow: Any, submit: Any, threads: int) -> None:
@@ -69,7 +69,7 @@ class Pool:
             threading.Thread(target=self._work, args=(awake,), daemon=True, name="labkit-kernel").start()
 
     def call(self, arguments: tuple[int, ...], tasks: int, zero: np.floating) -> None:
-        """Run one job, of the type of `zero`, and return when all its tasks are done. One job at a time."""
+        """Run one job with values of the dtype of `zero` and return when all its tasks are done. Not reentrant."""
         pack_into(f"{len(arguments)}q", self.memory.data, 8 * JOB, *arguments)
         if tasks > 1:
             for awake in self._awake:
@@ -83,7 +83,7 @@ class Pool:
             awake.wait()
             generation = self.follow(self.shared, generation)
             awake.clear()
-            if newest_job(self.shared) != generation:  # a job came between the last look and the clearing
+            if newest_job(self.shared) != generation:  # a job arrived between the last poll and clear()
                 awake.set()
 
 
@@ -92,7 +92,7 @@ _lock = threading.Lock()
 
 
 def pool_of(follow: Any, submit: Any, threads: int) -> Pool:
-    """Return the process's pool with that many threads, made on first use."""
+    """Return the process's pool with `threads` threads, created on first use."""
     with _lock:
         if threads not in _pools:
             _pools[threads] = Pool(follow, submit, threads)
@@ -100,7 +100,7 @@ def pool_of(follow: Any, submit: Any, threads: int) -> Pool:
 
 
 def _forget() -> None:
-    """Threads do not live on in a forked child: it makes pools of its own."""
+    """Drop the pools in a forked child, where their threads do not exist."""
     global _lock
     _lock = threading.Lock()
     _pools.clear()

@@ -1,4 +1,4 @@
-"""The operation in plain torch, in chunks: slow, plain, and what every backend is tested against."""
+"""The operation in plain torch, in chunks: slow but simple; every backend is tested against it."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ LIMIT = 64 * 2**20  # bytes of the largest temporary
 
 
 def _rows(batch: int, fan_in: int, size: int) -> int:
-    """Outputs at a time, so that a [batch, rows, fan_in] tensor keeps within the limit."""
+    """Outputs per chunk, so that a [batch, rows, fan_in] tensor stays within the limit."""
     return max(1, LIMIT // max(1, batch * fan_in * size))
 
 
 def _gathered(x: Tensor, index: Tensor, wide: torch.dtype) -> Tensor:
-    """x at every link: [B, rows, K]."""
+    """Gather x at every connection: [B, rows, K]."""
     return x[:, index.reshape(-1)].to(wide).view(x.shape[0], *index.shape)
 
 
 def forward(x: Tensor, weight: Tensor, index: Tensor, bias: Tensor | None) -> Tensor:
-    """y [B, N] of x [B, D], weight [N, K], index int64 [N, K], bias [N] or None; sums in float32 at least."""
+    """Compute y [B, N] from x [B, D], weight [N, K], index int64 [N, K], bias [N] or None; accumulates in at least float32."""
     wide = torch.promote_types(x.dtype, torch.float32)
     y = x.new_empty(x.shape[0], weight.shape[0], dtype=wide)
     step = _rows(x.shape[0], weight.shape[1], wide.itemsize)
@@ -33,7 +33,7 @@ def forward(x: Tensor, weight: Tensor, index: Tensor, bias: Tensor | None) -> Te
 
 
 def grad_weight(x: Tensor, grad: Tensor, index: Tensor) -> Tensor:
-    """dW [N, K] = sum_b grad[b, n] x[b, index[n, k]]."""
+    """Compute dW [N, K] = sum_b grad[b, n] x[b, index[n, k]]."""
     wide = torch.promote_types(x.dtype, torch.float32)
     out = x.new_empty(index.shape, dtype=wide)
     step = _rows(x.shape[0], index.shape[1], wide.itemsize)
@@ -45,7 +45,7 @@ def grad_weight(x: Tensor, grad: Tensor, index: Tensor) -> Tensor:
 
 
 def grad_input(grad: Tensor, weight: Tensor, index: Tensor, in_features: int) -> Tensor:
-    """dX [B, D]: every link gives its output's gradient times its weight back to its input."""
+    """Compute dX [B, D] by adding each connection's output gradient times its weight to its input."""
     wide = torch.promote_types(grad.dtype, torch.float32)
     out = grad.new_zeros(grad.shape[0], in_features, dtype=wide)
     step = _rows(grad.shape[0], index.shape[1], wide.itemsize)

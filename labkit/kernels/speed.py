@@ -1,7 +1,7 @@
-"""How fast fixed fan-in is beside a dense weight, CSR and the paper's gather form; everything that a call does is in its time.
+"""Timing of fixed fan-in against dense, CSR and the paper's gather form; a time covers everything that a call does.
 
-Inputs and outputs are in ordinary [batch, features] layout. Competitors take turns on the same threads; a row is the median of the
-turns of one competitor, with its quartiles.
+Inputs and outputs are in row-major [batch, features] layout. The competitors alternate on the same threads; each row holds the
+median and quartiles of one of them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from labkit.kernels.topology import Topology
 Calls = dict[str, Callable[[], object]]
 Form = Callable[[Tensor, Tensor, Tensor, Tensor], Callable[[], object]]
 MODES = ("inference", "cold", "training")
-TURNS = 5  # of each competitor at least, however short the time
-LIMIT = 512 * 2**20  # bytes of the gather form's intermediate, beyond which it is left out
-EVICT = 96 * 2**20  # bytes of weights that the cold mode goes round: more than the caches hold
-LONG = 0.2  # seconds of a call that is not repeated more than needed
+TURNS = 5  # minimum repeats of each competitor
+LIMIT = 512 * 2**20  # largest intermediate of the gather form, bytes; it is left out beyond
+EVICT = 96 * 2**20  # bytes of weights that the cold mode cycles through: more than the caches hold
+LONG = 0.2  # calls above this many seconds are repeated as little as possible
 MOST_COPIES = 400
-DIGITS = 3  # of a ratio
+DIGITS = 3  # significant digits of a ratio
 
-_alone = threading.Lock()  # two measurements at a time would measure each other
+_alone = threading.Lock()  # concurrent measurements would disturb each other
 
 
 def measure(
@@ -55,26 +55,28 @@ def measure(
     inputs, outputs : int
         Shape of the layer.
     sparsity : float
-        Fraction of zeros, 0 <= sparsity < 1; every output keeps the same number of links, at least 1.
+        Fraction of zeros in [0, 1); every output keeps the same number of connections, at least 1.
     batches : iterable of int
-        Numbers of examples to measure with.
+        Batch sizes to measure.
     seconds : float
-        How long the competitors take turns for one batch size; slow ones have five turns at least.
+        Time spent on all competitors for one batch size; each is timed at least five times (three if a call is slow).
     device : {"cpu", "cuda"}
+        Where the layer runs.
     progress : callable, optional
-        Called with the fraction that is done and a short message.
+        Called with the completed fraction and a short message.
 
     Returns
     -------
-    DataFrame, a row a (batch, competitor)
-        Columns in, out, sparsity, batch, mode ("inference"), what ("dense", "ours", "torch CSR", "gather", "scipy CSR"),
-        median_us, low_us, high_us (microseconds, quartiles), ratio_to_dense (above 1 is faster than dense), bytes (of values and
-        indices), turns, threads. The gather form is left out where its intermediate would take over 512 MB; SciPy on a GPU.
+    DataFrame
+        One row per batch size and competitor, with columns in, out, sparsity, batch, mode ("inference"), what ("dense", "ours",
+        "torch CSR", "gather", "scipy CSR"), median_us, low_us, high_us (microseconds; quartiles), ratio_to_dense (above 1 is faster
+        than dense), bytes (values and indices), turns (repeats), threads. The gather form is left out where its intermediate would
+        exceed 512 MB, SciPy on a GPU.
 
     Raises
     ------
     ValueError
-        When a number is out of range, or `device` is not there.
+        If a number is out of range, or `device` is not available.
 
     Examples
     --------
@@ -88,12 +90,12 @@ def measure(
     rows: list[dict[str, Any]] = []
     say = progress or (lambda done, message: None)
     with _alone:
-        say(0.0, "making the layer")
+        say(0.0, "building the layer")
         made = problem(inputs, outputs, sparsity, device)
         topology = Topology(made[2], inputs)
-        for turn_of, batch in enumerate(sizes):
-            first = "" if turn_of else "; a kernel that is new here is compiled first"
-            say(turn_of / len(sizes), f"batch {batch} ({turn_of + 1} of {len(sizes)}){first}")
+        for done, batch in enumerate(sizes):
+            first = "" if done else "; kernels are compiled on first use"
+            say(done / len(sizes), f"batch {batch} ({done + 1} of {len(sizes)}){first}")
             rows += measure_cell(made, topology, sparsity=sparsity, batch=batch, seconds=seconds, device=device)
     say(1.0, "done")
     return pd.DataFrame(rows)
@@ -109,26 +111,39 @@ def measure_cell(
     seconds: float = 0.3,
     device: str = "cpu",
 ) -> list[dict[str, Any]]:
-    """Time one batch size of a layer, and return a row a competitor.
+    """Time one batch size of a layer.
 
     Parameters
     ----------
     made : tuple of Tensor
-        What `problem` returns, and `topology` its links.
+        As returned by `problem`.
+    topology : Topology
+        The index of `made`.
     sparsity : float
-        Stands in the rows.
+        Recorded in the rows.
+    batch : int
+        Number of examples.
     mode : {"inference", "cold", "training"}
-        "inference" calls each twice in its turn and times the second; "cold" goes round so many copies of the weight that none is
-        in a cache (see `cold_competitors`); "training" is forward and backward, of "dense" and "ours" alone.
+        "inference" calls each competitor twice and times the second call; "cold" cycles through so many copies of the weight that
+        none is in a cache (see `cold_competitors`); "training" is forward and backward, for "dense" and "ours" only.
+    seconds : float
+        Time spent on all competitors.
+    device : {"cpu", "cuda"}
+        Where the tensors of `made` are.
+
+    Returns
+    -------
+    list of dict
+        One row per competitor, with the columns of `measure`.
     """
     dense, values, index = made
     x = torch.randn(batch, dense.shape[1], generator=torch.Generator().manual_seed(1)).to(device)
     if mode == "training":
-        taken = compete(training(x, dense, values, topology), device, seconds=seconds)
+        taken = time_alternately(training(x, dense, values, topology), device, seconds=seconds)
     else:
         with torch.inference_mode():
             calls = (cold_competitors if mode == "cold" else competitors)(x, dense, values, index)
-            taken = compete(calls, device, seconds=seconds, warm=mode != "cold")
+            taken = time_alternately(calls, device, seconds=seconds, warm=mode != "cold")
     cell = {"in": dense.shape[1], "out": dense.shape[0], "sparsity": sparsity, "batch": batch, "mode": mode}
     base, rows = statistics.median(taken["dense"]), []
     for name, spent in taken.items():
@@ -143,10 +158,24 @@ def measure_cell(
 def measure_backends(
     inputs: int, outputs: int, sparsity: float, batches: Iterable[int], *, seconds: float
 ) -> dict[int, dict[str, float]]:
-    """Return batch -> way -> seconds (the lower quartile, which a busy machine disturbs least).
+    """Time the backends among which ``backend="auto"`` selects on the CPU.
 
-    The ways are `fixed_fan_in` by the "cpu" kernel and by way of a "dense" weight, and "kept", F.linear with a dense weight that is
-    there already.
+    Parameters
+    ----------
+    inputs, outputs : int
+        Shape of the layer.
+    sparsity : float
+        Fraction of zeros in [0, 1).
+    batches : iterable of int
+        Batch sizes.
+    seconds : float
+        Time spent on each batch size.
+
+    Returns
+    -------
+    dict
+        Batch size -> {"cpu", "dense", "kept"} -> seconds (lower quartile, which is least sensitive to other load): `fixed_fan_in`
+        with the compiled kernel and with a dense weight built for the call, and F.linear with a cached dense weight.
     """
     whole, values, index = problem(inputs, outputs, sparsity)
     topology, found = Topology(index, inputs), {}
@@ -158,19 +187,32 @@ def measure_backends(
                 "dense": partial(fixed_fan_in, x, values, topology, backend="dense"),
                 "kept": partial(F.linear, x, whole),
             }
-            found[batch] = {name: float(np.percentile(spent, 25)) for name, spent in compete(calls, seconds=seconds).items()}
+            found[batch] = {
+                name: float(np.percentile(spent, 25)) for name, spent in time_alternately(calls, seconds=seconds).items()
+            }
     return found
 
 
 def problem(inputs: int, outputs: int, sparsity: float, device: str = "cpu") -> tuple[Tensor, Tensor, Tensor]:
-    """Return a random weight with the same number of links in each row, dense and condensed; always the same one.
+    """Return a random weight with fixed fan-in (seed 0), dense and condensed.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Shape of the layer.
+    sparsity : float
+        Fraction of zeros in [0, 1).
+    device : str
+        Where the tensors are placed.
 
     Returns
     -------
-    dense : Tensor float32 [outputs, inputs]
-    values : Tensor float32 [outputs, K]
-    index : Tensor int64 [outputs, K]
-        Ascending in each row; K = round((1 - sparsity) inputs), at least 1.
+    dense : float32 Tensor [outputs, inputs]
+        The weight with its zeros.
+    values : float32 Tensor [outputs, K]
+        Its nonzeros; K = round((1 - sparsity) inputs), at least 1.
+    index : int64 Tensor [outputs, K]
+        Their columns, ascending in each row.
     """
     generator = torch.Generator().manual_seed(0)
     fan_in = max(1, round(inputs * (1 - sparsity)))
@@ -181,7 +223,19 @@ def problem(inputs: int, outputs: int, sparsity: float, device: str = "cpu") -> 
 
 
 def competitors(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Calls:
-    """Return name -> call; every call makes the same product [batch, outputs], contiguous, from `x` [batch, inputs].
+    """Return the competing implementations of one product.
+
+    Parameters
+    ----------
+    x : Tensor [batch, inputs]
+        Input.
+    dense, values, index : Tensor
+        As returned by `problem`.
+
+    Returns
+    -------
+    dict
+        Name -> function without arguments that returns the contiguous product [batch, outputs].
 
     References
     ----------
@@ -192,20 +246,30 @@ def competitors(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Call
 
 
 def cold_competitors(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Calls:
-    """Return name -> call as `competitors`, each of which finds its weights outside the caches.
+    """Return the calls of `competitors` with weights that are not in the caches.
 
-    Each goes round a hundred megabytes of copies of the weight, as a network goes through its layers.
+    Each cycles through about 100 MB of copies of its weight, as a network cycles through its layers.
+
+    Parameters
+    ----------
+    x, dense, values, index : Tensor
+        As for `competitors`.
+
+    Returns
+    -------
+    dict
+        Name -> function without arguments.
     """
     calls: Calls = {}
     for name, form in _forms(x, values).items():
         copies = min(MOST_COPIES, -(-EVICT // weight_bytes(name, values, dense)) + 1)
-        turn_of = itertools.cycle([form(x, dense.clone(), values.clone(), index.clone()) for _ in range(copies)])
-        calls[name] = lambda turn_of=turn_of: next(turn_of)()  # type: ignore[misc]
+        copy = itertools.cycle([form(x, dense.clone(), values.clone(), index.clone()) for _ in range(copies)])
+        calls[name] = lambda copy=copy: next(copy)()  # type: ignore[misc]
     return calls
 
 
 def _forms(x: Tensor, values: Tensor) -> dict[str, Form]:
-    """The forms that can be measured with this input: name -> function (x, dense, values, index) -> call."""
+    """The implementations that this input allows: name -> function (x, dense, values, index) -> call."""
     found: dict[str, Form] = {"dense": _dense, "ours": _ours, "torch CSR": _torch_csr}
     if x.shape[0] * values.numel() * x.element_size() <= LIMIT:
         found["gather"] = _gather
@@ -218,7 +282,7 @@ def _dense(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[
 
 
 def _tf32(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[[], object]:
-    """F.linear with the shorter mantissa of a GPU's tensor cores; torch's default, and "dense", is full float32."""
+    """F.linear in TF32 on the tensor cores of a GPU; torch's default, "dense", is full float32."""
 
     def call() -> Tensor:
         torch.backends.cuda.matmul.allow_tf32 = True
@@ -241,7 +305,7 @@ def _gather(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable
 
 def _torch_csr(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Callable[[], object]:
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Sparse CSR")  # torch calls it beta
+        warnings.filterwarnings("ignore", "Sparse CSR")  # torch warns that the API is in beta
         csr = dense.to_sparse_csr()
     return lambda: F.linear(x, csr)
 
@@ -252,7 +316,20 @@ def _scipy_csr(x: Tensor, dense: Tensor, values: Tensor, index: Tensor) -> Calla
 
 
 def training(x: Tensor, dense: Tensor, values: Tensor, topology: Topology) -> Calls:
-    """Return name -> call of forward and backward, which gives the gradients of the input and of the weights."""
+    """Return calls of forward and backward for the "dense" and the "ours" form.
+
+    Parameters
+    ----------
+    x, dense, values : Tensor
+        As for `competitors`.
+    topology : Topology
+        The index of `values`.
+
+    Returns
+    -------
+    dict
+        Name -> function without arguments that returns the gradients of the input and of the weights.
+    """
     x = x.clone().requires_grad_()
     whole, condensed = dense.clone().requires_grad_(), values.clone().requires_grad_()
     gradient = torch.randn(x.shape[0], dense.shape[0], generator=torch.Generator().manual_seed(2)).to(x.device)
@@ -262,17 +339,34 @@ def training(x: Tensor, dense: Tensor, values: Tensor, topology: Topology) -> Ca
     }
 
 
-def compete(
+def time_alternately(
     calls: Calls, device: str = "cpu", *, seconds: float = 0.8, turns: int = TURNS, warm: bool = True
 ) -> dict[str, list[float]]:
-    """Return the seconds of every turn of every call.
+    """Time several calls alternately.
 
-    They take turns for so many `seconds`, at least `turns` each, in an order that changes from round to round. Each is called once
-    untimed at the beginning, and when `warm` again before every turn: what the others left in the caches is then not its affair.
-    Calls of over LONG seconds fill the caches themselves: no extra call for them, and three turns when all of a round take as long.
+    The order rotates from round to round. Every call runs once before timing begins.
+
+    Parameters
+    ----------
+    calls : dict
+        Name -> function without arguments.
+    device : {"cpu", "cuda"}
+        Where they run.
+    seconds : float
+        Total time, exceeded if needed for `turns` rounds.
+    turns : int
+        Minimum number of rounds; at most three if one round takes longer than 10 LONG seconds.
+    warm : bool
+        Repeat each call untimed right before timing it, so that the others do not affect its caches. Calls longer than LONG
+        seconds fill the caches themselves and are not repeated.
+
+    Returns
+    -------
+    dict
+        Name -> seconds of every timed call.
     """
     names = list(calls)
-    first = {name: turn(calls[name], device) for name in names}
+    first = {name: time_once(calls[name], device) for name in names}
     turns = min(turns, 3) if sum(first.values()) > 10 * LONG else turns
     taken: dict[str, list[float]] = {name: [] for name in names}
     until = time.perf_counter() + seconds
@@ -281,12 +375,25 @@ def compete(
         for name in names:
             if warm and first[name] < LONG:
                 calls[name]()
-            taken[name].append(turn(calls[name], device))
+            taken[name].append(time_once(calls[name], device))
     return taken
 
 
-def turn(call: Callable[[], object], device: str = "cpu") -> float:
-    """Return the seconds of one call; on a GPU by its own events."""
+def time_once(call: Callable[[], object], device: str = "cpu") -> float:
+    """Return the seconds that one call takes.
+
+    Parameters
+    ----------
+    call : callable
+        Function without arguments.
+    device : {"cpu", "cuda"}
+        On a GPU the time is measured by CUDA events.
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
     if device == "cpu":
         began = time.perf_counter()
         call()
@@ -300,42 +407,50 @@ def turn(call: Callable[[], object], device: str = "cpu") -> float:
 
 
 def weight_bytes(name: str, values: Tensor, dense: Tensor) -> int:
-    """Return the bytes that a form keeps: values, indices and, for CSR, where each row begins.
+    """Return the bytes that an implementation stores: values, indices and, for CSR, row pointers.
 
     Parameters
     ----------
-    name : {"dense", "ours", "gather", "torch CSR", "scipy CSR"}
+    name : {"dense", "dense TF32", "ours", "gather", "torch CSR", "scipy CSR"}
+        A name of `competitors`.
     values : Tensor [outputs, K]
+        Nonzeros.
     dense : Tensor [outputs, inputs]
+        The weight with its zeros.
+
+    Returns
+    -------
+    int
+        Bytes.
     """
     outputs, inputs = dense.shape
-    size, links = values.element_size(), values.numel()
+    size, nonzeros = values.element_size(), values.numel()
     narrow = 2 if inputs <= 65_536 else 4
     indices = {
-        "dense": (dense.numel() - links) * size,  # no index, but every zero
-        "dense TF32": (dense.numel() - links) * size,
-        "ours": links * narrow,
-        "gather": links * 8,
-        "torch CSR": links * 8 + (outputs + 1) * 8,
-        "scipy CSR": links * 4 + (outputs + 1) * 4,
+        "dense": (dense.numel() - nonzeros) * size,  # the zeros
+        "dense TF32": (dense.numel() - nonzeros) * size,
+        "ours": nonzeros * narrow,
+        "gather": nonzeros * 8,
+        "torch CSR": nonzeros * 8 + (outputs + 1) * 8,
+        "scipy CSR": nonzeros * 4 + (outputs + 1) * 4,
     }
-    return links * size + indices[name]
+    return nonzeros * size + indices[name]
 
 
 def _whole(name: str, value: int) -> int:
     if isinstance(value, bool) or int(value) != value or value < 1:
-        raise ValueError(f"{name} must be a whole number from 1 on, got {value}")
+        raise ValueError(f"{name} must be an integer of at least 1, got {value}")
     return int(value)
 
 
 def _check(sparsity: float, sizes: list[int], seconds: float, device: str) -> None:
     if not 0 <= sparsity < 1:
-        raise ValueError(f"sparsity must be from 0 up to, but not, 1, got {sparsity}; 0.9 leaves a tenth of the links")
+        raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.9 keeps a tenth of the weights")
     if not sizes:
-        raise ValueError("batches must name at least one batch size, got none; give for example [1, 64]")
+        raise ValueError("batches must hold at least one batch size, got none; give for example [1, 64]")
     if not seconds > 0:
-        raise ValueError(f"seconds must be above 0, got {seconds}")
+        raise ValueError(f"seconds must be positive, got {seconds}")
     if device not in ("cpu", "cuda"):
         raise ValueError(f"device must be 'cpu' or 'cuda', got {device!r}")
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("device 'cuda' needs a GPU that torch can reach, and there is none; use device='cpu'")
+        raise ValueError("device 'cuda' needs a GPU that torch can use, and there is none; use device='cpu'")

@@ -1,4 +1,4 @@
-"""`Topology`: which inputs each output has, checked once, with what the kernels need beside it."""
+"""`Topology`: the validated index of a fixed fan-in layer, with the derived arrays that the kernels need."""
 
 from __future__ import annotations
 
@@ -8,36 +8,37 @@ from typing import Any
 import torch
 from torch import Tensor
 
-WIDE = 65_536  # inputs beyond which an index no longer fits 16 bits
-PART = 2**18  # links that are looked at at a time
-TILE = 4096  # inputs of a tile: 512 kB of 32 packed float32 examples; smaller ones cost more per output than they save
+WIDE = 65_536  # inputs up to which an index fits 16 bits
+PART = 2**18  # indices processed at a time
+TILE = 4096  # inputs per tile: 512 kB for a block of 32 float32 examples; smaller tiles add more overhead per output than they save
 
 
 class Topology:
-    """The links of a layer with the same number of inputs for every output.
+    """The connections of a layer in which every output has the same number of inputs (its index).
 
     Parameters
     ----------
     index : integer Tensor [N, K]
-        Input columns; duplicates add up.
+        Input columns of each output; duplicates add up.
     in_features : int
-
-    Raises
-    ------
-    ValueError
-        When `index` is not a matrix, or a column is out of range: the row and the value are named.
-    TypeError
-        When `index` is no integer tensor.
+        Number of inputs; columns are 0 … in_features - 1.
 
     Attributes
     ----------
     index : Tensor [N, K]
         uint16 up to 65,536 inputs, int32 beyond, contiguous.
     tiles : Tensor int64 [N, tiles + 1]
-        Where the links of each output to each tile of the input begin.
+        For each output, where its connections to each tile of the input begin in the flattened index.
     inverse : tuple of Tensor
-        The same links by input, for the gradient: pointer [D, 2], output [N K], link [N K]. Made when it is first asked for: a
-        network that only predicts needs none, and it is larger than the index.
+        The connections sorted by input, for the gradient with respect to the input: pointer [D, 2], output [N K], position [N K].
+        Built on first access, because inference does not need it and it is larger than the index.
+
+    Raises
+    ------
+    ValueError
+        If `index` is not a matrix, or a column is out of range; the message names row and value.
+    TypeError
+        If `index` is not an integer tensor.
 
     Examples
     --------
@@ -53,42 +54,56 @@ class Topology:
             raise ValueError(f"index must have shape [outputs, fan_in], got {list(index.shape)}")
         self.in_features = int(in_features)
         _check_columns(index.detach(), self.in_features)
-        self.index = index.detach().to(index_dtype(self.in_features)).contiguous()  # the same tensor where it is so already
+        self.index = index.detach().to(index_dtype(self.in_features)).contiguous()  # no copy if dtype and layout match
         self.tiles = _tiles(self.index, self.in_features)
         self._inverse: tuple[Tensor, Tensor, Tensor] | None = None
 
     @property
     def inverse(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The connections sorted by input; built on first access."""
         if self._inverse is None:
             self._inverse = _inverse(self.index.to(torch.int64), self.in_features)
         return self._inverse
 
     @property
     def out_features(self) -> int:
+        """Number of outputs, N."""
         return self.index.shape[0]
 
     @property
     def fan_in(self) -> int:
+        """Connections per output, K."""
         return self.index.shape[1]
 
     def __repr__(self) -> str:
         return f"Topology(in_features={self.in_features}, out_features={self.out_features}, fan_in={self.fan_in})"
 
     def __getstate__(self) -> dict[str, Any]:
-        """Copies and files hold the index alone."""
-        return {"in_features": self.in_features, "index": self.index.to(torch.int32)}  # pickle knows no uint16 tensors
+        """Serialise the index alone; the derived arrays are rebuilt."""
+        return {"in_features": self.in_features, "index": self.index.to(torch.int32)}  # pickle does not support uint16 tensors
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["index"], state["in_features"])  # type: ignore[misc]
 
 
 def index_dtype(width: int) -> torch.dtype:
-    """The narrowest index type for `width` columns: uint16 up to 65,536, int32 beyond."""
+    """Return the narrowest index dtype for `width` columns: uint16 up to 65,536, int32 beyond.
+
+    Parameters
+    ----------
+    width : int
+        Number of columns.
+
+    Returns
+    -------
+    torch.dtype
+        torch.uint16 or torch.int32.
+    """
     return torch.uint16 if width <= WIDE else torch.int32
 
 
 def _parts(index: Tensor) -> Iterator[tuple[int, Tensor]]:
-    """(first row, rows as int64) of the index, some at a time: a copy of all would be four times as large as the index."""
+    """Yield (first row, rows as int64) in chunks, because an int64 copy of a uint16 index is four times as large."""
     step = max(1, PART // max(1, index.shape[1]))
     for start in range(0, index.shape[0], step):
         yield start, index[start : start + step].to(torch.int64)
@@ -101,14 +116,14 @@ def _check_columns(index: Tensor, in_features: int) -> None:
             row, place = (int(i) for i in bad.nonzero()[0])
             raise ValueError(
                 f"index[{start + row}, {place}] is {int(rows[row, place])}, but columns run from 0 to {in_features - 1}; "
-                f"give the inputs of row {start + row} again"
+                f"correct the inputs of row {start + row}"
             )
 
 
 def _tiles(index: Tensor, in_features: int) -> Tensor:
-    """int64 [N, tiles + 1]: where the links of each output to each tile of TILE inputs begin, counted over all links.
+    """int64 [N, tiles + 1]: where the connections of each output to each tile of TILE inputs begin in the flattened index.
 
-    One tile when the columns of an output do not ascend.
+    There is a single tile unless the columns of every output ascend.
     """
     outputs, fan_in = index.shape
     starts = torch.arange(outputs, dtype=torch.int64, device=index.device)[:, None] * fan_in
@@ -125,10 +140,10 @@ def _tiles(index: Tensor, in_features: int) -> Tensor:
 
 
 def _inverse(index: Tensor, in_features: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The links by input: pointer int64 [D, 2] (begin, end), output uint16 or int32 [N K], link int64 [N K] (= n K + k)."""
+    """Sort by input: pointer int64 [D, 2] (begin, end), output uint16 or int32 [N K], position int64 [N K] (= n K + k)."""
     flat = index.reshape(-1)
-    link = torch.sort(flat, stable=True).indices
+    position = torch.sort(flat, stable=True).indices
     ends = torch.bincount(flat, minlength=in_features).cumsum(0)
     pointer = torch.stack([torch.cat([ends.new_zeros(1), ends[:-1]]), ends], dim=1).contiguous()
-    output = torch.div(link, max(1, index.shape[1]), rounding_mode="floor")
-    return pointer, output.to(index_dtype(index.shape[0])).contiguous(), link
+    output = torch.div(position, max(1, index.shape[1]), rounding_mode="floor")
+    return pointer, output.to(index_dtype(index.shape[0])).contiguous(), position

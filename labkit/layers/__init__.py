@@ -1,7 +1,7 @@
-"""Drop-in layers that compression puts in place of dense ones."""
+"""Drop-in replacements for dense layers, and manifests from which a model with them can be rebuilt."""
 
 from labkit.layers.bitmask import BitmaskLinear, packed_bits, unpacked_bits
-from labkit.layers.blueprint import blueprint, build
+from labkit.layers.blueprints import blueprint, build
 from labkit.layers.condensed import CondensedWeight
 from labkit.layers.facts import attach_facts, facts_of
 from labkit.layers.fixed_fan_in import FixedFanInLinear

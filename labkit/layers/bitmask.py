@@ -1,4 +1,4 @@
-"""A sparse linear layer of any pattern: a bit for each place and a value for each link, the smallest form up to 95 % zeros."""
+"""A linear layer of unstructured sparsity: one bit per position and one value per nonzero, the smallest form up to 95 % zeros."""
 
 from __future__ import annotations
 
@@ -8,55 +8,81 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.kernels.bits import expand_bits
 from labkit.layers.dense import dense_linear
 
 
 def packed_bits(mask: Tensor) -> Tensor:
-    """Return the bits of bool [N, D] as uint8 [N, ceil(D / 8)], the first place in the lowest bit."""
+    """Pack a boolean matrix into bits.
+
+    Parameters
+    ----------
+    mask : bool Tensor [N, D]
+        Positions of the nonzeros.
+
+    Returns
+    -------
+    uint8 Tensor [N, ceil(D / 8)]
+        The first position in the lowest bit.
+    """
     rows, width = mask.shape
     padded = torch.zeros(rows, -(-width // 8) * 8, dtype=torch.uint8, device=mask.device)
     padded[:, :width] = mask
-    return (padded.view(rows, -1, 8) << _places(mask)).sum(2, dtype=torch.uint8)
+    return (padded.view(rows, -1, 8) << _shifts(mask)).sum(2, dtype=torch.uint8)
 
 
 def unpacked_bits(bits: Tensor, width: int) -> Tensor:
-    """Return the bool [N, width] whose `packed_bits` are given."""
-    return ((bits[:, :, None] >> _places(bits)) & 1).flatten(1)[:, :width].bool()
+    """Invert `packed_bits`.
+
+    Parameters
+    ----------
+    bits : uint8 Tensor [N, ceil(width / 8)]
+        Packed bits.
+    width : int
+        Columns of the mask.
+
+    Returns
+    -------
+    bool Tensor [N, width]
+        The mask.
+    """
+    return ((bits[:, :, None] >> _shifts(bits)) & 1).flatten(1)[:, :width].bool()
 
 
-def _places(like: Tensor) -> Tensor:
+def _shifts(like: Tensor) -> Tensor:
     return torch.arange(8, dtype=torch.uint8, device=like.device)
 
 
 def _is_plain(values: Tensor) -> bool:
-    """Whether numbers in memory are all that matters: on the processor, outside of autograd and of tracing."""
-    learns = torch.is_grad_enabled() and values.requires_grad
+    """Whether the compiled kernel applies: plain CPU tensors, outside autograd and tracing."""
+    needs_grad = torch.is_grad_enabled() and values.requires_grad
     numbers = type(values) is nn.Parameter and values.is_floating_point() and values.element_size() > 1
-    return numbers and values.device.type == "cpu" and not learns and not torch.compiler.is_compiling()
+    return numbers and values.device.type == "cpu" and not needs_grad and not torch.compiler.is_compiling()
 
 
 class BitmaskLinear(nn.Module):
-    """Drop-in for nn.Linear that keeps its nonzero weights and one bit a place; it is spread out for each call.
+    """Drop-in for nn.Linear that stores its nonzero weights and a bit mask, and expands them on every call.
 
     Parameters
     ----------
     weight : Tensor [out_features, in_features]
-        Its zeros are where there is no link.
+        Weight with zeros.
     bias : Tensor [out_features], optional
+        Added to the outputs.
 
     Raises
     ------
     ValueError
-        On other shapes.
+        If a shape does not match.
 
     Examples
     --------
     >>> BitmaskLinear(torch.eye(4))
-    BitmaskLinear(in_features=4, out_features=4, links=4, bias=False)
+    BitmaskLinear(in_features=4, out_features=4, nonzeros=4, bias=False)
     """
 
     pattern: Tensor
-    storage_kinds: ClassVar[dict[str, str]] = {"pattern": "masks"}  # how `labkit.cost` books it
+    storage_kinds: ClassVar[dict[str, str]] = {"pattern": "masks"}  # kind of storage for `labkit.cost`
 
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
@@ -72,27 +98,43 @@ class BitmaskLinear(nn.Module):
 
     @classmethod
     def from_dense(cls, linear: nn.Linear, *, sparsity: float) -> BitmaskLinear:
-        """Keep a share of ``1 - sparsity`` of the weights, those of largest magnitude wherever they are.
+        """Prune a layer by magnitude, without structure.
+
+        Parameters
+        ----------
+        linear : nn.Linear
+            Dense layer; not changed.
+        sparsity : float
+            Fraction of zeros in [0, 1).
+
+        Returns
+        -------
+        BitmaskLinear
+            With the weights of largest magnitude.
 
         Raises
         ------
         ValueError
-            When the sparsity is not in [0, 1).
+            If the sparsity is out of range.
         """
         if not 0 <= sparsity < 1:
             raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.9 keeps a tenth of the weights")
         weight = linear.weight.detach()
-        links = max(1, round(weight.numel() * (1 - sparsity)))
+        nonzeros = max(1, round(weight.numel() * (1 - sparsity)))
         kept = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
-        kept[weight.abs().flatten().topk(links, sorted=False).indices] = True
+        kept[weight.abs().flatten().topk(nonzeros, sorted=False).indices] = True
         return cls(weight * kept.view_as(weight), linear.bias).train(linear.training)
 
     def dense(self) -> Tensor:
-        """Return the weight [out_features, in_features], differentiable with respect to the values."""
-        if _is_plain(self.values):
-            from labkit.kernels.bits import spread  # numba loads when it is needed
+        """Return the dense weight.
 
-            return spread(self.values, self.pattern, self.in_features)
+        Returns
+        -------
+        Tensor [out_features, in_features]
+            Differentiable with respect to the values.
+        """
+        if _is_plain(self.values):
+            return expand_bits(self.values, self.pattern, self.in_features)
         mask = unpacked_bits(self.pattern, self.in_features)
         return self.values.new_zeros(mask.shape).masked_scatter(mask, self.values)
 
@@ -100,23 +142,54 @@ class BitmaskLinear(nn.Module):
         return F.linear(x, self.dense(), self.bias)
 
     def to_dense(self) -> nn.Linear:
-        """Return an nn.Linear with the same outputs."""
+        """Return an equivalent dense layer.
+
+        Returns
+        -------
+        nn.Linear
+            With copies of the parameters.
+        """
         return dense_linear(self.dense(), self.bias, training=self.training)
 
     def spec(self) -> dict:
-        """What a manifest needs to build an empty layer of this shape."""
-        shape = {"in_features": self.in_features, "out_features": self.out_features, "links": self.values.numel()}
+        """Return the arguments of `from_spec`.
+
+        Returns
+        -------
+        dict
+            JSON types only.
+        """
+        shape = {"in_features": self.in_features, "out_features": self.out_features, "nonzeros": self.values.numel()}
         return {**shape, "bias": self.bias is not None}
 
     @classmethod
-    def from_spec(cls, in_features: int, out_features: int, links: int, bias: bool) -> BitmaskLinear:
-        """Build an empty layer of the shape that `spec` describes."""
+    def from_spec(
+        cls, in_features: int, out_features: int, bias: bool, nonzeros: int | None = None, links: int | None = None
+    ) -> BitmaskLinear:
+        """Build a layer of zeros from the description that `spec` returns.
+
+        Parameters
+        ----------
+        in_features, out_features : int
+            Shape of the layer.
+        bias : bool
+            Whether the layer has a bias.
+        nonzeros : int
+            Number of nonzero weights.
+        links : int, optional
+            Name of `nonzeros` in manifests of labkit 0.1.
+
+        Returns
+        -------
+        BitmaskLinear
+            To be filled by ``load_state_dict``.
+        """
         weight = torch.zeros(out_features, in_features)
-        weight.view(-1)[:links] = 1.0
+        weight.view(-1)[: links if nonzeros is None else nonzeros] = 1.0
         return cls(weight, torch.zeros(out_features) if bias else None)
 
     def extra_repr(self) -> str:
         return (
-            f"in_features={self.in_features}, out_features={self.out_features}, links={self.values.numel()}, "
+            f"in_features={self.in_features}, out_features={self.out_features}, nonzeros={self.values.numel()}, "
             f"bias={self.bias is not None}"
         )

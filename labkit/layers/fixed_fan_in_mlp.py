@@ -1,4 +1,4 @@
-"""Two fixed fan-in layers with an activation between them, as in the feed-forward block of a transformer, run as one."""
+"""Two fixed fan-in layers with an activation between them, as in a transformer's feed-forward block, fused into one kernel."""
 
 from __future__ import annotations
 
@@ -21,21 +21,23 @@ ACTIVATIONS: dict[str, Any] = {
 class FixedFanInMLP(nn.Module):
     """``fc2(act(fc1(x)))``; x [..., in_features] -> [..., out_features].
 
-    In inference on a processor the hidden layer stays as the kernel has it, so that the layout of the activations changes once on
-    the way in and once on the way out, and bias and activation (ReLU or exact GELU) are applied on the fly. Elsewhere, in training
-    and with other activations the layers run one after the other.
+    In inference on a CPU, hidden values keep the kernel's layout, so that inputs and outputs are each transposed once, and bias
+    and activation (ReLU or exact GELU) are applied in the same pass. On other devices, in training and with other activations the
+    layers run one after the other.
 
     Parameters
     ----------
     fc1, fc2 : FixedFanInLinear
+        First and second layer.
     activation : {"relu", "gelu", "gelu_tanh", "silu"}
+        Function between them.
 
     Raises
     ------
     ValueError
-        When fc2 does not take what fc1 gives, or for another activation.
+        If the outputs of fc1 do not match the inputs of fc2, or the activation is unknown.
     TypeError
-        When a layer is no FixedFanInLinear.
+        If a layer is not a FixedFanInLinear.
 
     Examples
     --------
@@ -51,7 +53,7 @@ class FixedFanInMLP(nn.Module):
             if not isinstance(layer, FixedFanInLinear):
                 raise TypeError(f"fc1 and fc2 must be FixedFanInLinear, got {type(layer).__name__}")
         if fc1.out_features != fc2.in_features:
-            raise ValueError(f"fc2 must take the {fc1.out_features} outputs of fc1, it takes {fc2.in_features}")
+            raise ValueError(f"fc2 must have the {fc1.out_features} outputs of fc1 as inputs, it has {fc2.in_features}")
         if activation not in ACTIVATIONS:
             raise ValueError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {activation!r}")
         self.fc1, self.act, self.fc2 = fc1, ACTIVATIONS[activation](), fc2
@@ -59,38 +61,86 @@ class FixedFanInMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         one, two = self.fc1, self.fc2
-        y = fixed_fan_in_mlp(x, (one.weight, one.links(), one.bias), self.activation, (two.weight, two.links(), two.bias))
+        y = fixed_fan_in_mlp(
+            x, (one.weight, one.current_topology(), one.bias), self.activation, (two.weight, two.current_topology(), two.bias)
+        )
         return self.fc2(self.act(self.fc1(x))) if y is None else y
 
     def to_dense(self) -> nn.Sequential:
-        """Return dense layers with the same outputs, one after the other."""
+        """Return equivalent dense layers.
+
+        Returns
+        -------
+        nn.Sequential
+            Linear, activation, linear.
+        """
         return nn.Sequential(self.fc1.to_dense(), ACTIVATIONS[self.activation](), self.fc2.to_dense()).train(self.training)
 
     def spec(self) -> dict:
-        """What a manifest needs to build an empty layer of this shape."""
+        """Return the arguments of `from_spec`.
+
+        Returns
+        -------
+        dict
+            JSON types only.
+        """
         return {"fc1": self.fc1.spec(), "fc2": self.fc2.spec(), "activation": self.activation}
 
     @classmethod
     def from_spec(cls, fc1: dict, fc2: dict, activation: str) -> FixedFanInMLP:
-        """Build an empty layer of the shape that `spec` describes."""
+        """Build a layer of zeros from the description that `spec` returns.
+
+        Parameters
+        ----------
+        fc1, fc2 : dict
+            Arguments of `FixedFanInLinear.from_spec`.
+        activation : str
+            Name of the activation.
+
+        Returns
+        -------
+        FixedFanInMLP
+            To be filled by ``load_state_dict``.
+        """
         return cls(FixedFanInLinear.from_spec(**fc1), FixedFanInLinear.from_spec(**fc2), activation)
 
 
 def activation_name(module: nn.Module) -> str | None:
-    """The name under which an activation layer is known here, or None."""
+    """Return the name of an activation layer in `ACTIVATIONS`.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A layer.
+
+    Returns
+    -------
+    str or None
+        None for any other layer.
+    """
     if type(module) is nn.GELU:
         return "gelu" if module.approximate == "none" else "gelu_tanh"
     return {nn.ReLU: "relu", nn.SiLU: "silu"}.get(type(module))
 
 
 def fused(module: nn.Module) -> FixedFanInMLP | None:
-    """Return a FixedFanInMLP that computes what `module` does, or None where it is no such block.
+    """Fuse a feed-forward block whose layers are condensed.
 
-    A block is known by its structure, whatever its class: its children that do anything are a fixed fan-in layer ``fc1``, an
-    activation and a fixed fan-in layer ``fc2`` (the names that timm gives, so that a state dict keeps its keys). Whether its
-    forward is their chain, without a residual or a scale, is tried out on random input.
+    A block is recognised by its structure: apart from identities, its children are a fixed fan-in layer ``fc1``, an activation
+    and a fixed fan-in layer ``fc2`` (timm's names, so that state dict keys stay). Random input verifies that its forward is their
+    composition, without a residual or a scale.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A candidate.
+
+    Returns
+    -------
+    FixedFanInMLP or None
+        Sharing the layers of `module`; None if it is not such a block.
     """
-    parts = {name: child for name, child in module.named_children() if not _does_nothing(child)}
+    parts = {name: child for name, child in module.named_children() if not _is_identity(child)}
     if len(parts) != 3 or list(parts)[::2] != ["fc1", "fc2"]:
         return None
     fc1, act, fc2 = parts.values()
@@ -108,9 +158,9 @@ def _same(module: nn.Module, made: FixedFanInMLP) -> bool:
     with torch.no_grad():
         try:
             return bool(torch.allclose(module(x), made(x), rtol=1e-3, atol=1e-4 * float(weight.abs().max() + 1)))
-        except (RuntimeError, ValueError, TypeError, IndexError):  # a forward that wants something else
+        except (RuntimeError, ValueError, TypeError, IndexError):  # a forward with another signature or input shape
             return False
 
 
-def _does_nothing(module: nn.Module) -> bool:
+def _is_identity(module: nn.Module) -> bool:
     return type(module) is nn.Identity or (type(module) is nn.Dropout and module.p == 0)

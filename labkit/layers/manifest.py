@@ -1,4 +1,4 @@
-"""Which layers of a model are not what its architecture file builds: a list in plain JSON from which they can be rebuilt."""
+"""Manifests: the layers that compression has put into a model, as JSON from which they can be rebuilt."""
 
 from __future__ import annotations
 
@@ -29,14 +29,22 @@ LAYERS: dict[str, Any] = {kind.__name__: kind for kind in KINDS}
 
 
 def register_layer(kind: type[nn.Module]) -> type[nn.Module]:
-    """Make a layer class known to manifests (usable as a decorator).
+    """Register a layer class for manifests; usable as a decorator.
 
-    The class needs ``spec() -> dict`` of JSON types and ``from_spec(**spec)`` that builds an empty layer of the same shape.
+    Parameters
+    ----------
+    kind : type
+        A class with ``spec() -> dict`` (JSON types) and a class method ``from_spec(**spec)`` that builds an empty layer.
+
+    Returns
+    -------
+    type
+        `kind`.
 
     Raises
     ------
     TypeError
-        When a method is missing.
+        If a method is missing.
     """
     for method in ("spec", "from_spec"):
         if not callable(getattr(kind, method, None)):
@@ -46,7 +54,18 @@ def register_layer(kind: type[nn.Module]) -> type[nn.Module]:
 
 
 def describe_layers(model: nn.Module) -> dict[str, dict]:
-    """Return path -> {"type", "spec"} of every registered layer; the second place of a shared one is {"same_as": path}."""
+    """Describe the registered layers of a model.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Any model.
+
+    Returns
+    -------
+    dict
+        Path -> {"type", "spec"}; further places of a shared layer are {"same_as": path}.
+    """
     kinds = tuple(LAYERS.values())
     first: dict[int, str] = {}
     entries: dict[str, dict] = {}
@@ -62,12 +81,24 @@ def describe_layers(model: nn.Module) -> dict[str, dict]:
 
 
 def rebuild_layers(model: nn.Module, manifest: dict[str, dict]) -> nn.Module:
-    """Put empty layers of the manifest's shapes into `model` (in place) and return it.
+    """Replace layers of a model, in place, by the empty layers that a manifest describes.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The original architecture.
+    manifest : dict
+        As returned by `describe_layers`.
+
+    Returns
+    -------
+    nn.Module
+        `model`, or the new layer if the manifest replaces the whole model.
 
     Raises
     ------
     ValueError
-        When a layer type is unknown (its plugin is not loaded), or the model has no such path.
+        If a layer type is unknown (its plugin is not loaded), or the model has no such path.
     """
     for path, entry in manifest.items():
         if "same_as" in entry:
@@ -81,19 +112,44 @@ def rebuild_layers(model: nn.Module, manifest: dict[str, dict]) -> nn.Module:
 
 
 def empty_layer(entry: dict) -> nn.Module:
-    """Build the layer that {"type", "spec"} describes; ValueError for an unknown type."""
+    """Build the layer of one manifest entry.
+
+    Parameters
+    ----------
+    entry : dict
+        {"type", "spec"}.
+
+    Returns
+    -------
+    nn.Module
+        To be filled by ``load_state_dict``.
+
+    Raises
+    ------
+    ValueError
+        If the layer type is unknown.
+    """
     if entry["type"] not in LAYERS:
         raise unknown_name("layer type", entry["type"], LAYERS, "a plugin's layers need the plugin loaded first")
     return LAYERS[entry["type"]].from_spec(**entry["spec"])
 
 
 def replace_layer(model: nn.Module, path: str, layer: nn.Module) -> None:
-    """Put `layer` at `path` of `model`.
+    """Replace one submodule.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Changed in place.
+    path : str
+        Dotted path of the submodule.
+    layer : nn.Module
+        The new submodule.
 
     Raises
     ------
     ValueError
-        When there is no such path.
+        If there is no such path.
     """
     parent, _, name = path.rpartition(".")
     try:
@@ -103,5 +159,5 @@ def replace_layer(model: nn.Module, path: str, layer: nn.Module) -> None:
         raise ValueError(f"the model has no layer {path!r}; it is another architecture") from None
     setattr(owner, name, layer)
     if isinstance(owner, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
-        # torch's fused path reads the weights of linear1 and linear2 past their forward; this flag keeps it from being taken
+        # torch's fused path reads linear1.weight and linear2.weight without calling forward; this flag disables it
         owner.activation_relu_or_gelu = 0

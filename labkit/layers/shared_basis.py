@@ -1,4 +1,4 @@
-"""Linear layers whose weights are products of a dense basis, held once for a group of layers, and a sparse factor of their own."""
+"""Linear layers whose weight is the product of a dense basis, shared by a group of layers, and a sparse factor per layer."""
 
 from __future__ import annotations
 
@@ -17,28 +17,31 @@ STORAGES = ("bitmask", "fixed_fan_in")
 
 
 class SharedBasisLinear(nn.Module):
-    """Drop-in for nn.Linear with the weight ``(U V)^T`` where it widens, d -> p, and ``U V`` where it narrows, p -> d.
+    """Drop-in for nn.Linear with the weight ``(U V)^T`` if it widens, d -> p, and ``U V`` if it narrows, p -> d.
 
-    U [d, r] is one Parameter for all layers of a group. V [r, p] belongs to this layer and is sparse. A layer that widens gives
-    ``(x U) V + b``, one that narrows ``(x V^T) U^T + b``; where U V, made once for the call, takes fewer multiplications, that.
+    U [d, r] is one Parameter shared by all layers of a group; V [r, p] is sparse and belongs to this layer. A layer that widens
+    computes ``(x U) V + b``, one that narrows ``(x V^T) U^T + b``; if it takes fewer multiplications, the product U V is formed
+    first.
 
     Parameters
     ----------
     base : nn.Parameter [d, r]
+        U.
     factor : Tensor [p, r]
-        V transposed: a row a hidden unit, zeros where there is no link.
+        V transposed, one row per hidden unit, with zeros.
     bias : Tensor, optional
-        [p] where the layer widens, else [d].
+        [p] if the layer widens, else [d].
     widens : bool
+        Whether the layer maps d to p rather than p to d.
     storage : {"bitmask", "fixed_fan_in"}
-        "bitmask" keeps any pattern, as links and a bit a place. "fixed_fan_in" keeps as many links for every hidden unit, as values
-        and indices of 16 bits; where the layer widens `labkit.kernels.fixed_fan_in` runs on them. All else is spread out for each
-        call.
+        How the factor is stored. "bitmask" takes any pattern, as nonzeros and one bit per position. "fixed_fan_in" stores the same
+        number of nonzeros for every hidden unit, as values and 16-bit indices, on which `labkit.kernels.fixed_fan_in` runs if the
+        layer widens. Otherwise the factor is expanded to dense on every call.
 
     Raises
     ------
     ValueError
-        On shapes that do not fit, or another storage.
+        If shapes do not match, or the storage is unknown.
 
     References
     ----------
@@ -56,7 +59,9 @@ class SharedBasisLinear(nn.Module):
     ) -> None:
         super().__init__()
         if base.ndim != 2 or factor.ndim != 2 or base.shape[1] != factor.shape[1]:
-            raise ValueError(f"base [d, r] and factor [p, r] must have one rank, got {list(base.shape)} and {list(factor.shape)}")
+            raise ValueError(
+                f"base [d, r] and factor [p, r] must have the same rank, got {list(base.shape)} and {list(factor.shape)}"
+            )
         wide = factor.shape[0] if widens else base.shape[0]
         if bias is not None and list(bias.shape) != [wide]:
             raise ValueError(f"bias must have shape [{wide}], got {list(bias.shape)}")
@@ -68,83 +73,141 @@ class SharedBasisLinear(nn.Module):
 
     @property
     def width(self) -> int:
-        """d, the narrow side."""
+        """The narrow side, d."""
         return self.base.shape[0]
 
     @property
     def rank(self) -> int:
+        """Number of columns of the basis, r."""
         return self.base.shape[1]
 
     @property
     def hidden(self) -> int:
-        """p, the wide side."""
+        """The wide side, p."""
         return self.factor.out_features
 
     @property
     def _own_bias(self) -> Tensor | None:
-        """What is added to the outputs; the factor holds it where it comes last."""
+        """The bias, which the factor holds if it is applied last."""
         return self.factor.bias if self.widens else self.bias
 
     @property
     def in_features(self) -> int:
+        """Number of inputs."""
         return self.width if self.widens else self.hidden
 
     @property
     def out_features(self) -> int:
+        """Number of outputs."""
         return self.hidden if self.widens else self.width
 
     def dense(self) -> Tensor:
-        """Return the weight [out_features, in_features], differentiable with respect to base and factor."""
+        """Return the dense weight.
+
+        Returns
+        -------
+        Tensor [out_features, in_features]
+            Differentiable with respect to base and factor.
+        """
         product = self.factor.dense() @ self.base.t()
         return product if self.widens else product.t()
 
     def forward(self, x: Tensor) -> Tensor:
-        if self._does_better_whole(x.numel() // max(1, x.shape[-1])):
+        if self._product_first(x.numel() // max(1, x.shape[-1])):
             return F.linear(x, self.dense(), self._own_bias)
         if self.widens:
             return self.factor(x @ self.base)
         return F.linear(x @ self.factor.dense(), self.base, self.bias)
 
-    def _does_better_whole(self, rows: int) -> bool:
-        """Whether making U V for the call takes fewer multiplications than the two factors after one another."""
+    def _product_first(self, rows: int) -> bool:
+        """Whether forming U V takes fewer multiplications for this many rows than applying both factors."""
         saved = self.rank * (self.width + self.hidden) - self.width * self.hidden
         return rows * saved > self.width * self.hidden * self.rank
 
     def to_dense(self) -> nn.Linear:
-        """Return an nn.Linear with the same outputs."""
+        """Return an equivalent dense layer.
+
+        Returns
+        -------
+        nn.Linear
+            With copies of the parameters.
+        """
         return dense_linear(self.dense().contiguous(), self._own_bias, training=self.training)
 
     def spec(self) -> dict:
-        """What a manifest needs to build an empty layer of this shape."""
-        shape = {"width": self.width, "rank": self.rank, "hidden": self.hidden, "links": self.links}
+        """Return the arguments of `from_spec`.
+
+        Returns
+        -------
+        dict
+            JSON types only.
+        """
+        shape = {"width": self.width, "rank": self.rank, "hidden": self.hidden, "nonzeros": self.nonzeros}
         return {**shape, "bias": self._own_bias is not None, "widens": self.widens, "storage": self.storage}
 
     @property
-    def links(self) -> int:
-        """Values that the factor holds."""
+    def nonzeros(self) -> int:
+        """Number of stored values of the factor."""
         held = self.factor.values if isinstance(self.factor, BitmaskLinear) else self.factor.weight
         return held.numel()
 
     @classmethod
     def from_spec(
-        cls, width: int, rank: int, hidden: int, links: int, bias: bool, widens: bool, storage: Storage
+        cls,
+        width: int,
+        rank: int,
+        hidden: int,
+        bias: bool,
+        widens: bool,
+        storage: Storage,
+        nonzeros: int | None = None,
+        links: int | None = None,
     ) -> SharedBasisLinear:
-        """Build an empty layer of the shape that `spec` describes, with a base of its own until one is loaded."""
+        """Build a layer of zeros from the description that `spec` returns.
+
+        Parameters
+        ----------
+        width, rank, hidden : int
+            d, r and p.
+        bias : bool
+            Whether the layer has a bias.
+        widens : bool
+            Whether the layer maps d to p.
+        storage : {"bitmask", "fixed_fan_in"}
+            How the factor is stored.
+        nonzeros : int
+            Number of stored values of the factor.
+        links : int, optional
+            Name of `nonzeros` in manifests of labkit 0.1.
+
+        Returns
+        -------
+        SharedBasisLinear
+            With its own base until a state dict is loaded.
+
+        Raises
+        ------
+        ValueError
+            If the number of stored values is missing.
+        """
+        stored = links if nonzeros is None else nonzeros
+        if stored is None:
+            raise ValueError("give nonzeros, the number of stored values of the factor")
         factor = torch.zeros(hidden, rank)
         if storage == "bitmask":
-            factor.view(-1)[:links] = 1.0
+            factor.view(-1)[:stored] = 1.0
         else:
-            factor[:, : links // hidden] = 1.0
+            factor[:, : stored // hidden] = 1.0
         empty = torch.zeros(hidden if widens else width) if bias else None
         return cls(nn.Parameter(torch.zeros(width, rank)), factor, empty, widens=widens, storage=storage)
 
     def extra_repr(self) -> str:
-        density = self.links / (self.hidden * self.rank)
+        density = self.nonzeros / (self.hidden * self.rank)
         return f"in_features={self.in_features}, out_features={self.out_features}, rank={self.rank}, density={density:.3g}"
 
 
 def _stored(factor: Tensor, bias: Tensor | None, storage: str) -> BitmaskLinear | FixedFanInLinear:
-    """V transposed as a layer from r to p; rows with fewer links than others are filled up with zeros."""
+    """Store V transposed as a layer from r to p; rows with fewer nonzeros are padded with explicit zeros."""
     if storage == "bitmask":
         return BitmaskLinear(factor, bias)
     mask = (factor != 0).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""Singular value decompositions that a slider asks for again and again, of the same weights at other ranks."""
+"""A cache of singular value decompositions, because a slider needs the same weights at many ranks."""
 
 from __future__ import annotations
 
@@ -9,28 +9,40 @@ from collections import OrderedDict
 import torch
 from torch import Tensor
 
-LIMIT = 128 * 2**20  # bytes of factors that are kept
+LIMIT = 128 * 2**20  # bytes of cached factors
 
 Factors = tuple[Tensor, Tensor, Tensor]
-_kept: OrderedDict[tuple, Factors] = OrderedDict()
+_cache: OrderedDict[tuple, Factors] = OrderedDict()
 _lock = threading.Lock()
 
 
 def svd(weight: Tensor) -> Factors:
-    """Return u [N, m], s [m], v [m, D] in float64, m = min(N, D); kept by the weight's content, the oldest give way.
+    """Compute the SVD of a weight in float64, or return it from a cache keyed by the content of the weight.
 
-    Do not write to what it returns.
+    Parameters
+    ----------
+    weight : Tensor [N, D]
+        Matrix to decompose.
+
+    Returns
+    -------
+    u : float64 Tensor [N, m]
+        Left singular vectors, m = min(N, D). Cached tensors must not be written to.
+    s : float64 Tensor [m]
+        Singular values, descending.
+    v : float64 Tensor [m, D]
+        Right singular vectors.
     """
     plain = weight.detach().double().contiguous()
     content = hashlib.blake2b(plain.cpu().numpy().data, digest_size=16).digest()
     key = (content, tuple(plain.shape), str(plain.device))
     with _lock:
-        if key in _kept:
-            _kept.move_to_end(key)
-            return _kept[key]
+        if key in _cache:
+            _cache.move_to_end(key)
+            return _cache[key]
     factors = tuple(torch.linalg.svd(plain, full_matrices=False))
     with _lock:
-        _kept[key] = factors
-        while len(_kept) > 1 and sum(part.nbytes for kept in _kept.values() for part in kept) > LIMIT:
-            _kept.popitem(last=False)
+        _cache[key] = factors
+        while len(_cache) > 1 and sum(part.nbytes for cached in _cache.values() for part in cached) > LIMIT:
+            _cache.popitem(last=False)
     return factors

@@ -1,14 +1,14 @@
-"""Reference networks, one file each with its recipe; `load` also takes timm:NAME and the user's checkpoint."""
+"""Reference models with their training recipes, timm models, and loading of weights."""
 
 from labkit.models.card import Card, load_weights, read_card, save_weights
 from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
 from labkit.models.neuron_counts import neurons
 from labkit.models.normalize import Normalize
 from labkit.models.opening import open_model
+from labkit.models.overview import table
 from labkit.models.recipe import Recipe
 from labkit.models.source import rebuild, source_of
 from labkit.models.sparse_trainer import SparseTraining, train_sparse
-from labkit.models.table import table
 from labkit.models.trainer import train
 
 __all__ = [

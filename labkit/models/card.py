@@ -1,4 +1,4 @@
-"""Weights and the card that says where they come from: NAME.safetensors and NAME.json side by side."""
+"""Weight files and model cards: NAME.safetensors and NAME.json side by side."""
 
 from __future__ import annotations
 
@@ -19,23 +19,28 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 @dataclass(frozen=True)
 class Card:
-    """Facts about trained weights.
+    """Model card of trained weights.
 
     Attributes
     ----------
     name, title, data : str
-    seed, epochs, best_epoch : int
-        `best_epoch` is the one chosen on validation.
+        Name, description and data set of the model.
+    seed, epochs : int
+        Of the training.
+    best_epoch : int
+        Epoch with the best validation accuracy, whose weights were kept.
     validation_accuracy, test_accuracy : float
-        Fractions; the test part was read once, after the choice.
+        Fractions; the test part was used once, after the selection.
     test_correct, test_examples : int
+        Numbers of correct predictions and of all examples.
     minutes : float
         Wall time of training.
     parameters : int
+        Number of parameters.
     torch : str
-        Version that trained it.
+        Version of torch.
     sha256 : str
-        Of the safetensors file.
+        Hash of the safetensors file.
     """
 
     name: str
@@ -55,23 +60,48 @@ class Card:
 
 
 def save_weights(model: nn.Module, path: Path) -> str:
-    """Write the state dict atomically and return the file's SHA-256."""
+    """Write the state dict of a model atomically.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model.
+    path : Path
+        A .safetensors file.
+
+    Returns
+    -------
+    str
+        SHA-256 of the file.
+
+    Raises
+    ------
+    OSError
+        If the disk is full or the folder is not writable.
+    """
     state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
     with atomic_path(path) as temporary:
         try:
             save_file(state, temporary)
-        except SafetensorError as error:  # its writer reports a full disk so
+        except SafetensorError as error:  # how safetensors reports a full disk
             raise OSError(str(error)) from error
     return sha256(path)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
-    """Fill `model` from a safetensors file, or a checkpoint read with ``weights_only=True``.
+    """Load weights into a model.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Changed in place.
+    path : Path
+        A .safetensors file, or a torch checkpoint, which is read with ``weights_only=True``.
 
     Raises
     ------
     ValueError
-        When the file is missing, truncated, holds other names or shapes, or non-finite weights; `model` is then unchanged.
+        If the file is missing or truncated, or names, shapes or values are invalid; the model is then unchanged.
     """
     state = read_weights(path)
     own = model.state_dict()
@@ -83,12 +113,28 @@ def load_weights(model: nn.Module, path: Path) -> None:
                 "give weights of this architecture"
             )
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ValueError(f"{path}: {name!r} holds NaN or infinite values; give weights of a finished training")
+            raise ValueError(f"{path}: {name!r} holds NaN or infinite values; give weights of a completed training")
     model.load_state_dict(state)
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Read a state dict from .safetensors, or from a torch file without unpickling code."""
+    """Read a state dict without unpickling code.
+
+    Parameters
+    ----------
+    path : Path
+        A .safetensors file or a torch checkpoint of tensors.
+
+    Returns
+    -------
+    dict
+        Name -> tensor.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, damaged, or holds anything but a state dict.
+    """
     path = Path(path)
     if not path.is_file():
         raise ValueError(f"{path} does not exist; give the path of a .safetensors or torch checkpoint file")
@@ -110,7 +156,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
 def _check_names(state: dict[str, torch.Tensor], own: dict[str, torch.Tensor], path: Path) -> None:
     missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
     if missing or extra:
-        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)} that the model does not know"] * bool(extra)
+        parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)} that the model does not have"] * bool(extra)
         raise ValueError(f"{path} {' and '.join(parts)}; give weights of this architecture")
 
 
@@ -119,17 +165,35 @@ def _some(names: list[str]) -> str:
 
 
 def write_card(card: Card, path: Path) -> None:
-    """Write `card` as JSON, atomically."""
+    """Write a model card as JSON, atomically.
+
+    Parameters
+    ----------
+    card : Card
+        The card.
+    path : Path
+        The file.
+    """
     write_text(path, json.dumps(asdict(card), indent=2) + "\n")
 
 
 def read_card(path: Path) -> Card:
-    """Read a card.
+    """Read a model card.
+
+    Parameters
+    ----------
+    path : Path
+        A JSON file.
+
+    Returns
+    -------
+    Card
+        The card.
 
     Raises
     ------
     ValueError
-        When it is missing or not a card.
+        If the file is missing or not a model card.
     """
     try:
         return Card(**json.loads(Path(path).read_text()))

@@ -1,4 +1,4 @@
-"""`load`: reference models by name, any timm model, the user's own checkpoint."""
+"""`load`: reference models by name, timm models, and weights from files."""
 
 from __future__ import annotations
 
@@ -23,12 +23,22 @@ log = logging.getLogger("labkit")
 
 
 def get_recipe(name: str) -> Recipe:
-    """Return the recipe of a reference model; its file is imported only now, because timm takes seconds.
+    """Return the recipe of a reference model, importing its module, which may take seconds because of timm.
+
+    Parameters
+    ----------
+    name : str
+        A name of `NAMES`.
+
+    Returns
+    -------
+    Recipe
+        Architecture and training settings.
 
     Raises
     ------
     ValueError
-        For an unknown name, with the nearest ones.
+        If the name is unknown; the message suggests similar ones.
     """
     if name not in NAMES:
         raise unknown_name("model", name, NAMES, "or timm:NAME for any timm model")
@@ -36,36 +46,62 @@ def get_recipe(name: str) -> Recipe:
 
 
 def cards() -> dict[str, Card]:
-    """Return the card of every reference model whose weights are shipped, by name."""
+    """Read the cards of all reference models with weights.
+
+    Returns
+    -------
+    dict
+        Name -> Card.
+    """
     return {name: read_card(WEIGHTS / f"{name}.json") for name in NAMES if (WEIGHTS / f"{name}.json").exists()}
 
 
 def input_shape(name: str) -> tuple[int, ...]:
-    """Return the shape of one input, without the batch, of a reference model or timm:NAME."""
+    """Return the input shape of a model, without the batch.
+
+    Parameters
+    ----------
+    name : str
+        A reference model or ``timm:NAME``.
+
+    Returns
+    -------
+    tuple of int
+        (C, H, W) or (D,).
+    """
     if name.startswith("timm:"):
-        from labkit.models.from_timm import input_size
+        from labkit.models.from_timm import input_size  # local: importing timm takes seconds
 
         return input_size(name.removeprefix("timm:"))
     return get_recipe(name).shape
 
 
 def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any) -> nn.Module:
-    """Load a model in eval mode; what was loaded is logged (logger "labkit") and kept in ``model.loaded_from``.
+    """Load a model in eval mode.
+
+    What was loaded is logged by the logger "labkit" and stored in ``model.loaded_from``.
 
     Parameters
     ----------
     name : str
-        A reference model (trained weights, no network; inputs float32 [N, C, H, W] in [0, 1], or rows [N, D]), or
-        ``timm:NAME`` (random weights, or `weights`; normalisation is put in front, from timm's configuration of that model).
+        A reference model (bundled trained weights) or ``timm:NAME`` (random weights, unless `weights` is given).
     weights : path, optional
         A .safetensors file or a torch checkpoint of tensors (read with ``weights_only=True``).
     **options
-        For ``timm:NAME``: passed to `timm.create_model`, e.g. ``num_classes=10, in_chans=1``.
+        For ``timm:NAME``, passed to `timm.create_model`, e.g. ``num_classes=10, in_chans=1``.
+
+    Returns
+    -------
+    nn.Module
+        Takes float32 images [N, C, H, W] in [0, 1], or rows [N, D]; normalisation is its first layer.
 
     Raises
     ------
     ValueError
-        For unknown names (nearest suggested), and weights that are missing, damaged, of another shape or not finite.
+        If the name is unknown (the message suggests similar ones), or weights are missing, damaged, of another shape or not
+        finite.
+    TypeError
+        If options are given for a reference model.
 
     Examples
     --------
@@ -74,7 +110,7 @@ def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any)
     torch.Size([2, 10])
     """
     if name.startswith("timm:"):
-        from labkit.models.from_timm import create
+        from labkit.models.from_timm import create  # local: importing timm takes seconds
 
         model, what = create(name.removeprefix("timm:"), weights, options)
         return _announced(model, what, {"name": name, "options": options})
@@ -91,11 +127,22 @@ def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any)
 
 
 def architecture(origin: dict[str, Any]) -> nn.Module:
-    """Build the network that ``origin`` (name and options, as `load` notes them on a model) names, without its weights."""
+    """Build a model of `load` without its trained weights.
+
+    Parameters
+    ----------
+    origin : dict
+        "name" and "options", as `load` stores them in ``model.labkit_origin``.
+
+    Returns
+    -------
+    nn.Module
+        With random weights.
+    """
     name, options = origin["name"], origin["options"]
     with torch.random.fork_rng():
         if name.startswith("timm:"):
-            from labkit.models.from_timm import create
+            from labkit.models.from_timm import create  # local: importing timm takes seconds
 
             model, _ = create(name.removeprefix("timm:"), None, options)
         else:

@@ -1,4 +1,4 @@
-"""Any timm model, with its own normalisation as the first layer."""
+"""timm models, with their normalisation as the first layer."""
 
 from __future__ import annotations
 
@@ -16,13 +16,28 @@ from labkit.models.normalize import Normalize
 
 
 def create(name: str, weights: str | os.PathLike | None, options: dict) -> tuple[nn.Module, str]:
-    """Build ``timm:NAME`` and say what it is; nothing is downloaded.
+    """Build a timm model without downloading.
+
+    Parameters
+    ----------
+    name : str
+        A name of `timm.list_models`.
+    weights : path or None
+        File of weights; random weights without it.
+    options : dict
+        Passed to `timm.create_model`.
 
     Returns
     -------
-    model : nn.Sequential of ``normalize`` and ``model`` in eval mode
-        Input float32 [N, C, H, W] in [0, 1].
+    model : nn.Sequential
+        ``normalize`` and ``model`` in eval mode; takes float32 images [N, C, H, W] in [0, 1].
     what : str
+        Description for the log.
+
+    Raises
+    ------
+    ValueError
+        If timm cannot build the model, or a download is requested.
     """
     _check_known(name)
     if options.pop("pretrained", False):
@@ -39,7 +54,18 @@ def create(name: str, weights: str | os.PathLike | None, options: dict) -> tuple
 
 
 def input_size(name: str) -> tuple[int, ...]:
-    """Return channels, height and width of timm's configuration of a model."""
+    """Return the input size in timm's configuration of a model.
+
+    Parameters
+    ----------
+    name : str
+        A name of `timm.list_models`.
+
+    Returns
+    -------
+    tuple of int
+        Channels, height and width.
+    """
     _check_known(name)
     config = timm.get_pretrained_cfg(name)
     return tuple(config.input_size) if config is not None else (3, 224, 224)
@@ -53,7 +79,7 @@ def _check_known(name: str) -> None:
 
 
 def _normalisation(model: nn.Module, options: dict) -> Normalize:
-    """timm's mean and std, averaged to grey when the model takes another number of channels than they have."""
+    """timm's mean and std, averaged over channels if the model has another number of input channels."""
     config = getattr(model, "pretrained_cfg", None) or {}
     mean, std = config.get("mean", (0.5,) * 3), config.get("std", (0.5,) * 3)
     channels = options.get("in_chans", len(mean))

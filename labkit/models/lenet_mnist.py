@@ -10,7 +10,13 @@ from labkit.models.recipe import Recipe
 
 
 def build() -> nn.Module:
-    """conv5x5(16)-pool-conv5x5(32)-pool-fc(128)-fc(10), ReLU; input float32 [N, 1, 28, 28] in [0, 1], output [N, 10]."""
+    """Build the network conv5x5(16)-pool-conv5x5(32)-pool-fc(128)-fc(10) with ReLU.
+
+    Returns
+    -------
+    nn.Module
+        Takes float32 images [N, 1, 28, 28] in [0, 1]; outputs logits [N, 10].
+    """
     return nn.Sequential(
         OrderedDict(
             normalize=Normalize([0.1307], [0.3081]),
@@ -37,7 +43,7 @@ RECIPE = Recipe(
     epochs=10,
     batch_size=128,
     optimizer=lambda model: torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.05),
-    wants=0.99,
+    min_test_accuracy=0.99,
     warmup=0.1,
     channels_last=True,
 )

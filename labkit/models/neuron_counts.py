@@ -1,4 +1,4 @@
-"""How many outputs each weight of a reference network has."""
+"""Numbers of neurons of the layers of a reference model."""
 
 from __future__ import annotations
 
@@ -11,18 +11,28 @@ from labkit.models.catalogue import get_recipe
 
 @cache
 def neurons(name: str) -> dict[str, int]:
-    """Return parameter name -> outputs, of every weight of a reference model that is no vector.
+    """Count the output neurons of every weight matrix and kernel of a reference model.
+
+    Parameters
+    ----------
+    name : str
+        A reference model.
+
+    Returns
+    -------
+    dict
+        Parameter name -> number of outputs; vectors are left out.
 
     Raises
     ------
     ValueError
-        For an unknown name.
+        If the name is unknown.
 
     Examples
     --------
     >>> neurons("mlp_mnist")
     {'fc1.weight': 300, 'fc2.weight': 100, 'fc3.weight': 10}
     """
-    with torch.device("meta"):  # shapes alone
+    with torch.device("meta"):  # only shapes are needed
         model = get_recipe(name).build()
     return {name: len(weight) for name, weight in model.named_parameters() if weight.ndim > 1}

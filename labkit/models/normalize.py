@@ -1,4 +1,4 @@
-"""Normalisation as the first layer, so that every model takes plain inputs."""
+"""Normalisation as a layer, so that every model takes inputs in [0, 1]."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from torch import Tensor, nn
 
 
 class Normalize(nn.Module):
-    """y = (x - mean) / std along dimension 1: channels of images [N, C, H, W] or columns of rows [N, D].
+    """Compute ``(x - mean) / std`` along dimension 1: channels of images [N, C, H, W] or columns of rows [N, D].
 
     Parameters
     ----------
     mean, std : sequence of C (or D) float
-        Constants, kept as buffers; std must be positive.
+        Constants, stored as buffers; std must be positive.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ or a std is not positive.
     """
 
     mean: Tensor

@@ -1,4 +1,4 @@
-"""`open_model`: a network and the data it is for, as users name them on a command line or in a form."""
+"""`open_model`: a model and its data as users specify them on a command line or in a form."""
 
 from __future__ import annotations
 
@@ -21,25 +21,34 @@ def open_model(
     groups: Sequence[str] = (),
     size: int | None = None,
 ) -> tuple[nn.Module, Dataset]:
-    """Open a network and its data; a timm model gets as many classes and channels as the data have.
+    """Open a model and its data; a timm model is built for the classes and channels of the data.
 
     Parameters
     ----------
     name : str
         A reference model, or timm:NAME.
     weights : path, optional
-        Your own weights.
+        File of weights.
     data : str, optional
-        A data set, a folder of images or a CSV file; by default what a reference model was trained on.
-    target, groups
-        Of a CSV file, see `labkit.data.open_dataset`.
+        A data set, a folder of images or a CSV file; by default the training data of a reference model.
+    target : str, optional
+        Target column of a CSV file.
+    groups : sequence of str
+        Sensitive features of a CSV file.
     size : int, optional
-        Resize the images of a folder to this many pixels.
+        Side in pixels to which the images of a folder are resized.
+
+    Returns
+    -------
+    model : nn.Module
+        In eval mode.
+    dataset : Dataset
+        Its data.
 
     Raises
     ------
     ValueError
-        For a timm model without data, or with data that are no images, and for whatever cannot be opened.
+        If a timm model has no data or no images, or anything cannot be opened.
     """
     timm = name.startswith("timm:")
     if not data and timm:
@@ -51,7 +60,7 @@ def open_model(
 
 
 def _timm_options(dataset: Dataset) -> dict[str, Any]:
-    """Classes and channels that a timm model must have for this data set."""
+    """Numbers of classes and channels of a timm model for this data set."""
     if dataset.train.images is None:
         raise ValueError(f"timm models take images; {dataset.name} holds none")
     return {"num_classes": len(dataset.classes), "in_chans": dataset.train.images.shape[1]}

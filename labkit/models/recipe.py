@@ -1,4 +1,4 @@
-"""What a reference model's file states: its architecture and how it is trained."""
+"""`Recipe`: architecture and training settings of a reference model."""
 
 from __future__ import annotations
 
@@ -13,28 +13,36 @@ from labkit.training import Augment
 
 @dataclass(frozen=True)
 class Recipe:
-    """A reference network and the training that made its weights.
+    """A reference model and the training of its weights.
 
     Attributes
     ----------
     name, title : str
+        Name and description.
     data : str
-        A name that `labkit.data.load` knows.
+        A data set of `labkit.data.load`.
     shape : tuple of int
-        Of one input, without the batch.
+        Shape of one input, without the batch.
     build : callable () -> nn.Module
-        Untrained network, normalisation first.
+        Builds the untrained model, with normalisation as its first layer.
     epochs, batch_size, seed : int
-    optimizer : callable (model) -> torch optimizer
-    warmup : float
-        Share of the steps with a rising learning rate; a cosine follows.
-    augment : callable, optional
-        Applied to image batches; the last `plain_epochs` epochs go without.
-    clip_norm, label_smoothing : float
-    channels_last : bool
-        Memory format during training; convolutions on CPUs run 10 to 35 % faster with it.
-    wants : float
+        Training settings.
+    optimizer : callable (model) -> torch.optim.Optimizer
+        Makes the optimizer.
+    min_test_accuracy : float
         Test accuracy below which the weights should not be shipped.
+    warmup : float
+        Fraction of the steps with a rising learning rate; cosine decay follows.
+    augment : callable, optional
+        Augmentation of image batches.
+    plain_epochs : int
+        Number of last epochs without augmentation.
+    clip_norm : float, optional
+        Maximum gradient norm.
+    label_smoothing : float
+        Of the cross entropy.
+    channels_last : bool
+        Memory format during training, with which convolutions on CPUs are 10 to 35 % faster.
     """
 
     name: str
@@ -45,7 +53,7 @@ class Recipe:
     epochs: int
     batch_size: int
     optimizer: Callable[[nn.Module], torch.optim.Optimizer]
-    wants: float
+    min_test_accuracy: float
     seed: int = 0
     warmup: float = 0.0
     augment: Augment | None = None

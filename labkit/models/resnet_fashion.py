@@ -1,4 +1,4 @@
-"""resnet_fashion: a small bottleneck ResNet; every 3x3 convolution is followed by a 1x1, as filter groups need (Deep Roots)."""
+"""resnet_fashion: a small bottleneck ResNet; every 3x3 convolution is followed by a 1x1, as root modules require (Deep Roots)."""
 
 from collections import OrderedDict
 
@@ -11,7 +11,15 @@ from labkit.training import decay_matrices_only
 
 
 class Bottleneck(nn.Module):
-    """1x1 to `middle` channels, 3x3 (with the stride), 1x1 to `outside` channels; a projection where shapes change."""
+    """Residual block of a 1x1, a strided 3x3 and a 1x1 convolution, with a projection if shapes change.
+
+    Parameters
+    ----------
+    inside, middle, outside : int
+        Channels of the input, between the convolutions, and of the output.
+    stride : int
+        Stride of the 3x3 convolution.
+    """
 
     def __init__(self, inside: int, middle: int, outside: int, stride: int) -> None:
         super().__init__()
@@ -33,7 +41,13 @@ class Bottleneck(nn.Module):
 
 
 def build() -> nn.Module:
-    """Stem 3x3(32), max pool, three stages of two bottlenecks, 0.2 M parameters; [N, 1, 28, 28] in [0, 1] -> [N, 10]."""
+    """Build a ResNet of a 3x3(32) stem, max pooling and three stages of two bottlenecks, 0.2 M parameters.
+
+    Returns
+    -------
+    nn.Module
+        Takes float32 images [N, 1, 28, 28] in [0, 1]; outputs logits [N, 10].
+    """
     model = nn.Sequential(
         OrderedDict(
             normalize=Normalize([0.2860], [0.3530]),
@@ -64,7 +78,7 @@ RECIPE = Recipe(
     epochs=12,
     batch_size=128,
     optimizer=lambda model: torch.optim.SGD(decay_matrices_only(model, 1e-3), lr=0.2, momentum=0.9, nesterov=True),
-    wants=0.93,
+    min_test_accuracy=0.93,
     warmup=0.1,
     channels_last=True,
 )

@@ -1,4 +1,4 @@
-"""Where a module's architecture comes from, in plain JSON: it travels with every copy and lets a stored run be rebuilt."""
+"""The origin of a model's architecture as JSON, from which a stored run is rebuilt."""
 
 from __future__ import annotations
 
@@ -8,13 +8,24 @@ from typing import Any
 from torch import nn
 
 from labkit.layers import attach_facts, blueprint, build, describe_layers, facts_of, rebuild_layers
+from labkit.models.catalogue import architecture
 
 
 def source_of(model: nn.Module) -> dict[str, Any] | None:
-    """Return what `rebuild` needs to make an empty model of this architecture, or None when it cannot be known.
+    """Describe the architecture of a model for `rebuild`.
 
-    Models of `labkit.models.load` are known by name and options, stacks of torch.nn layers by their blueprint; a user's own class
-    is not known, and `rebuild` then needs the model it was compressed from.
+    Models of `labkit.models.load` are described by name and options, sequences of torch.nn layers by their blueprint. For other
+    classes, only the replaced layers are described, and `rebuild` needs the original model.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model.
+
+    Returns
+    -------
+    dict or None
+        JSON types.
     """
     origin = getattr(model, "labkit_origin", None)
     layers, plan = describe_layers(model), None if origin is not None else blueprint(model)
@@ -24,18 +35,24 @@ def source_of(model: nn.Module) -> dict[str, Any] | None:
 
 
 def rebuild(source: dict[str, Any], base: nn.Module | None = None) -> nn.Module:
-    """Build the architecture that `source_of` described; weights are still to be filled in.
+    """Build the architecture that `source_of` described, without its weights.
 
     Parameters
     ----------
     source : dict
+        As returned by `source_of`.
     base : nn.Module, optional
-        For a model class of the user's own: the model it was compressed from (copied, not changed).
+        For other classes, the original model that was compressed; it is copied.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode.
 
     Raises
     ------
     ValueError
-        When the architecture is the user's own and `base` is not given.
+        If `base` is needed but not given.
     """
     return attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
 
@@ -46,9 +63,7 @@ def _rebuilt(source: dict[str, Any], base: nn.Module | None) -> nn.Module:
     if base is not None:
         model = copy.deepcopy(base)
     elif "origin" in source:
-        from labkit.models.catalogue import architecture
-
         model = architecture(source["origin"])
     else:
-        raise ValueError("this run's architecture is your own class; give base=, the model it was compressed from")
+        raise ValueError("the architecture of this run is a user-defined class; give base=, the model it was compressed from")
     return rebuild_layers(model, source["layers"])

@@ -1,4 +1,4 @@
-"""`labkit train NAME`: from a recipe to shipped weights, chosen on validation, tested once."""
+"""`train`: training of reference models, with selection on validation and a single test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from labkit.training import Batches, Callback, KeepBest, checkpoint, fit, predic
 
 
 class Clock(Callback):
-    """Seconds spent training, across interruptions."""
+    """Measure the seconds spent training, including those before an interruption."""
 
     def __init__(self) -> None:
         self.before, self.since = 0.0, time.monotonic()
@@ -28,6 +28,7 @@ class Clock(Callback):
 
     @property
     def seconds(self) -> float:
+        """Seconds so far."""
         return self.before + time.monotonic() - self.since
 
     def state_dict(self) -> dict:
@@ -45,22 +46,32 @@ def train(
     epochs: int | None = None,
     progress: bool = True,
 ) -> tuple[nn.Module, Card]:
-    """Train `recipe` and write ``NAME.safetensors`` and ``NAME.json`` into `folder`.
+    """Train a reference model and write ``NAME.safetensors`` and ``NAME.json``.
 
-    An interrupted run continues from ``NAME.checkpoint.pt`` in `folder`, bit for bit; the file is removed at the end.
+    An interrupted run resumes from ``NAME.checkpoint.pt``, bit for bit; the file is removed at the end.
 
     Parameters
     ----------
     recipe : Recipe
+        Architecture and training settings.
     folder : path
-        Where weights, card and checkpoint go; created if need be.
+        Folder of weights, card and checkpoint; created if missing.
     seed, epochs : int, optional
-        Instead of the recipe's.
+        Override those of the recipe.
+    progress : bool
+        Show a progress bar.
 
     Returns
     -------
-    model, card
-        In eval mode, with the weights of the epoch that was best on validation.
+    model : nn.Module
+        In eval mode, with the weights of the epoch with the best validation accuracy.
+    card : Card
+        Its model card.
+
+    Raises
+    ------
+    ValueError
+        If epochs is less than 1, or the checkpoint belongs to another run.
     """
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed, epochs=recipe.epochs if epochs is None else epochs)
     if recipe.epochs < 1:
@@ -97,7 +108,20 @@ def train(
 
 
 def batches_of(recipe: Recipe, split: data.Split) -> Batches:
-    """Return the batches that a recipe makes of a training part."""
+    """Make the batches of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Training settings.
+    split : Split
+        Training data.
+
+    Returns
+    -------
+    Batches
+        The last `plain_epochs` epochs without augmentation.
+    """
     inputs = torch.from_numpy(np.asarray(split.examples))
     stream = Batches(inputs, torch.from_numpy(split.labels), recipe.batch_size, seed=recipe.seed, augment=recipe.augment)
     stream.plain_from = (recipe.epochs - recipe.plain_epochs) * stream.per_epoch
@@ -107,7 +131,23 @@ def batches_of(recipe: Recipe, split: data.Split) -> Batches:
 def fit_recipe(
     recipe: Recipe, model: nn.Module, batches: Batches, callbacks: list[Callback], path: Path | None, progress: bool
 ) -> None:
-    """Train `model` as a recipe says, from a checkpoint where there is one."""
+    """Train a model with the settings of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Training settings.
+    model : nn.Module
+        Changed in place.
+    batches : Batches
+        As returned by `batches_of`.
+    callbacks : list of Callback
+        Called after each step.
+    path : Path or None
+        Checkpoint, from which training resumes if it exists.
+    progress : bool
+        Show a progress bar.
+    """
     if recipe.channels_last:
         model.to(memory_format=torch.channels_last)
     steps = recipe.epochs * batches.per_epoch

@@ -1,5 +1,6 @@
 """Runs: stored verdicts, sweeps over grids, comparisons, recommendations."""
 
+from labkit.runs.by_group import group_measures
 from labkit.runs.comparison import Comparison, compare
 from labkit.runs.contrasts import contrasts, usual_settings
 from labkit.runs.gallery_runs import gallery
@@ -24,6 +25,7 @@ __all__ = [
     "compare",
     "contrasts",
     "gallery",
+    "group_measures",
     "jobs",
     "measure_run",
     "recommend",

@@ -21,10 +21,10 @@ class Comparison:
     Attributes
     ----------
     summary : DataFrame
-        A row a figure that both have: ``a``, ``b``, ``change`` (b - a).
+        One row per figure that both have: ``a``, ``b``, ``change`` (b - a).
     accuracy : Series
-        ``change``, ``p`` (exact McNemar over all examples), ``only_a`` and ``only_b`` (examples that one alone gets right),
-        ``agreement`` (share of equal predictions).
+        ``change``, ``p`` (exact McNemar over all examples), ``only_a`` and ``only_b`` (examples that one alone
+        classifies correctly), ``agreement`` (fraction of equal predictions).
     per_class : DataFrame
         As `labkit.audit.class_bias` gives it, a being the reference.
     """
@@ -34,7 +34,12 @@ class Comparison:
     per_class: pd.DataFrame
 
     def to_dict(self) -> dict:
-        """Plain values, ready for JSON."""
+        """Return plain values, ready for JSON.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "summary": self.summary.astype(object).where(self.summary.notna(), None).to_dict("index"),
             "accuracy": {key: float(value) for key, value in self.accuracy.items()},
@@ -45,11 +50,22 @@ class Comparison:
 def compare(a: Audit, b: Audit) -> Comparison:
     """Compare two audits example by example.
 
+    Parameters
+    ----------
+    a, b : Audit
+        Of single-label splits.
+
+    Returns
+    -------
+    Comparison
+
     Raises
     ------
     ValueError
-        When they are of different data.
+        When they are of different data, or of a task without one label per example.
     """
+    if "label" not in a.predictions or "label" not in b.predictions:
+        raise ValueError(f"runs of the task {a.task} have no single label to compare; compare runs of a single-label task")
     if a.data_id != b.data_id:
         raise ValueError(f"the two runs are of different data ({a.data_id} and {b.data_id}); compare runs on the same split")
     labels = a.predictions["label"].to_numpy()

@@ -44,9 +44,9 @@ def usual_settings(rows: pd.DataFrame, settings: Sequence[str] | None = None) ->
 
     Examples
     --------
-    >>> rows = pd.DataFrame({"network": "a", "rule": "srigl", "gamma_sal": [0.3, 0.3, 0.9]})
-    >>> usual_settings(rows)["gamma_sal"].tolist()
-    [0.3, 0.3]
+    >>> rows = pd.DataFrame({"network": "a", "rule": "n_of_m", "n": [2, 2, 1]})
+    >>> usual_settings(rows)["n"].tolist()
+    [2, 2]
     """
     for name in rule_settings(rows) if settings is None else settings:
         most = {network: Counter(known.dropna()) for network, known in rows.groupby("network")[name]}

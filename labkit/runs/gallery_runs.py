@@ -28,5 +28,10 @@ GRIDS = (
 
 
 def gallery() -> Store:
-    """Return the store of runs that ship: figures and predictions, without weights."""
+    """Return the store of the runs that ship: figures and predictions, without weights.
+
+    Returns
+    -------
+    Store
+    """
     return Store(GALLERY)

@@ -10,7 +10,25 @@ TRAINED = "train_"  # with the topology: the method of a run that was trained fr
 
 
 def run_id(*, method: str, version: int, parameters: dict[str, Any], model_sha: str, data_id: str, seed: int) -> str:
-    """Return 16 hex digits of the SHA-256 of the canonical JSON of all six; no code version is among them.
+    """Return the id of a run: 16 hexadecimal digits of the SHA-256 of the canonical JSON of its six facts.
+
+    The version of the code is not among them, so unrelated commits leave ids unchanged.
+
+    Parameters
+    ----------
+    method : str
+    version : int
+        Of the method.
+    parameters : dict
+    model_sha : str
+        Fingerprint of the network that was compressed.
+    data_id : str
+        Fingerprint of the audited split.
+    seed : int
+
+    Returns
+    -------
+    str
 
     Raises
     ------

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 
 class Library:
-    """Runs of several stores; of two runs with one id the first store's counts. Damaged runs are left out.
+    """The runs of several stores; where two have the same id, that of the first store is used. Damaged runs are left out.
 
-    What is saved after it was made is seen by the next one.
+    Runs saved later are seen only by a new `Library`.
 
     Parameters
     ----------
-    stores : Store, …
+    *stores : Store
     """
 
     def __init__(self, *stores: Store) -> None:
@@ -41,13 +41,18 @@ class Library:
                 self._runs.setdefault(run.id, run)
 
     def table(self, model: str | None = None) -> pd.DataFrame:
-        """Return `Store.table` of all sound runs, indexed by id, with ``label`` (method and settings in words) and ``series``
-        (the same without the numbers: runs that differ in a slider alone share it).
+        """Return `Store.table` of all sound runs.
 
         Parameters
         ----------
         model : str, optional
             Only the runs of this network.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by id; also with ``label`` (method and settings) and ``series`` (the same without the numbers: runs that differ
+            only in a numeric parameter share it).
 
         Raises
         ------
@@ -72,21 +77,64 @@ class Library:
         return table.assign(**{name: pd.Series(said, index=table.index, dtype=object) for name, said in words.items()})
 
     def reference(self, model: str) -> pd.DataFrame:
-        """Return the uncompressed network as one row of `table`'s columns, see `reference_rows`."""
+        """Return the uncompressed network as one row with the columns of `table`, see `reference_rows`.
+
+        Parameters
+        ----------
+        model : str
+
+        Returns
+        -------
+        DataFrame
+        """
         return reference_rows(self.table(model))
 
     def audit(self, run: str) -> Audit:
-        """Return the audit of a run; ValueError for an id that no store has."""
+        """Return the audit of a run.
+
+        Parameters
+        ----------
+        run : str
+            Its id.
+
+        Returns
+        -------
+        Audit
+
+        Raises
+        ------
+        ValueError
+            For an id that no store has.
+        """
         return read_audit(self._run(run).folder)
 
     def per_class(self, run: str) -> pd.DataFrame:
-        """Return the class table of a run's audit, without reading the rest."""
+        """Return the class table of a run's audit, without reading the rest.
+
+        Parameters
+        ----------
+        run : str
+
+        Returns
+        -------
+        DataFrame
+        """
         return read_per_class(self._run(run).folder)
 
     def class_changes(self, runs: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Return the change of accuracy (fractions) and whether it is significant (bool): a row a run, a column a class.
+        """Return the change of accuracy of every class, and whether it is significant.
 
-        Runs without a reference are left out.
+        Parameters
+        ----------
+        runs : sequence of str
+            Runs without a reference are left out.
+
+        Returns
+        -------
+        changes : DataFrame
+            Fractions; one row per run, one column per class.
+        affected : DataFrame
+            bool, alike.
         """
         tables = {run: self.per_class(run) for run in runs}
         kept = {run: table for run, table in tables.items() if "change" in table}
@@ -95,12 +143,35 @@ class Library:
         return changes, affected.eq(True)  # False also for a class that a run does not have
 
     def group_columns(self, runs: Sequence[str]) -> list[str]:
-        """Return the sensitive columns that any of `runs` was audited by."""
+        """Return the sensitive columns by which any of some runs was audited.
+
+        Parameters
+        ----------
+        runs : sequence of str
+
+        Returns
+        -------
+        list of str
+        """
         tables = [self._run(run).summary for run in runs]
         return sorted({group_column(name) for summary in tables for name in summary if "[" in name})
 
     def group_metric(self, runs: Sequence[str], column: str, metric: str) -> pd.DataFrame:
-        """Return value, low, high of one fairness metric by one sensitive column: a row a run that has it."""
+        """Return one fairness metric of some runs.
+
+        Parameters
+        ----------
+        runs : sequence of str
+        column : str
+            Sensitive column.
+        metric : str
+            As in `Audit.fairness`.
+
+        Returns
+        -------
+        DataFrame
+            ``value``, ``low``, ``high``; one row per run that has it.
+        """
         rows = {}
         for run in runs:
             found = self.audit(run).fairness
@@ -115,7 +186,16 @@ class Library:
 
 
 def label(method: str, parameters: dict[str, Any]) -> str:
-    """Say a run in words, shortly: the method, its numbers, and words that are not the method's defaults.
+    """Return a short label of a run: the method, its numbers, and the words that differ from the method's defaults.
+
+    Parameters
+    ----------
+    method : str
+    parameters : dict
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -133,7 +213,17 @@ def label(method: str, parameters: dict[str, Any]) -> str:
 
 
 def series(method: str, parameters: dict[str, Any]) -> str:
-    """Say what runs have in common that differ in a number alone."""
+    """Return the part of a label that runs share which differ only in numbers.
+
+    Parameters
+    ----------
+    method : str
+    parameters : dict
+
+    Returns
+    -------
+    str
+    """
     if method.startswith(TRAINED):
         return method
     known = METHODS[method].params if method in METHODS else {}

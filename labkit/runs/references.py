@@ -1,4 +1,4 @@
-"""What a run is measured against: a network, the test part of its data, and its outputs there, once a process."""
+"""The network a run is compared with, its data and its outputs on the test part, loaded once per process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from labkit.training import predict
 
 @dataclass(frozen=True, eq=False)
 class Reference:
-    """A network and its data, with the outputs on the test part and what identifies both."""
+    """A network and its data, with the outputs on the test part and the fingerprints of both."""
 
     network: nn.Module
     dataset: Dataset
@@ -32,14 +32,27 @@ class Reference:
 def reference(
     model: str, data: str, model_options: Mapping[str, Any] | None = None, data_options: Mapping[str, Any] | None = None
 ) -> Reference:
-    """Load a model and its data, and run it once.
+    """Load a model and its data, and run it on the test part.
+
+    Parameters
+    ----------
+    model : str
+        As `labkit.models.load` takes it.
+    data : str
+        As `labkit.data.open_dataset` takes it.
+    model_options, data_options : mapping, optional
+        Further arguments of both.
+
+    Returns
+    -------
+    Reference
 
     Raises
     ------
     ValueError
         When the model does not take the examples of the data.
     """
-    # one word, because options may be lists, which a cache does not take
+    # as JSON text: options may be lists, which a cache cannot hash
     return _loaded(json.dumps([model, data, model_options or {}, data_options or {}], sort_keys=True, default=str))
 
 

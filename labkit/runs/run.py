@@ -28,7 +28,7 @@ KINDS: dict[str, type] = {
 
 @dataclass(frozen=True)
 class Run:
-    """What ``run.json`` says, or why it cannot be used.
+    """The facts of a run, as in its ``run.json``, or why it cannot be used.
 
     Attributes
     ----------
@@ -72,13 +72,17 @@ class Run:
 
 
 def read_run(folder: Path, *, thorough: bool = False) -> Run:
-    """Read a run's facts; never raises for what is in the folder: the reason goes into `Run.damaged`.
+    """Read the facts of a run; whatever is wrong with the folder becomes `Run.damaged`.
 
     Parameters
     ----------
     folder : Path
     thorough : bool
         Also compare every file's checksum, not only its size.
+
+    Returns
+    -------
+    Run
     """
     try:
         with open(os.path.join(folder, FACTS), "rb") as file:

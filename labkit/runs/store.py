@@ -59,7 +59,7 @@ class Store:
     """A folder of runs.
 
     Each run is a folder ``ID/`` with ``run.json`` (facts), ``metrics.parquet`` (one row), ``per_class.parquet``,
-    ``predictions.parquet`` and, with weights, ``model.safetensors``. A run appears whole or not at all. From other programs::
+    ``predictions.parquet`` and, with weights, ``model.safetensors``. A run is written atomically. From other programs::
 
         duckdb -c "select * from read_parquet('runs/*/metrics.parquet', union_by_name = true)"
         polars.read_parquet("runs/*/predictions.parquet")
@@ -67,7 +67,7 @@ class Store:
     Parameters
     ----------
     folder : path
-        Made when the first run is saved.
+        Created when the first run is saved.
     """
 
     def __init__(self, folder: str | os.PathLike = "runs") -> None:
@@ -168,7 +168,7 @@ class Store:
         compact : bool
             Probabilities in steps of 1/256.
         tables : mapping of str to DataFrame, optional
-            Kept beside the audit as ``NAME.parquet``, e.g. how a training went.
+            Saved as ``NAME.parquet``, e.g. the curve of a training.
 
         Returns
         -------
@@ -259,7 +259,7 @@ class Store:
         shutil.rmtree(old.parent, ignore_errors=True)
 
     def load(self, name: str, *, base: nn.Module | None = None) -> tuple[nn.Module | None, Audit]:
-        """Return model and audit of a run; the model is rebuilt from its manifest without pickle, None when only figures were kept.
+        """Return the model and the audit of a run; the model is rebuilt from its manifest without pickle.
 
         Parameters
         ----------
@@ -267,6 +267,12 @@ class Store:
             The id or its beginning.
         base : nn.Module, optional
             For an architecture of your own: the model the run was compressed from.
+
+        Returns
+        -------
+        model : nn.Module or None
+            None when only figures were kept.
+        audit : Audit
 
         Raises
         ------
@@ -285,16 +291,34 @@ class Store:
         return model.eval(), audit
 
     def table_of(self, name: str, table: str) -> pd.DataFrame | None:
-        """Return a table that was kept beside the audit of a run, None where it has none of that name."""
+        """Return a table that was saved with a run.
+
+        Parameters
+        ----------
+        name : str
+            The run's id or its beginning.
+        table : str
+
+        Returns
+        -------
+        DataFrame or None
+            None where the run has no table of that name.
+        """
         path = self.run(name).folder / f"{table}.parquet"
         return pd.read_parquet(path) if path.is_file() else None
 
     def delete(self, name: str) -> None:
-        """Remove a run's folder."""
+        """Remove a run.
+
+        Parameters
+        ----------
+        name : str
+            Its id or the beginning of it.
+        """
         shutil.rmtree(self.run(name).folder)
 
     def _facts(self, model: nn.Module | None, audit: Audit, config: dict[str, Any]) -> dict[str, Any]:
-        """Everything the id is made of, and what else a reader wants to know."""
+        """Collect what the id is made of, and the names of network and data."""
         extra = {key: config.pop(key) for key in list(config) if key not in KEYS}
         parameters = {**(config.get("parameters") or {}), **extra}
         origin = getattr(model, "labkit_origin", None) or {}
@@ -306,7 +330,7 @@ class Store:
             "data_id": audit.data_id or "",
             "seed": config.get("seed", 0),
         }
-        if "method" not in config and audit.model_sha:  # nothing but its weights tells such a run from another
+        if "method" not in config and audit.model_sha:  # only its weights distinguish such a run from another
             facts["parameters"] = {**parameters, "weights": audit.model_sha}
         names = {"model": config.get("model") or origin.get("name", "custom"), "data": config.get("data", "")}
         for key, value in {**facts, **names}.items():
@@ -325,7 +349,7 @@ class Store:
             ) from error
 
     def _clear_leftovers(self) -> None:
-        """Remove what killed processes began; a day is longer than any save takes."""
+        """Remove what killed processes left behind; no save takes a day."""
         for left in self.folder.glob(".*.tmp"):
             with contextlib.suppress(OSError):  # another process may be clearing it
                 if time.time() - left.stat().st_mtime > 86_400:
@@ -353,7 +377,7 @@ class Store:
                 os.close(descriptor)
 
     def _publish(self, temporary: Path, final: Path) -> None:
-        """Rename into place; if another process was first its run stands, if a damaged one is in the way it gives way."""
+        """Rename into place; a run that another process saved first is kept, a damaged one is replaced."""
         if final.exists() and read_run(final).damaged:
             shutil.rmtree(final, ignore_errors=True)
         with contextlib.suppress(FileExistsError):

@@ -1,4 +1,4 @@
-"""Many runs from one grid: serial or in processes, resumed where it stopped, the same twice changing nothing."""
+"""All runs of a grid: serial or in processes; runs that are stored are not made again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def sweep(
     plugins: tuple[str, ...] = (),
     report: Callable[[int, int, str], None] | None = None,
 ) -> list[Run]:
-    """Make every run of `grid` that `store` does not hold yet, and return all of them in the grid's order.
+    """Make every run of a grid that a store does not hold yet.
 
     Parameters
     ----------
@@ -41,12 +41,17 @@ def sweep(
         See `jobs`.
     store : Store
     processes : int
-        Each gets its share of the cores. Timings of latency disturb each other then.
+        Each gets its share of the cores; latencies are less reliable then.
     weights, compact : bool
         As in `Store.save`.
     plugins : tuple of str
         Files to load in every process.
     report : callable (done, total, sentence), optional
+
+    Returns
+    -------
+    list of Run
+        All runs of the grid, in its order.
 
     Raises
     ------

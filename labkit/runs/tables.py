@@ -15,15 +15,28 @@ if TYPE_CHECKING:
 
 
 def write_table(frame: pd.DataFrame, path: Path) -> None:
-    """Write `frame` (its named index becomes columns) as Parquet with zstd compression."""
+    """Write a table as Parquet with zstd compression; a named index becomes columns.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : Path
+    """
     plain = frame.reset_index() if any(name is not None for name in frame.index.names) else frame
     pq.write_table(pa.Table.from_pandas(plain, preserve_index=False), path, compression="zstd", compression_level=9)
 
 
 def write_predictions(predictions: pd.DataFrame, path: Path, *, compact: bool = False) -> None:
-    """Write predictions; `compact` rounds the probabilities to steps of 1/256, which packs far smaller.
+    """Write predictions.
 
-    Types do not depend on the data or on `compact`, so that one pattern reads the files of many runs.
+    Column types do not depend on the data or on `compact`, so that one glob pattern reads the files of many runs.
+
+    Parameters
+    ----------
+    predictions : DataFrame
+    path : Path
+    compact : bool
+        Round probabilities to steps of 1/256, which compresses far better.
     """
     columns: dict[str, Any] = {}
     for name, column in predictions.items():
@@ -34,7 +47,7 @@ def write_predictions(predictions: pd.DataFrame, path: Path, *, compact: bool = 
             columns[str(name)] = pa.ListArray.from_arrays(pa.array(ends), pa.array(matrix.ravel()))
         else:
             columns[str(name)] = pa.array(column.to_numpy().astype(np.int32))
-    # few distinct values pack best as a dictionary, counting numbers as differences, many values as separated bytes
+    # dictionary encoding for few distinct values, deltas for counting numbers, byte streams for floats
     element = "probabilities.list.element"
     encoding = {"index": "DELTA_BINARY_PACKED", **({} if compact else {element: "BYTE_STREAM_SPLIT"})}
     paths = [element if name == "probabilities" else name for name in columns]
@@ -45,7 +58,17 @@ def write_predictions(predictions: pd.DataFrame, path: Path, *, compact: bool = 
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Read what `write_predictions` wrote, int64 and float32 again."""
+    """Read what `write_predictions` wrote.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    DataFrame
+        int64 and float32 columns.
+    """
     table = pq.read_table(path)
     frame = {name: table[name].to_numpy().astype(np.int64) for name in table.column_names if name != "probabilities"}
     result = pd.DataFrame(frame)
@@ -57,7 +80,18 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def metrics_row(audit: Audit, facts: dict[str, Any]) -> pd.DataFrame:
-    """One wide row: identity, ``param.NAME`` columns, and every figure of the summary."""
+    """Return one wide row: identity, ``param.NAME`` columns, and every figure of the summary.
+
+    Parameters
+    ----------
+    audit : Audit
+    facts : dict
+        Of ``run.json``.
+
+    Returns
+    -------
+    DataFrame
+    """
     identity = {key: facts[key] for key in ("id", "method", "version", "model", "data", "seed", "model_sha", "data_id", "created")}
     parameters = {f"param.{name}": _scalar(value) for name, value in facts["parameters"].items()}
     return pd.DataFrame([{**identity, **parameters, **{str(k): _scalar(v) for k, v in audit.summary.items()}}])

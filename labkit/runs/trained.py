@@ -45,10 +45,14 @@ def train_run(
     rule : str
         A name in `labkit.sparsify.RULES`, or "dense".
     store : Store
-    epochs, seed, progress, options
+    epochs, seed : int, optional
         As `labkit.models.train_sparse`.
-    weights, compact
+    weights, compact : bool
         As `Store.save`.
+    progress : bool
+        Whether to show a progress bar.
+    **options
+        Parameters of the rule.
 
     Returns
     -------
@@ -117,7 +121,7 @@ def identity(rule: str, version: int, *, epochs: int, seed: int, **options: Any)
 
     Parameters
     ----------
-    rule, version, options
+    rule, version, **options
         As `checked` returns them.
     epochs, seed : int
 

@@ -1,4 +1,4 @@
-"""A model's tensors in a safetensors file, tensor subclasses taken apart and put together again."""
+"""A model's tensors in a safetensors file; tensor subclasses are unwrapped and wrapped again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,12 @@ from labkit.layers.int8 import wrapped_parts
 
 
 def save_state(model: nn.Module, path: Path) -> None:
-    """Write every stored tensor once; names that share one tensor are listed in the file's metadata.
+    """Write every tensor of a model once; names that share a tensor are listed in the file's metadata.
+
+    Parameters
+    ----------
+    model : nn.Module
+    path : Path
 
     Raises
     ------
@@ -41,7 +46,12 @@ def save_state(model: nn.Module, path: Path) -> None:
 
 
 def load_state(model: nn.Module, path: Path) -> None:
-    """Fill `model` with the tensors of `path`, in their dtypes; names that shared one tensor share it again.
+    """Load the tensors of a file into a model, in their dtypes; names that shared a tensor share it again.
+
+    Parameters
+    ----------
+    model : nn.Module
+    path : Path
 
     Raises
     ------

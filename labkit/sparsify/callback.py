@@ -1,4 +1,4 @@
-"""A sparsifier in the house's training loop."""
+"""A sparsifier as a callback of `labkit.training`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from labkit.training import Callback, Loop
 
 
 class SparsifierCallback(Callback):
-    """Steps a sparsifier after the optimizer, and keeps what its layers look like over time.
+    """Steps a sparsifier after the optimizer and records the state of its layers over time.
+
+    Parameters
+    ----------
+    sparsifier : Sparsifier
 
     Attributes
     ----------
     history : list of dict
-        After each change of links and at both ends: step, layer, active, fan_in, nonzeros, explored.
+        After each update and at both ends of the training: step, layer, active, fan_in, nonzeros, explored, as
+        `Sparsifier.report`.
     """
 
     def __init__(self, sparsifier: Sparsifier) -> None:

@@ -85,7 +85,7 @@ class CondensedLayer:
         self.passes.clear()
         stays = was_active & self.active
         kept = {name: _moved(value, before, index, stays) for name, value in moments(optimizer, self.weight).items()}
-        self.layer.set_links(_moved(self.weight.detach(), before, index, stays), index)
+        self.layer.set_connections(_moved(self.weight.detach(), before, index, stays), index)
         self._take_over(optimizer)
         optimizer.state.get(self.weight, {}).update(kept)
 

@@ -1,4 +1,4 @@
-"""How a network's sparsity is shared out over its layers."""
+"""How a network's sparsity is distributed over its layers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,18 @@ def uniform(shapes: Shapes, sparsity: float, *, dense: Iterable[str] = ()) -> di
     shapes : mapping of str to shape
         Of the weights: [outputs, inputs] or [outputs, inputs, height, width].
     sparsity : float in [0, 1)
-        Share of zeros over all layers together.
+        Fraction of zeros over all layers together.
     dense : iterable of str
-        Layers that keep all weights; the others are made sparser, so that the whole has the sparsity asked for.
+        Layers that keep all weights; the others are made sparser, so that the whole has the requested sparsity.
+
+    Returns
+    -------
+    dict of str to float
 
     Raises
     ------
     ValueError
-        When the sparsity is out of range, or the dense layers alone hold more weights than may stay.
+        When the sparsity is out of range, or the dense layers alone hold more weights than the sparsity leaves.
 
     Examples
     --------
@@ -38,6 +42,15 @@ def uniform(shapes: Shapes, sparsity: float, *, dense: Iterable[str] = ()) -> di
 def erdos_renyi(shapes: Shapes, sparsity: float, *, dense: Iterable[str] = ()) -> dict[str, float]:
     """Return layer -> density in proportion to (outputs + inputs) / (outputs inputs), at most 1.
 
+    Parameters
+    ----------
+    shapes, sparsity, dense
+        As `uniform`.
+
+    Returns
+    -------
+    dict of str to float
+
     References
     ----------
     Mocanu et al., Scalable training of artificial neural networks with adaptive sparse connectivity, 2018.
@@ -47,6 +60,15 @@ def erdos_renyi(shapes: Shapes, sparsity: float, *, dense: Iterable[str] = ()) -
 
 def erk(shapes: Shapes, sparsity: float, *, dense: Iterable[str] = ()) -> dict[str, float]:
     """Return layer -> density in proportion to the sum over the product of the shape, kernel included, at most 1.
+
+    Parameters
+    ----------
+    shapes, sparsity, dense
+        As `uniform`.
+
+    Returns
+    -------
+    dict of str to float
 
     References
     ----------
@@ -59,19 +81,42 @@ DISTRIBUTIONS: dict[str, Callable[..., dict[str, float]]] = {"uniform": uniform,
 
 
 def densities(shapes: Shapes, sparsity: float, distribution: str = "erk", *, dense: Iterable[str] = ()) -> dict[str, float]:
-    """Return layer -> density by the distribution of that name; ValueError with the known ones for another name."""
+    """Return layer -> density by the distribution of that name.
+
+    Parameters
+    ----------
+    shapes, sparsity, dense
+        As `uniform`.
+    distribution : {"erk", "erdos_renyi", "uniform"}
+
+    Returns
+    -------
+    dict of str to float
+
+    Raises
+    ------
+    ValueError
+        For an unknown distribution, and as `uniform`.
+    """
     if distribution not in DISTRIBUTIONS:
         raise unknown_name("distribution", distribution, DISTRIBUTIONS)
     return DISTRIBUTIONS[distribution](shapes, sparsity, dense=dense)
 
 
 def nonzeros(shapes: Shapes, density: Mapping[str, float], total: int | None = None) -> dict[str, int]:
-    """Return layer -> whole number of weights that stay.
+    """Return layer -> number of nonzero weights.
 
     Parameters
     ----------
+    shapes : mapping of str to shape
+    density : mapping of str to float
+        As `densities` returns them.
     total : int, optional
-        Their exact sum: what rounding down leaves goes to the layers that lost most by it. None rounds each layer down.
+        Their exact sum: the remainder of rounding down goes to the layers that lost most by it. None rounds each layer down.
+
+    Returns
+    -------
+    dict of str to int
     """
     exact = {name: density[name] * prod(shape) for name, shape in shapes.items()}
     counts = {name: int(value + 1e-9) for name, value in exact.items()}
@@ -83,7 +128,7 @@ def nonzeros(shapes: Shapes, density: Mapping[str, float], total: int | None = N
 
 
 def _shared_out(shapes: Shapes, sparsity: float, dense: Iterable[str], raw: Callable[[Sequence[int]], float]) -> dict[str, float]:
-    """Densities in proportion to `raw`; layers that would get more than all their weights keep those, the rest is shared anew."""
+    """Densities in proportion to `raw`; layers that would exceed density 1 become dense, and the rest is distributed again."""
     if not 0 <= sparsity < 1:
         raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.9 keeps a tenth of the weights")
     sizes = {name: prod(shape) for name, shape in shapes.items()}

@@ -1,4 +1,4 @@
-"""A film of one layer's links while a network learns."""
+"""The masks of one layer over a training."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labkit.training import Callback, Loop
 
 
 class MaskFilm(Callback):
-    """Keep the mask of one layer, at the start and whenever it changes; hand it to `fit` after the `SparsifierCallback`.
+    """Record the mask of one layer at the start and whenever it changes; pass it to `fit` after the `SparsifierCallback`.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class MaskFilm(Callback):
 
     @property
     def table(self) -> pd.DataFrame:
-        """A row a mask: step, layer, outputs, inputs, bits (`numpy.packbits` of bool [outputs, inputs])."""
+        """One row per mask: step, layer, outputs, inputs, bits (`numpy.packbits` of bool [outputs, inputs])."""
         outputs, inputs = self.sparsifier.layers[self.layer].rows
         shape = {"layer": self.layer, "outputs": outputs, "inputs": inputs}
         return pd.DataFrame([{"step": step, **shape, "bits": bits} for step, bits in zip(self.steps, self.bits, strict=True)])
@@ -63,7 +63,17 @@ class MaskFilm(Callback):
 
 
 def frames(table: pd.DataFrame) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield step and mask, bool [outputs, inputs], of every row of `MaskFilm.table`."""
+    """Iterate over the masks of `MaskFilm.table`.
+
+    Parameters
+    ----------
+    table : DataFrame
+
+    Yields
+    ------
+    step : int
+    mask : bool array [outputs, inputs]
+    """
     for row in table.itertuples():
         count = row.outputs * row.inputs
         yield row.step, np.unpackbits(np.frombuffer(row.bits, np.uint8), count=count).astype(bool).reshape(row.outputs, row.inputs)

@@ -45,7 +45,7 @@ class Connections:
 
 
 def rewired(layer: Connections, *, nonzeros: int, share: float, gamma_sal: float | None) -> tuple[Tensor, Tensor]:
-    """Return the connections after one update of SRigL (Lasby et al. 2024, section 3.2, steps 1 to 5).
+    """Return the connections after one update of SRigL (Lasby et al. 2024, section 3).
 
     Parameters
     ----------

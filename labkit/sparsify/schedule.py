@@ -1,4 +1,4 @@
-"""When the links of a network change, and how many of them."""
+"""When the connections of a network are updated, and how many of them."""
 
 from __future__ import annotations
 
@@ -8,18 +8,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Schedule:
-    """Every `every` steps until `until`, a share of the links that falls along a cosine.
+    """Updates every `every` steps until `until`, of a fraction of the connections that decays along a cosine.
 
-    Attributes
+    Parameters
     ----------
     total_steps : int
         Optimizer steps of the whole training.
     every : int
         Steps between two updates (delta T).
     until : float
-        Share of the training after which the links stay as they are.
+        Fraction of the training after which the connections stay as they are.
     fraction : float
-        Share of the links of a layer that are replaced at the first update (alpha).
+        Fraction of the connections of a layer that are replaced at the first update (alpha).
+
+    Raises
+    ------
+    ValueError
+        When a value is out of range.
 
     References
     ----------
@@ -37,24 +42,60 @@ class Schedule:
         if not 0 < self.until <= 1:
             raise ValueError(f"until must lie in (0, 1], got {self.until}; 0.75 stops after three quarters of the training")
         if not 0 < self.fraction < 1:
-            raise ValueError(f"fraction must lie in (0, 1), got {self.fraction}; 0.3 replaces up to three links in ten")
+            raise ValueError(f"fraction must lie in (0, 1), got {self.fraction}; 0.3 replaces up to 30 % of the connections")
 
     @property
     def end(self) -> int:
-        """The step from which on links stay."""
+        """The step from which on connections stay."""
         return int(self.until * self.total_steps)
 
     def updates_at(self, step: int) -> bool:
-        """Whether links change after so many optimizer steps."""
+        """Return whether connections are updated at a step.
+
+        Parameters
+        ----------
+        step : int
+            Optimizer steps so far.
+
+        Returns
+        -------
+        bool
+        """
         return step > 0 and step % self.every == 0 and step < self.end
 
     def share(self, step: int) -> float:
-        """Share of the links that are replaced at this step."""
+        """Return the fraction of the connections that are replaced at a step.
+
+        Parameters
+        ----------
+        step : int
+
+        Returns
+        -------
+        float
+        """
         return self.fraction / 2 * (1 + math.cos(math.pi * step / self.end))
 
 
 def sensible_interval(steps: int, until: float = 0.75) -> int:
-    """Steps between two changes of links where nobody says: 30 changes in a training, 10 to 100 steps apart, at least 3 of them."""
+    """Return the default number of steps between two updates: 30 updates in a training, 10 to 100 steps apart, at least 3 of them.
+
+    Parameters
+    ----------
+    steps : int
+        Of the whole training.
+    until : float
+        As in `Schedule`.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> sensible_interval(4000), sensible_interval(400), sensible_interval(20)
+    (100, 10, 5)
+    """
     changing = int(until * steps)
     return max(1, min(max(10, changing // 30), 100, changing // 3))
 
@@ -62,9 +103,26 @@ def sensible_interval(steps: int, until: float = 0.75) -> int:
 def cubic_sparsity(step: int, *, begin: int, end: int, final: float, initial: float = 0.0) -> float:
     """Return the sparsity of gradual magnitude pruning at a step; `final` is reached at `end` and kept.
 
+    Parameters
+    ----------
+    step : int
+    begin, end : int
+        First and last step of the pruning.
+    final, initial : float
+        Sparsity at `end` and at `begin`.
+
+    Returns
+    -------
+    float
+
     References
     ----------
-    Zhu & Gupta, To prune, or not to prune, 2017: s_t = s_f + (s_i - s_f) (1 - (t - t_0) / (t_n - t_0))^3.
+    Zhu & Gupta, To prune, or not to prune, 2017, equation 1: s_t = s_f + (s_i - s_f) (1 - (t - t_0) / (t_n - t_0))^3.
+
+    Examples
+    --------
+    >>> [round(cubic_sparsity(step, begin=0, end=100, final=0.8), 3) for step in (0, 50, 100)]
+    [0.0, 0.7, 0.8]
     """
     if step <= begin:
         return initial

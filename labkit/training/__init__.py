@@ -1,4 +1,4 @@
-"""The training room: one loop, one checkpoint format, deterministic batches; methods hand in callbacks."""
+"""Training: one loop with callbacks, deterministic batches, and checkpoints that resume bit for bit."""
 
 from labkit.training import checkpoint
 from labkit.training.batches import Augment, Batches, flip_and_shift
@@ -6,7 +6,7 @@ from labkit.training.callbacks import Callback, KeepBest
 from labkit.training.curve import Curve
 from labkit.training.loop import Loop, fit
 from labkit.training.nonfinite import NonFiniteLoss
-from labkit.training.predict import accuracy, predict
+from labkit.training.prediction import accuracy, predict
 from labkit.training.schedules import decay_matrices_only, warmup_cosine
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""A stream of batches that is a pure function of (seed, step): resuming needs the step number alone."""
+"""Batches as a pure function of (seed, step), so that resuming needs only the step number."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
 class Batches:
-    """Shuffled batches of one split; epoch e has its own order, batch s its own augmentation noise.
+    """Shuffled batches of one split; every epoch has its own order, every step its own augmentation.
 
     Parameters
     ----------
     inputs : Tensor [N, ...]
         uint8 images (scaled to [0, 1] batch by batch) or float32 rows.
     labels : int64 Tensor [N]
+        Class indices.
     batch_size : int
         The last, smaller batch of an epoch is dropped, unless it is the only one.
     seed : int
+        Determines order and augmentation.
     augment : callable (x, generator) -> x, optional
         Applied to float images [B, C, H, W] in [0, 1].
     plain_from : int, optional
@@ -29,7 +31,7 @@ class Batches:
     Raises
     ------
     ValueError
-        When there are no examples or the batch size is not positive.
+        If there are no examples, labels do not match, or the batch size is not positive.
     """
 
     def __init__(
@@ -53,11 +55,11 @@ class Batches:
 
     @property
     def per_epoch(self) -> int:
-        """Steps in one pass over the data."""
+        """Steps per epoch."""
         return len(self.inputs) // self.batch_size
 
     def __getitem__(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return batch number `step` (from 0, any epoch): inputs [B, ...] float32 and labels [B]."""
+        """Return the batch of a step, counted from 0 over all epochs: inputs float32 [B, ...] and labels [B]."""
         epoch, position = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, torch.randperm(len(self.inputs), generator=self._generator(0, epoch))
@@ -69,13 +71,24 @@ class Batches:
         return x, self.labels[rows]
 
     def _generator(self, stream: int, number: int) -> torch.Generator:
-        """A generator of its own for each (seed, stream, number), so that no draw depends on the ones before it."""
+        """An independent generator for each (seed, stream, number), so that no draw depends on earlier ones."""
         mixed = (self.seed * 1_000_003 + stream) * 2_147_483_659 + number
         return torch.Generator().manual_seed(mixed % 2**63)
 
 
 def flip_and_shift(pixels: int) -> Augment:
-    """Return an augmentation: mirror half the images, shift each by up to `pixels` in both directions (zeros move in)."""
+    """Make an augmentation with random horizontal flips and shifts.
+
+    Parameters
+    ----------
+    pixels : int
+        Maximum shift in either direction; borders are filled with zeros.
+
+    Returns
+    -------
+    callable (x, generator) -> x
+        For images [B, C, H, W]; flips with probability 1/2.
+    """
 
     def augment(x: Tensor, generator: torch.Generator) -> Tensor:
         n, _, height, width = x.shape

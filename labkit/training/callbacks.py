@@ -1,11 +1,11 @@
-"""What can be handed into the loop: sparsifiers, monitors, run logging, the choice of weights on validation."""
+"""Callbacks of the training loop: the base class, and selection of the best weights on validation data."""
 
 from __future__ import annotations
 
 import copy
 from typing import TYPE_CHECKING, Any
 
-from labkit.training.predict import accuracy
+from labkit.training.prediction import accuracy
 
 if TYPE_CHECKING:
     from labkit.data import Split
@@ -13,32 +13,71 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Base class; override what you need. State returned by `state_dict` travels with every checkpoint."""
+    """Base class of callbacks; what `state_dict` returns is saved in every checkpoint."""
 
     def started(self, loop: Loop) -> None:
-        """Before the first step of this process (also after resuming)."""
+        """Run before the first step of this process, also after resuming.
+
+        Parameters
+        ----------
+        loop : Loop
+            State of the training.
+        """
 
     def stepped(self, loop: Loop) -> None:
-        """After each optimizer step; `loop.step` counts completed steps."""
+        """Run after each optimizer step.
+
+        Parameters
+        ----------
+        loop : Loop
+            State of the training; `loop.step` counts completed steps.
+        """
 
     def finished(self, loop: Loop) -> None:
-        """After the last step."""
+        """Run after the last step.
+
+        Parameters
+        ----------
+        loop : Loop
+            State of the training.
+        """
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the state to save in checkpoints.
+
+        Returns
+        -------
+        dict
+            Tensors, numbers, strings, lists and dicts.
+        """
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Put back what `state_dict` returned."""
+        """Restore the state of a checkpoint.
+
+        Parameters
+        ----------
+        state : dict
+            As returned by `state_dict`.
+        """
 
 
 class KeepBest(Callback):
-    """Measure validation accuracy every `every` steps and at the end; leave the best weights in the model.
+    """Measure validation accuracy regularly and leave the best weights in the model.
+
+    Parameters
+    ----------
+    validation : Split
+        Data for the selection.
+    every : int
+        Steps between measurements; the last step is always measured.
 
     Attributes
     ----------
     history : list of (step, accuracy)
+        All measurements.
     best : float
-        Validation accuracy of the weights the model ends with.
+        Validation accuracy of the weights in the model at the end.
     """
 
     def __init__(self, validation: Split, every: int) -> None:

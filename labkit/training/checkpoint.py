@@ -1,4 +1,4 @@
-"""A checkpoint that resumes bit for bit: weights, optimizer, schedule, callbacks, every random state, the step."""
+"""Checkpoints that resume bit for bit: step, weights, optimizer, schedule, callbacks and random states."""
 
 from __future__ import annotations
 
@@ -18,29 +18,46 @@ FORMAT = 1
 
 
 def save(path: str | os.PathLike, state: dict[str, Any]) -> None:
-    """Write `state` (tensors, numbers, strings, lists, dicts) and all random states atomically.
+    """Write a checkpoint atomically, with all random states.
 
-    A kill at any moment leaves the previous checkpoint whole.
+    Killing the process at any moment leaves the previous checkpoint intact.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    state : dict
+        Tensors, numbers, strings, lists and dicts.
 
     Raises
     ------
     OSError
-        When the disk is full or the folder cannot be written.
+        If the disk is full or the folder is not writable.
     """
     with atomic_path(path) as temporary:
         try:
             torch.save({"format": FORMAT, "random": random_state(), **state}, temporary)
-        except RuntimeError as error:  # torch's writer reports a full disk so
+        except RuntimeError as error:  # how torch reports a full disk
             raise OSError(str(error).splitlines()[0]) from error
 
 
 def load(path: str | os.PathLike) -> dict[str, Any]:
     """Read a checkpoint without unpickling code (``weights_only=True``).
 
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    dict
+        As given to `save`, plus "format" and "random".
+
     Raises
     ------
     ValueError
-        When the file is truncated, is no checkpoint, or comes from a newer labkit.
+        If the file is truncated, not a checkpoint, or written by a newer version of labkit.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
@@ -54,8 +71,14 @@ def load(path: str | os.PathLike) -> dict[str, Any]:
 
 
 def random_state() -> dict[str, Any]:
-    """Capture the states of torch (CPU and CUDA), NumPy and Python's random, in types that load without pickle."""
-    kind, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 (users may call the old generator)
+    """Capture the random states of torch (CPU and CUDA), NumPy and Python.
+
+    Returns
+    -------
+    dict
+        Types that load without pickle.
+    """
+    kind, keys, position, has_gauss, gauss = np.random.get_state()  # noqa: NPY002 (callbacks may use the legacy generator)
     version, internal, gauss_next = random.getstate()
     return {
         "torch": torch.get_rng_state(),
@@ -66,7 +89,13 @@ def random_state() -> dict[str, Any]:
 
 
 def restore_random_state(state: dict[str, Any]) -> None:
-    """Put back what `random_state` captured."""
+    """Restore the random states of torch, NumPy and Python.
+
+    Parameters
+    ----------
+    state : dict
+        As returned by `random_state`.
+    """
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])
@@ -77,5 +106,11 @@ def restore_random_state(state: dict[str, Any]) -> None:
 
 
 def remove(path: str | os.PathLike) -> None:
-    """Delete a checkpoint that is no longer needed; fine if it is gone already."""
+    """Delete a checkpoint if it exists.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    """
     Path(path).unlink(missing_ok=True)

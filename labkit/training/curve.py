@@ -1,4 +1,4 @@
-"""How a training goes: loss and validation accuracy, a few times along the way."""
+"""Learning curve: loss and validation accuracy at a few steps."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from labkit.training.callbacks import Callback
-from labkit.training.predict import accuracy
+from labkit.training.prediction import accuracy
 
 if TYPE_CHECKING:
     from labkit.data import Split
@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 
 class Curve(Callback):
-    """Note loss and validation accuracy at evenly spaced steps; the model stays as it is.
+    """Record loss and validation accuracy at evenly spaced steps, without changing the model.
 
     Parameters
     ----------
     validation : Split
+        Validation data.
     points : int
-        Measurements over the whole training, the last one at its end.
+        Number of measurements, the last one after the last step.
     examples : int
-        Of the validation part, the first so many are measured on.
+        Only the first `examples` of the validation data are used.
 
     Attributes
     ----------
     rows : list of dict
-        step, loss (running mean of the training loss), validation_accuracy.
+        Keys step, loss (running mean of the training loss), validation_accuracy.
     """
 
     def __init__(self, validation: Split, *, points: int = 12, examples: int = 2000) -> None:
@@ -44,7 +45,7 @@ class Curve(Callback):
 
     @property
     def table(self) -> pd.DataFrame:
-        """`rows` as a frame."""
+        """`rows` as a DataFrame."""
         return pd.DataFrame(self.rows)
 
     def state_dict(self) -> dict[str, Any]:

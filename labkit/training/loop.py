@@ -1,4 +1,4 @@
-"""The one training loop: every model and every method that learns goes through `fit`."""
+"""The training loop that all models and trained methods use."""
 
 from __future__ import annotations
 
@@ -23,14 +23,17 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 class Loop:
     """State of one training run, as callbacks see it.
 
+    Parameters
+    ----------
+    model, batches, steps, optimizer, scheduler, loss, clip_norm, precision, callbacks
+        As for `fit`.
+
     Attributes
     ----------
-    model, optimizer, scheduler, batches
-        As given to `fit`.
     step, steps : int
         Completed steps and their total.
     stopped : bool
-        Whether a callback has ended the training before its last step; see `stop`.
+        Whether a callback has ended the training early; see `stop`.
     loss : float
         Running mean of the training loss (decay 0.98).
     """
@@ -53,25 +56,37 @@ class Loop:
         self.step, self.steps, self.loss, self.message = 0, steps, float("nan"), ""
         self.stopped = False
         self.device = next(model.parameters()).device
-        # bfloat16 halves the time on GPUs that have it and costs 9 to 17 times as much on CPUs
+        # bfloat16 halves the time on GPUs that support it and is 9 to 17 times slower on CPUs
         helps = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
         self.autocast = precision == "bfloat16" or (precision == "auto" and helps)
 
     def report(self, message: str) -> None:
-        """Show a short message on the progress line until the next one."""
+        """Show a message on the progress line until the next one.
+
+        Parameters
+        ----------
+        message : str
+            A few words.
+        """
         self.message = message
 
     def stop(self) -> None:
-        """End the training with this step."""
+        """End the training after the current step."""
         self.stopped = True
 
     @property
     def done(self) -> bool:
-        """Whether no step is left."""
+        """Whether training is complete or stopped."""
         return self.stopped or self.step >= self.steps
 
     def train_step(self) -> None:
-        """One batch: forward, finite check, backward, clip, optimizer, schedule, callbacks."""
+        """Train on one batch: forward, check of the loss, backward, clipping, optimizer, scheduler, callbacks.
+
+        Raises
+        ------
+        NonFiniteLoss
+            If the loss is NaN or infinite; the weights are then unchanged.
+        """
         x, labels = (t.to(self.device, non_blocking=True) for t in self.batches[self.step])
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             loss = self.loss_function(self.model(x), labels)
@@ -96,6 +111,13 @@ class Loop:
         raise NonFiniteLoss(f"the loss became {value} at {where}: {describe(self.model, x)}")
 
     def state_dict(self) -> dict:
+        """Return the state to save in a checkpoint.
+
+        Returns
+        -------
+        dict
+            Step, model, optimizer, scheduler, callbacks and settings.
+        """
         return {
             "step": self.step,
             "steps": self.steps,
@@ -112,7 +134,20 @@ class Loop:
         }
 
     def load_state_dict(self, state: dict, path: Path) -> None:
-        """Continue from `state`, refusing one that was made by another run."""
+        """Continue from a checkpoint.
+
+        Parameters
+        ----------
+        state : dict
+            As read by `labkit.training.checkpoint.load`.
+        path : Path
+            Its file, for error messages.
+
+        Raises
+        ------
+        ValueError
+            If it belongs to a run with other settings or another architecture.
+        """
         own = self.state_dict()
         for key in ("steps", "seed", "batch_size", "examples"):
             if state[key] != own[key]:
@@ -133,7 +168,7 @@ class Loop:
         for callback, its_state in zip(self.callbacks, state["callbacks"], strict=True):
             callback.load_state_dict(its_state)
         self.step, self.loss, self.message = state["step"], state["loss"], state["message"]
-        self.stopped = state.get("stopped", False)  # older checkpoints do not say
+        self.stopped = state.get("stopped", False)  # absent from older checkpoints
         checkpoints.restore_random_state(state["random"])
 
 
@@ -153,35 +188,48 @@ def fit(
     progress: bool = True,
     title: str = "training",
 ) -> Loop:
-    """Train `model` in place for `steps` optimizer steps and return the finished `Loop`.
+    """Train a model in place.
 
     Parameters
     ----------
     model : nn.Module
+        Left in eval mode.
     batches : Batches
         Data order and augmentation; a pure function of the step number.
     steps : int
-        Total optimizer steps, counted across interruptions.
-    optimizer, scheduler
-        Of torch; the scheduler steps once a batch.
+        Total optimizer steps, including those before an interruption.
+    optimizer : torch.optim.Optimizer
+        For the parameters of the model.
+    scheduler : torch.optim.lr_scheduler.LRScheduler, optional
+        Steps once per batch.
     loss : callable (outputs, labels) -> scalar
+        Training loss.
     clip_norm : float, optional
-        Largest gradient norm.
+        Maximum gradient norm.
     precision : {"auto", "float32", "bfloat16"}
-        "auto" takes bfloat16 autocast on GPUs that have it and float32 elsewhere.
+        "auto" uses bfloat16 autocast on GPUs that support it and float32 elsewhere.
     callbacks : sequence of Callback
         Called after each step, in order; their state is saved with each checkpoint.
     checkpoint : path, optional
-        Saved every `save_every` seconds and at the end; if it exists, training resumes from it, bit for bit.
+        File from which training resumes, bit for bit, if it exists; saved regularly and after the last step.
+    save_every : float
+        Seconds between checkpoints.
     progress : bool
-        Show a bar with the time left.
+        Show a progress bar.
+    title : str
+        Its label.
+
+    Returns
+    -------
+    Loop
+        The final state.
 
     Raises
     ------
     NonFiniteLoss
-        When the loss becomes NaN or infinite: names step, epoch and the first bad layer.
+        If the loss becomes NaN or infinite; the message names step, epoch and the first affected layer.
     ValueError
-        On impossible settings, or a checkpoint that is damaged or belongs to another run.
+        If a setting is invalid, or the checkpoint is damaged or belongs to another run.
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
@@ -223,5 +271,5 @@ def _run(loop: Loop, path: Path | None, save_every: float, bar: TrainingProgress
 
 
 def _plain(state: dict) -> dict:
-    """LambdaLR keeps its functions in its state; they cannot be loaded without pickle and need not be."""
+    """Drop the functions that LambdaLR keeps in its state, which cannot be loaded without pickle."""
     return {key: [None] * len(value) if key == "lr_lambdas" else value for key, value in state.items()}

@@ -1,4 +1,4 @@
-"""A loss that is not finite stops training, and the sentence says where the first bad number arose."""
+"""Diagnosis of a non-finite loss: where the first NaN or infinity arose."""
 
 from __future__ import annotations
 
@@ -11,11 +11,24 @@ Hook = Callable[[nn.Module, object, object], None]
 
 
 class NonFiniteLoss(ValueError):
-    """Training stopped because the loss became NaN or infinite; the weights are those before the failing step."""
+    """The loss became NaN or infinite; the weights are those from before the failing step."""
 
 
 def describe(model: nn.Module, x: Tensor) -> str:
-    """Say in a few words where non-finite numbers first appear: the batch, a weight, or a layer's output."""
+    """Find where non-finite values first appear: in the batch, a weight, or the output of a layer.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The model.
+    x : Tensor
+        Inputs of the failing batch.
+
+    Returns
+    -------
+    str
+        Cause and remedy.
+    """
     if not torch.isfinite(x).all():
         return "the batch itself holds non-finite inputs; check the data"
     for name, parameter in model.named_parameters():
@@ -28,7 +41,7 @@ def describe(model: nn.Module, x: Tensor) -> str:
 
 
 def _first_bad_layer(model: nn.Module, x: Tensor) -> str | None:
-    """Run once more with hooks on the leaf modules; the first to report is the first in the order of execution."""
+    """Run the model again with hooks on its leaf modules and return the first with non-finite output."""
     bad: list[str] = []
 
     def hook_for(name: str) -> Hook:

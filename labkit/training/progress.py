@@ -1,4 +1,4 @@
-"""The progress line of the loop: a live bar on a terminal, one line every now and then in a log file."""
+"""Progress of the training loop: a live bar on a terminal, one line every 30 seconds in a log file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SECONDS_BETWEEN_LINES = 30.0
 
 
 class TrainingProgress:
-    """Shows title, steps, loss, last message, elapsed time and time left; a context manager."""
+    """Progress bar with steps, loss, last message, elapsed and remaining time; a context manager."""
 
     def __init__(self, title: str, steps: int, completed: int, *, shown: bool = True) -> None:
         self.title, self.steps, self.completed, self.first = title, steps, completed, completed
@@ -44,6 +44,7 @@ class TrainingProgress:
             self._print_line()
 
     def update(self, completed: int, loss: float, message: str) -> None:
+        """Show the number of completed steps, the loss and a message."""
         self.completed, self.loss, self.message = completed, loss, message
         self._bar.update(self._task, completed=completed, loss=loss, message=message)
         if self._lines and time.monotonic() - self._last_line > SECONDS_BETWEEN_LINES:

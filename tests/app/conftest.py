@@ -18,6 +18,7 @@ from streamlit.testing.v1 import AppTest
 import labkit
 
 MAIN = Path(labkit.__file__).parents[1] / "app" / "main.py"
+PATIENCE = 300  # seconds; ends a wait that would never succeed, and must not depend on how busy the machine is
 MACHINE = {"cpu": "Difference Engine", "cores": 2, "vectors": ["avx2"], "python": "3.11.0", "system": "Linux"}
 
 
@@ -27,7 +28,7 @@ def app(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [str(MAIN)])
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit leaves the page there, and spawn would run it
-    return AppTest.from_file(str(MAIN), default_timeout=60)
+    return AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def results(monkeypatch, tmp_path):
     folder = tmp_path / "results"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(MAIN.parent))
-    monkeypatch.setattr(importlib.import_module("components.results"), "FOLDER", folder)
+    monkeypatch.setattr(importlib.import_module("common.results"), "FOLDER", folder)
 
     def write(**files):
         for name, rows in files.items():
@@ -58,20 +59,20 @@ def dashboard(*before, after=(), env=None):
     )
     url = f"http://localhost:{port}"
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                urllib.request.urlopen(f"{url}/_stcore/health", timeout=2)
+                urllib.request.urlopen(f"{url}/_stcore/health", timeout=30)
                 break
             except OSError:
                 assert process.poll() is None, "the dashboard did not start"
-                assert time.monotonic() < deadline, "the dashboard did not answer within a minute"
+                assert time.monotonic() < deadline, f"the dashboard did not answer within {PATIENCE} s"
                 time.sleep(0.2)
         yield url
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=20)
+            process.wait(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +86,7 @@ def app_url(tmp_path_factory):
 def watched(browser, **options):
     """A page that fails the test on any console error and on any request that would leave this machine."""
     page = browser.new_page(**options)
+    page.set_default_timeout(1000 * PATIENCE)
     errors: list[str] = []
 
     def note(message):

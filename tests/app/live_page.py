@@ -13,13 +13,13 @@ def open_live(page, url, **settings):
     """Open the Live page with settings in its address, and wait until cards and figures are there."""
     address = "&".join(f"{name}={value}" for name, value in settings.items())
     page.goto(f"{url}/live?{address}")
-    page.locator(".live-figure .main-svg").first.wait_for(timeout=60_000)
-    page.locator('.cards[data-waiting="false"]').wait_for(timeout=60_000)
+    page.locator(".live-figure .main-svg").first.wait_for()
+    page.locator('.cards[data-waiting="false"]').wait_for()
 
 
 def wait_for(page, place):
     """Wait until the slider stands at `place`."""
-    page.locator(f'.live-slider[data-value="{place}"]').wait_for(timeout=30_000)
+    page.locator(f'.live-slider[data-value="{place}"]').wait_for()
 
 
 def value(page):
@@ -29,7 +29,7 @@ def value(page):
 
 def card(page, key):
     """The figure on a card; waits until the cards are of the slider's value."""
-    page.locator('.cards[data-waiting="false"]').wait_for(timeout=30_000)
+    page.locator('.cards[data-waiting="false"]').wait_for()
     return page.locator(f'.card[data-key="{key}"] .number').inner_text()
 
 

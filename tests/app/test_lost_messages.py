@@ -41,9 +41,9 @@ def test_figures_come_although_messages_are_lost_on_their_way(tmp_path, desktop,
     with dashboard("--plugin", str(tmp_path / "forgetful.py"), after=after) as url:
         open_live(desktop, url, model="mlp_mnist", method="condense", layers="all", sparsity=0.8)
         exact = desktop.get_by_text(re.compile(r"^Exact: all 10,000"))
-        exact.wait_for(timeout=60_000)
+        exact.wait_for()
         slider = desktop.get_by_role("slider", name="sparsity")
         for place in ("0.81", "0.82", "0.83", "0.84"):
             slider.press("ArrowRight")
-            desktop.locator(f'.live-figure[data-value="{place}"]').first.wait_for(timeout=30_000)
-            exact.wait_for(timeout=30_000)
+            desktop.locator(f'.live-figure[data-value="{place}"]').first.wait_for()
+            exact.wait_for()

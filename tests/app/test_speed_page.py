@@ -28,7 +28,7 @@ def network_rows():
 
 
 def opened(app, **address):
-    app.run().switch_page("views/speed.py")
+    app.run().switch_page("views/speed/page.py")
     for name, value in address.items():
         app.query_params[name] = value
     app.run()
@@ -96,7 +96,7 @@ def test_a_layer_is_measured_on_the_spot_and_remembered(app, results):
         box.set_value(value)
     app.multiselect[0].set_value([1])
     app.slider[0].set_value(0.75)
-    app.button[0].click().run(timeout=120)
+    app.button[0].click().run()
     assert not app.exception
     table = app.dataframe[0].value
     assert sorted(table["what"]) == sorted(FORMS)
@@ -118,11 +118,11 @@ def test_nothing_is_measured_without_a_batch_size(app, results):
 def test_a_measurement_in_the_browser(app_url, page):
     address = f"{app_url}/speed?inputs=64&outputs=32&zeros=0.75&batches=1&batches=8"
     page.goto(address)
-    page.get_by_role("heading", name="Speed", exact=True).wait_for(timeout=30_000)
+    page.get_by_role("heading", name="Speed", exact=True).wait_for()
     page.get_by_role("button", name="Measure on this machine").click()
-    page.get_by_text("64 inputs, 32 outputs, sparsity 0.75").wait_for(timeout=180_000)  # the kernel may be compiled first
+    page.get_by_text("64 inputs, 32 outputs, sparsity 0.75").wait_for()  # the kernel may be compiled first
     plot = page.get_by_role("figure", name="Speed beside dense, measured here").locator(".js-plotly-plot")
-    plot.locator(".main-svg").first.wait_for(timeout=30_000)
+    plot.locator(".main-svg").first.wait_for()
     traces = plot.evaluate("node => Object.fromEntries(node._fullData.map(t => [t.name, [[...t.x], [...t.y]]]))")
     assert list(traces) == FORMS
     for where, ratios in traces.values():

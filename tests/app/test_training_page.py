@@ -27,22 +27,22 @@ SHARE = {"dense": 1.0, "rigl": 0.2, "srigl": 0.19, "srigl_no_ablation": 0.18, "g
 USUAL, OTHER = 0.95, 0.3
 
 
-def row(network, topology, sparsity, seed, accuracy, gamma=USUAL):
+def row(network, rule, sparsity, seed, accuracy, gamma=USUAL):
     """One training as the benchmark writes it."""
-    found = {"network": network, "topology": topology, "sparsity": sparsity, "seed": seed, "accuracy": accuracy, "epochs": 1}
-    found |= {"gamma_sal": gamma if topology == "srigl" else None, "run": "?", "seconds": 1.0}
-    found |= {"training_gflops": 50 * SHARE[topology], "dense_training_gflops": 50.0}
+    found = {"network": network, "rule": rule, "sparsity": sparsity, "seed": seed, "accuracy": accuracy, "epochs": 1}
+    found |= {"gamma_sal": gamma if rule == "srigl" else None, "run": "?", "seconds": 1.0}
+    found |= {"training_gflops": 50 * SHARE[rule], "dense_training_gflops": 50.0}
     found |= {"inference_mflops": 10 * (1 - sparsity), "dense_inference_mflops": 10.0}
-    if topology == "dense":
+    if rule == "dense":
         return found
-    kept = 75 if topology == "srigl" else 100
+    kept = 75 if rule == "srigl" else 100
     return found | {"links": 1234, "active": kept, "neurons_at_first": 100, "explored": 0.5, "fan_in_min": 2.0, "fan_in_max": 64.0}
 
 
 def rows(network="resnet_fashion"):
     return [
-        row(network, topology, sparsity, seed, accuracy)
-        for (topology, sparsity), accuracies in ACCURACIES.items()
+        row(network, rule, sparsity, seed, accuracy)
+        for (rule, sparsity), accuracies in ACCURACIES.items()
         for seed, accuracy in enumerate(accuracies)
     ]
 
@@ -52,8 +52,8 @@ def trained(tmp_path_factory):
     """A store with trainings as `labkit train mlp_adult --sparsify …` makes them."""
     store = runs.Store(tmp_path_factory.mktemp("trained"))
     for seed in (0, 1):
-        for topology, settings in (("srigl", {}), ("rigl", {}), ("static", {}), ("dense", {})):
-            runs.train_run("mlp_adult", topology, store, epochs=1, seed=seed, progress=False, **settings)
+        for rule, settings in (("srigl", {}), ("rigl", {}), ("static", {}), ("dense", {})):
+            runs.train_run("mlp_adult", rule, store, epochs=1, seed=seed, progress=False, **settings)
     runs.train_run("mlp_adult", "srigl", store, epochs=1, gamma_sal=0.9, seed=0, progress=False)
     runs.train_run("mlp_adult", "rigl", store, epochs=1, sparsity=0.98, seed=0, progress=False)
     return store
@@ -69,7 +69,7 @@ def own(app, trained, tmp_path):
 
 
 def opened(app, **address):
-    app.run().switch_page("views/training.py")
+    app.run().switch_page("views/training/page.py")
     for name, value in address.items():
         app.query_params[name] = value
     app.run()
@@ -120,8 +120,8 @@ def test_marks_and_whiskers_are_means_and_t_intervals_of_the_rows(app, results):
     opened(app)
     traces = by_name(chart(app, "Accuracy over sparsity"))
     assert list(traces) == ["SRigL", "RigL", "SRigL, no ablation", "GMP", "dense"]
-    for name, topology in (("SRigL", "srigl"), ("RigL", "rigl"), ("SRigL, no ablation", "srigl_no_ablation")):
-        accuracies = np.array(ACCURACIES[topology, 0.9])
+    for name, rule in (("SRigL", "srigl"), ("RigL", "rigl"), ("SRigL, no ablation", "srigl_no_ablation")):
+        accuracies = np.array(ACCURACIES[rule, 0.9])
         low, high = stats.t.interval(0.95, 2, accuracies.mean(), stats.sem(accuracies))
         mean, bars = traces[name]["y"][0], traces[name]["error_y"]
         assert mean == pytest.approx(100 * accuracies.mean())
@@ -133,7 +133,7 @@ def test_marks_and_whiskers_are_means_and_t_intervals_of_the_rows(app, results):
 
 def test_the_table_holds_every_figure(app, results):
     results(dynamic_sparse_training=rows())
-    table = opened(app).dataframe[0].value.set_index(["topology", "sparsity"])
+    table = opened(app).dataframe[0].value.set_index(["rule", "sparsity"])
     assert len(table) == len(ACCURACIES)
     ours = table.loc["SRigL", 90]
     assert ours["mean"] == pytest.approx(100 * np.mean(ACCURACIES["srigl", 0.9]))
@@ -146,23 +146,23 @@ def test_the_table_holds_every_figure(app, results):
 
 
 def test_empty_neurons_are_counted_beside_all_there_are(app, results):
-    """RigL draws its first links anywhere, so that a neuron may begin without; SRigL's begin with all."""
+    """RigL draws its first connections anywhere in the layer, so a neuron may begin without; those of SRigL all begin with some."""
     few = row("resnet_fashion", "rigl", 0.98, 0, 0.8) | {"active": 50, "neurons_at_first": 40}
     results(dynamic_sparse_training=[few, row("resnet_fashion", "srigl", 0.98, 0, 0.8)])
-    table = opened(app).dataframe[0].value.set_index("topology")
+    table = opened(app).dataframe[0].value.set_index("rule")
     assert table["empty"].to_dict() == {"RigL": 50, "SRigL": 25}
 
 
-def test_the_same_over_operations(app, results):
+def test_the_same_over_flops(app, results):
     results(dynamic_sparse_training=rows())
     opened(app)
-    app.button_group[0].set_value("operations of the training").run()
-    traces = by_name(chart(app, "Accuracy over operations of the training"))
+    app.button_group[0].set_value("training FLOPs").run()
+    traces = by_name(chart(app, "Accuracy over training FLOPs"))
     assert list(traces) == ["SRigL", "RigL", "SRigL, no ablation", "GMP", "dense"]
     for trace, share in zip(traces.values(), (19, 20, 18, 50, 100), strict=True):
         assert list(trace["x"]) == pytest.approx([share] * len(trace["x"]))
-    app.button_group[0].set_value("operations of an answer").run()
-    assert list(by_name(chart(app, "Accuracy over operations of an answer"))["SRigL"]["x"]) == pytest.approx([2, 10])
+    app.button_group[0].set_value("inference FLOPs").run()
+    assert list(by_name(chart(app, "Accuracy over inference FLOPs"))["SRigL"]["x"]) == pytest.approx([2, 10])
 
 
 def test_contrasts_are_of_pairs_of_equal_seed(app, results):
@@ -172,6 +172,7 @@ def test_contrasts_are_of_pairs_of_equal_seed(app, results):
     assert list(table.index) == [
         (90, "SRigL − RigL"),
         (90, "SRigL − SRigL, no ablation"),
+        (90, "SRigL − GMP"),
         (90, "SRigL − dense"),
         (98, "SRigL − RigL"),
         (98, "SRigL − dense"),
@@ -203,11 +204,11 @@ def test_another_gamma_has_its_own_figure_and_stays_out_of_the_others(app, resul
 
 @pytest.mark.parametrize("kept", [["dense"], ["gmp"], ["srigl", "dense"]])
 def test_rows_that_are_not_there_yet_are_not_missed(app, results, kept):
-    plain = ("network", "topology", "sparsity", "seed", "accuracy")
-    some = [{key: found[key] for key in plain} for found in rows() if found["topology"] in kept]
+    plain = ("network", "rule", "sparsity", "seed", "accuracy")
+    some = [{key: found[key] for key in plain} for found in rows() if found["rule"] in kept]
     results(dynamic_sparse_training=some)
     opened(app)
-    assert len(app.dataframe[0].value) == len({(found["topology"], found["sparsity"]) for found in some})
+    assert len(app.dataframe[0].value) == len({(found["rule"], found["sparsity"]) for found in some})
 
 
 @pytest.mark.parametrize("content", ["[", "{}", '{"rows": [], "machine": {}}'])
@@ -222,7 +223,7 @@ def test_curves_are_those_of_the_stored_trainings(own, results, trained):
     opened(own, model="mlp_adult")
     assert [note.value for note in own.info] == ["mlp_adult is not among the trainings of the benchmark."]
     traces = by_name(chart(own, "Validation accuracy"))
-    assert list(traces) == ["SRigL", "RigL", "static", "dense"]
+    assert list(traces) == ["SRigL", "RigL", "Static sparse training", "dense"]
     kept = [trained.table_of(run.id, "curve") for run in trained.runs() if run.method == "train_rigl"]
     assert list(traces["RigL"]["x"]) == list(kept[0]["step"])
     assert traces["RigL"]["y"] == pytest.approx(50 * (kept[0]["validation_accuracy"] + kept[1]["validation_accuracy"]).to_numpy())
@@ -232,11 +233,11 @@ def test_a_setting_of_ones_own_is_told_apart_and_can_be_added(own, results):
     results()
     opened(own, model="mlp_adult")
     names = own.button_group[0].options
-    assert names == ["SRigL", "SRigL, gamma_sal=0.9", "RigL", "static", "dense"]
+    assert names == ["SRigL", "SRigL, gamma_sal=0.9", "RigL", "Static sparse training", "dense"]
     own.button_group[0].set_value(["srigl, gamma_sal=0.9", "dense"]).run()
     assert list(by_name(chart(own, "Validation accuracy"))) == ["SRigL, gamma_sal=0.9", "dense"]
     own.button_group[0].set_value([]).run()
-    assert "No training is left" in own.info[-1].value
+    assert "No training is selected" in own.info[-1].value
 
 
 def test_inside_a_training_are_its_layers_and_its_film(own, results, trained):
@@ -258,18 +259,18 @@ def test_inside_a_training_are_its_layers_and_its_film(own, results, trained):
     )
     own.button_group[1].set_value("explored").run()
     assert len(chart(own, "Layers over the steps: explored")["data"][0]["z"])
-    film = chart(own, "Film of the links")
+    film = chart(own, "Film of the connections")
     masks = list(sparsify.frames(trained.table_of(run.id, "masks")))
     assert [frame["name"] for frame in film["frames"]] == [str(step) for step, _ in masks]
     for frame, (_, mask) in zip(film["frames"], masks, strict=True):
         picture = Image.open(io.BytesIO(base64.b64decode(frame["data"][0]["source"].partition(",")[2])))
         np.testing.assert_array_equal(np.isin(np.asarray(picture), [1, 2]), mask)
     told = trained.table_of(run.id, "training").iloc[0]
-    assert f"Test accuracy **{100 * run.summary['accuracy']:.2f} %**" in text(own)
-    assert f"took {100 * told['training'] / told['dense_training']:.0f} % of the operations of a dense one" in text(own)
+    assert f"Test accuracy {100 * run.summary['accuracy']:.2f} %" in text(own)
+    assert f"took {100 * told['training'] / told['dense_training']:.0f} % of the FLOPs of a dense one" in text(own)
 
 
-def test_neurons_that_never_had_a_link_count_as_well(own, results, trained):
+def test_neurons_that_never_had_a_connection_count_as_well(own, results, trained):
     results()
     run = next(run for run in trained.runs() if run.parameters.get("sparsity") == 0.98)
     layers = trained.table_of(run.id, "layers").set_index(["layer", "step"])["active"]
@@ -284,9 +285,9 @@ def test_the_address_says_which_training(own, results, trained):
     run = next(run for run in trained.runs() if run.method == "train_static" and run.seed == 1)
     opened(own, model="mlp_adult", training=run.id, sparsity="0.9")
     assert box(own, "training").value == run.id
-    assert len(chart(own, "Film of the links")["frames"]) == 1  # static links stay
+    assert len(chart(own, "Film of the connections")["frames"]) == 1  # static connections stay
     dense = next(run for run in trained.runs() if run.method == "train_dense")
-    opened(own, model="mlp_adult", training=dense.id)  # has no links to look at
+    opened(own, model="mlp_adult", training=dense.id)  # has no connections to look at
     assert box(own, "training").value != dense.id
 
 
@@ -301,9 +302,9 @@ def trained_url(trained):
 def test_the_film_plays_and_its_slider_moves(trained_url, page, trained):
     run = next(run for run in trained.runs() if run.method == "train_rigl" and run.seed == 0)
     page.goto(f"{trained_url}/training?model=mlp_adult&training={run.id}")
-    page.get_by_role("heading", name="Training", exact=True).wait_for(timeout=30_000)
-    film = page.get_by_role("figure", name="Film of the links").locator(".js-plotly-plot")
-    film.locator(".slider-grip-rect").wait_for(timeout=60_000)
+    page.get_by_role("heading", name="Training", exact=True).wait_for()
+    film = page.get_by_role("figure", name="Film of the connections").locator(".js-plotly-plot")
+    film.locator(".slider-grip-rect").wait_for()
     steps = [str(step) for step in trained.table_of(run.id, "masks")["step"]]
     assert film.evaluate("node => node._fullLayout.sliders[0].steps.map(step => step.label)") == steps
 
@@ -320,7 +321,7 @@ def test_the_film_plays_and_its_slider_moves(trained_url, page, trained):
             return ({condition})(place, ...given) && node.querySelector('.gtitle').textContent.startsWith(`step ${{steps[place]}}:`)
                 ? {{place}} : null
         }}"""
-        found = page.wait_for_function(look, arg=[film.element_handle(), steps, *given], timeout=60_000)
+        found = page.wait_for_function(look, arg=[film.element_handle(), steps, *given])
         return found.json_value()["place"]
 
     first, last = shown(), len(steps) - 1

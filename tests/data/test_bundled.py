@@ -1,4 +1,4 @@
-"""The bundled data agree with what their publishers say about them."""
+"""The bundled data agree with the published facts about them."""
 
 import numpy as np
 import pytest
@@ -59,7 +59,7 @@ def test_compas_codes_match_propublica():
 
 
 @pytest.mark.parametrize("name", ["adult", "compas", "german", "law"])
-def test_sensitive_columns_are_no_features(name):
+def test_sensitive_features_are_not_inputs(name):
     ds = data.load(name)
     assert ds.train.x.shape[1] == len(ds.train.features)
     assert not [feature for feature in ds.train.features if feature.lower().startswith(("sex", "race", "pf_", "salary"))]
@@ -72,7 +72,7 @@ def test_loading_twice_gives_the_same_split():
     np.testing.assert_array_equal(a.test.labels, b.test.labels)
 
 
-def test_inputs_are_what_models_take():
+def test_inputs_have_the_dtype_and_range_of_model_inputs():
     split = data.load("mnist").test
     x = split.inputs(slice(0, 3))
     assert x.shape == (3, 1, 28, 28)

@@ -1,4 +1,4 @@
-"""The user's own folders, tables and arrays: what loads, and what each complaint names."""
+"""Folders, tables and arrays: what loads, and what error messages name."""
 
 import gzip
 import pickle
@@ -57,7 +57,7 @@ def test_numeric_classes_sort_by_value(tmp_path):
         (GOOD, {"groups": ["died"]}, ["'died'", "target and a group"]),
         ("x,y\n", {"target": "y"}, ["no rows"]),
         ("", {"target": "y"}, ["cannot be read"]),
-        ("x,y\n1,a\n2,a\n", {"target": "y"}, ["only ever holds 'a'"]),
+        ("x,y\n1,a\n2,a\n", {"target": "y"}, ["holds only 'a'"]),
         ("y\na\nb\n", {"target": "y"}, ["no feature columns"]),
     ],
 )
@@ -76,7 +76,7 @@ def test_csv_in_another_encoding_names_the_row(tmp_path):
         data.from_csv(path, target="died")
 
 
-def test_image_folder_is_read_and_divided(image_folder):
+def test_image_folder_is_read_and_split(image_folder):
     ds = data.load(image_folder)
     assert ds.classes == ("cat", "dog")
     assert [len(s) for s in ds.splits.values()] == [12, 4, 4]
@@ -93,7 +93,7 @@ def test_image_folder_with_parts_keeps_them(tmp_path, image_folder):
     assert [len(s) for s in ds.splits.values()] == [20, 20, 20]
 
 
-def test_image_folder_complaints(image_folder):
+def test_image_folder_errors(image_folder):
     (image_folder / "cat" / "broken.png").write_bytes(b"not an image")
     with pytest.raises(ValueError, match=r"broken\.png cannot be read"):
         data.load(image_folder)
@@ -103,7 +103,7 @@ def test_image_folder_complaints(image_folder):
     assert data.load(image_folder, size=5).train.images.shape[1:] == (1, 5, 5)
 
 
-def test_unknown_name_suggests_and_csv_path_explains():
+def test_unknown_name_suggests_similar_ones_and_csv_path_names_from_csv():
     with pytest.raises(ValueError, match="did you mean 'fashion_mnist'"):
         data.load("fashion-mnist")
     with pytest.raises(ValueError, match=r"from_csv\('x\.csv'"):
@@ -118,7 +118,7 @@ def test_cifar_says_what_to_download(tmp_path):
 def test_cifar_reads_torchvisions_files(tmp_path, monkeypatch):
     from torchvision import datasets
 
-    # the checksum is of the real files; these have the real format with 20 images a batch
+    # skips the checksum of the original files; these have the same format with 20 images per batch
     monkeypatch.setattr(datasets.CIFAR10, "_check_integrity", lambda self: True)
     monkeypatch.setattr(datasets.cifar, "check_integrity", lambda *_: True)
     folder = tmp_path / "cifar-10-batches-py"
@@ -139,8 +139,8 @@ def test_cifar_reads_torchvisions_files(tmp_path, monkeypatch):
     [
         (np.zeros((4, 3)), [0, 1, 0, 9], {"classes": ["a", "b"]}, ValueError, "row 3: label 9"),
         (np.zeros((4, 3)), [0, -1, 0, 1], {}, ValueError, "row 1: label -1"),
-        (np.zeros((4, 3)), [0, 1, 0], {}, ValueError, "one label each"),
-        (np.zeros((4, 3)), [0.5, 1, 0, 1], {}, TypeError, "whole class numbers"),
+        (np.zeros((4, 3)), [0, 1, 0], {}, ValueError, "one label per example"),
+        (np.zeros((4, 3)), [0.5, 1, 0, 1], {}, TypeError, "integer class indices"),
         (np.array([[1, np.nan]] * 4), [0, 1, 0, 1], {"features": ["a", "b"]}, ValueError, "row 0: feature 'b' is nan"),
         (np.zeros((4, 3)), [0, 1, 0, 1], {"features": ["a"]}, ValueError, "3 columns but 1"),
         (np.zeros((4, 5, 5)), [0, 1, 0, 1], {}, TypeError, "uint8"),
@@ -151,12 +151,12 @@ def test_cifar_reads_torchvisions_files(tmp_path, monkeypatch):
         (np.array([["a"]], object), [0], {}, TypeError, "object"),
     ],
 )
-def test_array_complaints(examples, labels, options, error, words):
+def test_array_errors(examples, labels, options, error, words):
     with pytest.raises(error, match=words):
         data.from_arrays(examples, np.array(labels), **options)
 
 
-def test_npz_is_never_unpickled(tmp_path):
+def test_npz_is_not_unpickled(tmp_path):
     from labkit.data.images import _read_npz
 
     np.savez(tmp_path / "evil.npz", x_train=np.array([{"a": 1}], object))

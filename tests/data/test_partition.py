@@ -1,4 +1,4 @@
-"""Parts are disjoint, complete, stratified and fixed by the seed."""
+"""Parts are disjoint, complete, stratified and determined by the seed."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from labkit.data.partition import stratified_parts
     share=st.floats(0.05, 0.9),
     seed=st.integers(0, 2**31),
 )
-def test_parts_cover_every_row_once_in_the_wanted_share(labels, share, seed):
+def test_parts_cover_every_row_once_in_the_given_share(labels, share, seed):
     labels = np.array(labels)
     first, rest = stratified_parts(labels, [share], seed)
     np.testing.assert_array_equal(np.sort(np.concatenate([first, rest])), np.arange(len(labels)))
@@ -45,6 +45,6 @@ def test_a_class_without_examples_is_kept_and_noted():
 
 
 @pytest.mark.parametrize("shares", [{"test_share": 0.0}, {"validation_share": 1.2}, {"validation_share": 0.6, "test_share": 0.6}])
-def test_impossible_shares_are_refused(shares):
+def test_invalid_shares_raise(shares):
     with pytest.raises(ValueError, match="share"):
         data.from_arrays(np.zeros((20, 2)), np.arange(20) % 2, **shares)

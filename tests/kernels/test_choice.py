@@ -1,4 +1,4 @@
-"""What `auto` takes: by the table that was measured, this machine's where there is one."""
+"""The backend that `auto` selects, by this machine's table of measured times if there is one."""
 
 import json
 
@@ -17,33 +17,33 @@ def row(density, batch, cpu, dense, kept):
 
 @pytest.fixture
 def own_table(tmp_path, monkeypatch):
-    """A table as if this machine had been measured: dense wins for most links, a kept weight for one example."""
+    """A table of this machine in which dense wins at high density, and a cached weight at batch 1."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     rows = [row(0.9, 1, 10, 30, 2), row(0.9, 512, 100, 50, 40), row(0.1, 1, 10, 30, 2), row(0.1, 512, 10, 50, 40)]
-    choice.keep({"cpu": choice.cpu_name(), "threads": 2, "rows": rows})
+    choice.save_table({"cpu": choice.cpu_name(), "threads": 2, "rows": rows})
     yield tmp_path / "labkit" / "kernels.json"
     monkeypatch.undo()
-    for known in (choice.table, choice._on_the_processor, choice.keep_dense):
-        known.cache_clear()
+    for cached in (choice.table, choice._choose_cpu, choice.cached_dense_is_faster):
+        cached.cache_clear()
 
 
-def test_the_faster_way_is_taken(own_table):
+def test_the_faster_backend_is_selected(own_table):
     assert choice.choose(400, 100, 90, 85).backend == "dense"
     assert choice.choose(400, 100, 90, 12).backend == "cpu"
     assert choice.choose(1, 100, 90, 85).backend == "cpu"
     assert choice.choose(0, 100, 90, 85).backend == "cpu"
-    assert choice.keep_dense(1, 100, 100, 10)
-    assert not choice.keep_dense(512, 100, 100, 10)
-    assert not choice.keep_dense(1, 1000, 1000, 100)  # too large to keep beside the links
+    assert choice.cached_dense_is_faster(1, 100, 100, 10)
+    assert not choice.cached_dense_is_faster(512, 100, 100, 10)
+    assert not choice.cached_dense_is_faster(1, 1000, 1000, 100)  # too large to cache
 
 
-def test_the_way_is_explained_and_does_not_change_the_product(own_table):
+def test_the_choice_is_explained_and_does_not_change_the_product(own_table):
     x, (dense, values, index) = torch.randn(300, 100), problem(100, 40, 0.1)
     for where in (index, Topology(index, 100)):
         y, why = fixed_fan_in(x, values, where, explain=True)
         assert (why.backend, "50 us" in why.reason) == ("dense", True)
         torch.testing.assert_close(y, F.linear(x, dense), rtol=1e-4, atol=1e-4)
-        assert fixed_fan_in(x, values, where, backend="cpu", explain=True)[1] == ("cpu", "asked for")
+        assert fixed_fan_in(x, values, where, backend="cpu", explain=True)[1] == ("cpu", "requested")
     leaves = [x.requires_grad_(), values.requires_grad_()]
     ours = torch.autograd.grad(fixed_fan_in(leaves[0], leaves[1], index).square().sum(), leaves)
     theirs = torch.autograd.grad(fixed_fan_in(leaves[0], leaves[1], index, backend="reference").square().sum(), leaves)
@@ -52,14 +52,14 @@ def test_the_way_is_explained_and_does_not_change_the_product(own_table):
 
 
 @pytest.mark.parametrize("content", ["", "{}", '{"cpu": "another", "rows": [1]}', "[]"])
-def test_a_table_that_is_not_this_machines_is_left_alone(own_table, content):
+def test_an_invalid_or_foreign_table_is_ignored(own_table, content):
     own_table.write_text(content)
     choice.table.cache_clear()
     assert choice.table() == json.loads(choice.SHIPPED.read_text())
 
 
-def test_the_shipped_table_is_whole():
+def test_the_shipped_table_is_complete():
     rows = json.loads(choice.SHIPPED.read_text())["rows"]
     cells = {(r["inputs"], r["outputs"], r["density"], r["batch"]) for r in rows}
     assert cells == {(*shape, d, b) for shape in choice.SHAPES for d in choice.DENSITIES for b in choice.BATCHES}
-    assert all(r[f"{way}_us"] > 0 for r in rows for way in ("cpu", "dense", "kept"))
+    assert all(r[f"{backend}_us"] > 0 for r in rows for backend in ("cpu", "dense", "kept"))

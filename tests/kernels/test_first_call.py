@@ -1,4 +1,4 @@
-"""What a user meets at the first call in a process: compiling, its message, and places where nothing can be written."""
+"""The first call in a process: compilation, its notice, and folders without write access."""
 
 import os
 import shutil
@@ -18,11 +18,11 @@ assert torch.equal(fixed_fan_in(torch.ones(4, 3), torch.ones(2, 2), torch.tensor
 
 
 @pytest.mark.slow
-def test_a_read_only_home_and_package_do_not_keep_the_kernels_from_running(tmp_path):
+def test_kernels_compile_when_home_and_package_are_read_only(tmp_path):
     package, temporary = tmp_path / "labkit", tmp_path / "temporary"
     shutil.copytree(Path(labkit.__file__).parent / "kernels", package / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
     (package / "__init__.py").touch()
-    (package / "kernels" / "__pycache__").touch()  # a file where the folder would be: not even root can write into it
+    (package / "kernels" / "__pycache__").touch()  # a file in place of the folder: not even root can write into it
     temporary.mkdir()
     nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null/cache", "TMPDIR": str(temporary), "PYTHONPATH": str(tmp_path)}
     environment = {**os.environ, **nowhere}
@@ -32,7 +32,7 @@ def test_a_read_only_home_and_package_do_not_keep_the_kernels_from_running(tmp_p
         for _ in range(2)
     )
     assert cold.returncode == 0, cold.stderr
-    assert "labkit compiles its kernels" in cold.stderr
+    assert "compiling labkit's kernels" in cold.stderr
     assert list(temporary.rglob("*.nbi"))
     assert warm.returncode == 0, warm.stderr
-    assert "compiles" not in warm.stderr
+    assert "compiling" not in warm.stderr

@@ -1,4 +1,4 @@
-"""The fixed fan-in operation against a dense weight, over ugly shapes, types and threads."""
+"""The fixed fan-in operation against a dense weight, over edge-case shapes, dtypes and threads."""
 
 import subprocess
 import sys
@@ -21,12 +21,12 @@ TOLERANCE = {
 
 
 def dense(weight, index, inputs):
-    """The matrix that has `weight` at the links; duplicates add up."""
+    """The dense form of a condensed weight; duplicates add up."""
     return weight.new_zeros(len(weight), inputs).scatter_add(1, index, weight)
 
 
 def problem(batch, inputs, outputs, fan_in, dtype=torch.float32, seed=0):
-    """x, weight, index with duplicates and without order, bias."""
+    """Random x, weight, unordered index with duplicates, and bias."""
     generator = torch.Generator().manual_seed(seed)
     index = torch.randint(inputs, (outputs, fan_in), generator=generator)
     parts = [torch.randn(shape, generator=generator).to(dtype) for shape in ((batch, inputs), (outputs, fan_in), (outputs,))]
@@ -77,7 +77,7 @@ def test_gradcheck_in_double_precision(batch, checked):
 
 
 @pytest.mark.parametrize("checked", [True, False])
-def test_torch_accepts_the_operation(checked):
+def test_opcheck(checked):
     x, weight, index, bias = problem(9, 12, 7, 4)
     leaves = [part.requires_grad_() for part in (x, weight, bias)]
     topology = Topology(index, 12)
@@ -86,7 +86,7 @@ def test_torch_accepts_the_operation(checked):
     torch.library.opcheck(torch.ops.labkit.fixed_fan_in.default, arguments)
 
 
-def test_it_exports_as_one_operation():
+def test_it_exports_as_one_operator():
     x, weight, index, _ = problem(9, 12, 7, 4)
 
     class Layer(torch.nn.Module):
@@ -99,7 +99,7 @@ def test_it_exports_as_one_operation():
 
 
 class Chain(torch.nn.Module):
-    """A layer with a checked topology and one whose index is checked at every call."""
+    """A layer with a Topology and one whose index is validated on every call."""
 
     def __init__(self):
         super().__init__()
@@ -112,8 +112,8 @@ class Chain(torch.nn.Module):
         return fixed_fan_in(fixed_fan_in(x, self.first, self.topology).relu(), self.second, self.plain)
 
 
-def test_it_compiles_without_a_break_and_learns_there():
-    """Without code for the processor, which would need a C++ compiler: the graph and its gradient are what is ours."""
+def test_it_compiles_without_a_graph_break_and_has_gradients():
+    """With the aot_eager backend, because code generation would need a C++ compiler."""
     chain, again = Chain(), Chain()
     compiled = torch.compile(again, fullgraph=True, backend="aot_eager")
     x = torch.randn(5, 12)
@@ -128,24 +128,24 @@ def test_it_compiles_without_a_break_and_learns_there():
 
 
 @pytest.mark.parametrize("batch", [1, 9, 70, 900])
-def test_an_ablated_neuron_gives_its_bias_and_takes_no_work(batch):
+def test_an_ablated_neuron_outputs_its_bias_and_is_skipped(batch):
     x, weight, index, bias = problem(batch, 9000, 80, 40)
     index = index.sort(1).values  # several tiles
     weight[::3] = 0
-    weight[1, 0] = 0  # not ablated: its other weights count
+    weight[1, 0] = 0  # not ablated: only its first weight is zero
     topology = Topology(index, 9000)
     y = fixed_fan_in(x, weight, topology, bias, backend="cpu")
     torch.testing.assert_close(y, F.linear(x, dense(weight, index, 9000), bias), **TOLERANCE[torch.float32])
     assert torch.equal(y[:, ::3], bias[::3].expand(batch, -1))
-    x[0, 5] = float("nan")  # reaches who is linked to it; an ablated neuron is linked to nothing
+    x[0, 5] = float("nan")  # reaches connected outputs only; an ablated neuron has no connections
     y = fixed_fan_in(x, weight, topology, bias, backend="cpu")
-    linked = (index == 5).any(1)
-    linked[::3] = False
-    assert torch.equal(y[0].isnan(), linked)
+    connected = (index == 5).any(1)
+    connected[::3] = False
+    assert torch.equal(y[0].isnan(), connected)
 
 
 class Forked(torch.utils.data.Dataset):
-    """Examples made by the operation, in a worker process that was forked after the kernel had run."""
+    """Examples computed by the operation, in worker processes forked after the kernel has run."""
 
     def __init__(self):
         self.x, self.weight, self.index, _ = problem(40, 30, 20, 5)
@@ -158,7 +158,7 @@ class Forked(torch.utils.data.Dataset):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
-def test_forked_loader_workers_compute_too():
+def test_forked_loader_workers_can_compute():
     data = Forked()
     wanted = fixed_fan_in(data.x, data.weight, data.index)
     loader = torch.utils.data.DataLoader(data, batch_size=8, num_workers=2, multiprocessing_context="fork", timeout=60)
@@ -166,7 +166,7 @@ def test_forked_loader_workers_compute_too():
 
 
 def views(x):
-    """The same numbers in other layouts: transposed, every second row and column of a larger one, expanded."""
+    """The same values in other layouts: transposed, every second row and column of a larger one, expanded."""
     spread = torch.zeros(2 * x.shape[0], 3 * x.shape[1]).normal_()
     spread[::2, ::3] = x
     return [x.t().contiguous().t(), spread[::2, ::3], x[:1].expand(x.shape[0], -1)]
@@ -189,7 +189,7 @@ def test_any_leading_shape():
 
 @pytest.mark.parametrize("batch", [1, 40])
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_nan_and_infinity_reach_the_linked_outputs_alone(batch, bad):
+def test_nan_and_infinity_reach_only_connected_outputs(batch, bad):
     x, weight, _, _ = problem(batch, 10, 4, 2)
     index = torch.tensor([[0, 1], [2, 3], [3, 4], [5, 9]])
     x[:, 3] = bad
@@ -203,7 +203,7 @@ def test_any_integer_index(dtype):
     torch.testing.assert_close(fixed_fan_in(x, weight, index.to(dtype)), fixed_fan_in(x, weight, index))
 
 
-def test_more_inputs_than_16_bits_count():
+def test_more_inputs_than_16_bits_can_index():
     x, weight, index, _ = problem(12, 70_000, 3, 5)
     index[0, 0] = 69_999
     assert Topology(index, 70_000).index.dtype == torch.int32
@@ -221,7 +221,7 @@ def test_a_column_out_of_range_is_named(value, checked):
         fixed_fan_in(x, weight, Topology(index, 7) if checked else index)
 
 
-def test_mistakes_are_one_sentence():
+def test_invalid_arguments_raise():
     x, weight, index, bias = problem(2, 7, 3, 2)
     with pytest.raises(ValueError, match=r"one shape .* got \[3, 2\] and \[3, 1\]"):
         fixed_fan_in(x, weight, index[:, :1])
@@ -239,10 +239,12 @@ def test_mistakes_are_one_sentence():
         Topology(index.reshape(-1), 7)
 
 
-def test_the_inverse_lists_every_link_once_by_input():
+def test_the_inverse_lists_every_connection_once_by_input():
     _, _, index, _ = problem(0, 11, 9, 4)
-    pointer, output, link = Topology(index, 11).inverse
-    found = [(column, int(output[place]), int(link[place])) for column in range(11) for place in range(*pointer[column].tolist())]
+    pointer, output, position = Topology(index, 11).inverse
+    found = [
+        (column, int(output[place]), int(position[place])) for column in range(11) for place in range(*pointer[column].tolist())
+    ]
     wanted = sorted((int(index[n, k]), n, n * 4 + k) for n in range(9) for k in range(4))
     assert sorted(found) == wanted
 
@@ -288,7 +290,7 @@ x, weight, index = torch.randn(200, 50), torch.randn(300, 7), torch.randint(50, 
 wanted = fixed_fan_in(x, weight, index).numpy()
 child = os.fork()
 if child == 0:
-    again = fixed_fan_in(x, weight, index).numpy()  # numpy compares: torch's own threads are gone in the child
+    again = fixed_fan_in(x, weight, index).numpy()  # compared with NumPy, because torch's threads do not exist in the child
     os._exit(0 if np.array_equal(again, wanted) else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 assert np.array_equal(fixed_fan_in(x, weight, index), wanted)
@@ -296,11 +298,11 @@ assert np.array_equal(fixed_fan_in(x, weight, index), wanted)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
-def test_a_forked_child_computes_too():
+def test_a_forked_child_can_compute():
     subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=120)
 
 
-def test_a_topology_is_copied_and_stored_as_its_index():
+def test_a_topology_is_copied_and_pickled_as_its_index():
     import copy
     import pickle
 

@@ -1,4 +1,4 @@
-"""What the speed of fixed fan-in is measured with: every competitor does the same work, and a row says what was measured."""
+"""The timing of fixed fan-in: every competitor computes the same product, and rows record what was measured."""
 
 import time
 
@@ -8,7 +8,7 @@ import scipy.sparse
 import torch
 
 from labkit.kernels import Topology
-from labkit.kernels.speed import cold_competitors, compete, competitors, measure, problem, training, weight_bytes
+from labkit.kernels.speed import cold_competitors, competitors, measure, problem, time_alternately, training, weight_bytes
 
 FORMS = ["dense", "ours", "torch CSR", "gather", "scipy CSR"]
 
@@ -19,7 +19,7 @@ def layer():
     return dense, values, index, Topology(index, 40)
 
 
-def test_a_problem_has_as_many_links_in_every_row_and_is_always_the_same(layer):
+def test_a_problem_has_fixed_fan_in_and_is_deterministic(layer):
     dense, values, index, _ = layer
     assert values.shape == index.shape == (24, 8)
     assert (dense != 0).sum(1).tolist() == [8] * 24
@@ -30,7 +30,7 @@ def test_a_problem_has_as_many_links_in_every_row_and_is_always_the_same(layer):
 
 @pytest.mark.parametrize("forms", [competitors, cold_competitors])
 @pytest.mark.parametrize("batch", [1, 8, 33])
-def test_every_competitor_makes_the_same_product_in_the_same_layout(layer, batch, forms):
+def test_every_competitor_computes_the_same_product_in_the_same_layout(layer, batch, forms):
     dense, values, index, _ = layer
     x = torch.randn(batch, 40)
     with torch.inference_mode():
@@ -44,7 +44,7 @@ def test_every_competitor_makes_the_same_product_in_the_same_layout(layer, batch
         torch.testing.assert_close(y.double(), wanted, rtol=1e-4, atol=1e-4, msg=name)
 
 
-def test_both_competitors_in_training_make_the_same_gradients(layer):
+def test_both_training_competitors_compute_the_same_gradients(layer):
     dense, values, index, topology = layer
     calls = training(torch.randn(6, 40), dense, values, topology)
     (to_x, to_dense), (to_x_ours, to_values) = calls["dense"](), calls["ours"]()
@@ -52,7 +52,7 @@ def test_both_competitors_in_training_make_the_same_gradients(layer):
     torch.testing.assert_close(to_values, to_dense.gather(1, index), rtol=1e-4, atol=1e-4)
 
 
-def test_the_gather_form_is_left_out_where_it_would_fill_the_memory(layer):
+def test_the_gather_form_is_left_out_above_its_memory_limit(layer):
     dense, values, index, _ = layer
     x = torch.zeros(1).expand(2**29 // (4 * values.numel()) + 1, 40)
     assert "gather" not in competitors(x, dense, values, index)
@@ -74,26 +74,26 @@ def test_bytes_are_those_of_the_tensors(layer):
     assert weight_bytes("ours", values[:2], wide) == 2 * 8 * (4 + 4)
 
 
-def test_competitors_take_turns_and_each_turn_is_its_own_time():
+def test_calls_alternate_and_are_timed_separately():
     order = []
 
     def call(name, seconds):
         return lambda: (order.append(name), time.sleep(seconds))
 
-    taken = compete({"slow": call("slow", 0.02), "fast": call("fast", 0.001)}, seconds=0.001, turns=4)
+    taken = time_alternately({"slow": call("slow", 0.02), "fast": call("fast", 0.001)}, seconds=0.001, turns=4)
     assert {name: len(spent) for name, spent in taken.items()} == {"slow": 4, "fast": 4}
     assert min(taken["slow"]) >= 0.02
     rounds = [order[i : i + 4] for i in range(2, len(order), 4)]
-    assert all(turns[0] == turns[1] != turns[2] == turns[3] for turns in rounds)  # untimed, then timed
-    assert rounds[0] != rounds[1]  # who begins changes
+    assert all(turns[0] == turns[1] != turns[2] == turns[3] for turns in rounds)  # an untimed call, then a timed one
+    assert rounds[0] != rounds[1]  # the order rotates
     order.clear()
-    compete({"slow": call("slow", 0.02), "fast": call("fast", 0.001)}, seconds=0.001, turns=4, warm=False)
+    time_alternately({"slow": call("slow", 0.02), "fast": call("fast", 0.001)}, seconds=0.001, turns=4, warm=False)
     assert all(set(order[i : i + 2]) == {"slow", "fast"} for i in range(0, len(order), 2))
 
 
-def test_measure_gives_a_row_a_batch_and_competitor():
-    told = []
-    rows = measure(64, 32, 0.75, [8, 1, 8], seconds=0.01, progress=lambda done, message: told.append((done, message)))
+def test_measure_returns_one_row_per_batch_and_competitor():
+    reports = []
+    rows = measure(64, 32, 0.75, [8, 1, 8], seconds=0.01, progress=lambda done, message: reports.append((done, message)))
     assert list(rows.columns) == [
         *("in", "out", "sparsity", "batch", "mode", "what", "median_us", "low_us", "high_us", "ratio_to_dense"),
         *("bytes", "turns", "threads"),
@@ -107,15 +107,15 @@ def test_measure_gives_a_row_a_batch_and_competitor():
     assert set(rows["threads"]) == {torch.get_num_threads()}
     assert rows.loc[rows["what"] == "ours", "bytes"].tolist() == [32 * 16 * (4 + 2)] * 2
     dense = rows["batch"].map(rows[rows["what"] == "dense"].set_index("batch")["median_us"])
-    # times in the rows are rounded to a tenth of a microsecond, ratios to three digits
+    # times are rounded to 0.1 microseconds, ratios to three significant digits
     bound = 0.005 + 0.05 / dense + 0.05 / rows["median_us"]
     assert (np.abs(rows["ratio_to_dense"] / (dense / rows["median_us"]) - 1) <= bound).all()
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[0][0] == 0
-    assert told[-1][0] == 1
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert reports[0][0] == 0
+    assert reports[-1][0] == 1
 
 
-def test_a_measurement_that_is_stopped_lets_the_next_one_begin():
+def test_an_interrupted_measurement_releases_the_lock():
     def stop(done, message):
         raise KeyboardInterrupt
 
@@ -127,23 +127,23 @@ def test_a_measurement_that_is_stopped_lets_the_next_one_begin():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"inputs": 0}, "inputs must be a whole number from 1 on, got 0"),
-        ({"outputs": 2.5}, "outputs must be a whole number from 1 on, got 2.5"),
-        ({"sparsity": 1}, "sparsity must be .* got 1"),
-        ({"sparsity": -0.1}, "sparsity must be .* got -0.1"),
-        ({"sparsity": float("nan")}, "sparsity must be .* got nan"),
+        ({"inputs": 0}, "inputs must be an integer of at least 1, got 0"),
+        ({"outputs": 2.5}, "outputs must be an integer of at least 1, got 2.5"),
+        ({"sparsity": 1}, "sparsity must lie in .* got 1"),
+        ({"sparsity": -0.1}, "sparsity must lie in .* got -0.1"),
+        ({"sparsity": float("nan")}, "sparsity must lie in .* got nan"),
         ({"batches": []}, "at least one batch size, got none"),
-        ({"batches": [1, 0]}, "a batch must be a whole number from 1 on, got 0"),
-        ({"seconds": 0}, "seconds must be above 0, got 0"),
+        ({"batches": [1, 0]}, "a batch must be an integer of at least 1, got 0"),
+        ({"seconds": 0}, "seconds must be positive, got 0"),
         ({"device": "tpu"}, "device must be 'cpu' or 'cuda', got 'tpu'"),
     ],
 )
-def test_bad_numbers_are_refused_in_a_sentence(given, message):
+def test_invalid_numbers_raise(given, message):
     with pytest.raises(ValueError, match=message):
         measure(**{"inputs": 16, "outputs": 16, "sparsity": 0.5, "batches": [1], **given})
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_a_gpu_that_is_not_there_is_refused():
+def test_a_missing_gpu_raises():
     with pytest.raises(ValueError, match="'cuda' needs a GPU"):
         measure(16, 16, 0.5, [1], device="cuda")

@@ -1,7 +1,7 @@
 """The Triton kernels agree with a literal dense layer, and they compile for a GPU.
 
-Whether Triton interprets is settled when it is first imported, so each set of checks runs this file in a process of its own: on a
-GPU where there is one, else interpreted on the CPU. The interpreter accepts more than the compiler does, hence the second set.
+Whether Triton interprets is decided when it is first imported, so each set of checks runs this file in its own process: on a GPU if
+there is one, else interpreted on the CPU. The interpreter accepts more than the compiler does, hence the second set.
 """
 
 import importlib.util
@@ -16,13 +16,15 @@ from itertools import product
 import pytest
 import torch
 
-from labkit.kernels import triton_kernels
+from labkit import kernels
+from labkit.kernels import on_gpu, triton_kernels
 
-needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="there is no Triton for this platform")
+KERNELS = ("transpose_kernel", "forward_wide_kernel", "forward_narrow_kernel", "grad_weight_kernel", "grad_input_kernel")
+needs_triton = pytest.mark.skipif(importlib.util.find_spec("triton") is None, reason="Triton does not support this platform")
 
 
 def outcomes_of(checks, folder, interpret):
-    """Run this file on `checks` in a new process and return {name: "" or what went wrong}."""
+    """Run this file on `checks` in a new process and return {name: "" or traceback}."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "TRITON_CACHE_DIR": str(folder)}
     environment.pop("TRITON_INTERPRET", None)
     if interpret:
@@ -47,24 +49,26 @@ def test_kernels_compile_for_a_gpu(tmp_path):
 
 
 @pytest.mark.parametrize("kind", [torch.uint16, torch.int32, torch.int64])
-def test_inverse_holds_each_link_once_under_its_column(kind):
+def test_inverse_holds_each_connection_once_under_its_column(kind):
     index = torch.tensor([[4, 0, 4], [2, 4, 0]]).to(kind)
-    column_ptr, link = triton_kernels.inverse_of(index, 6)
-    assert (column_ptr.dtype, link.dtype) == (torch.int32, torch.int32)
+    column_ptr, position = on_gpu.inverse_of(index, 6)
+    assert (column_ptr.dtype, position.dtype) == (torch.int32, torch.int32)
     assert column_ptr.tolist() == [0, 2, 2, 3, 3, 6, 6]
-    assert link.tolist() == [1, 5, 3, 0, 2, 4]
+    assert position.tolist() == [1, 5, 3, 0, 2, 4]
 
 
-def test_inverse_refuses_a_column_that_is_not_there():
+def test_inverse_rejects_a_column_out_of_range():
     with pytest.raises(ValueError, match=r"must lie in 0 … 4, got 0 … 5"):
-        triton_kernels.inverse_of(torch.tensor([[0, 5]]), 5)
+        on_gpu.inverse_of(torch.tensor([[0, 5]]), 5)
     with pytest.raises(ValueError, match="got -1 … 0"):
-        triton_kernels.inverse_of(torch.tensor([[0, -1]]), 5)
+        on_gpu.inverse_of(torch.tensor([[0, -1]]), 5)
 
 
-def test_without_triton_the_module_imports_and_says_what_to_do(monkeypatch):
-    monkeypatch.setitem(sys.modules, "triton", None)  # what Python makes of a package that is not there
-    spec = importlib.util.spec_from_file_location("without_triton", triton_kernels.__file__)
+def test_without_triton_the_module_imports_and_calls_raise(monkeypatch):
+    monkeypatch.setitem(sys.modules, "triton", None)  # makes `import triton` raise ImportError
+    monkeypatch.delitem(sys.modules, "labkit.kernels.triton_kernels")
+    monkeypatch.setattr(kernels, "triton_kernels", triton_kernels)  # puts the attribute back that the second import replaces
+    spec = importlib.util.spec_from_file_location("without_triton", on_gpu.__file__)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     x, weight, index = torch.ones(2, 3), torch.ones(4, 1), torch.zeros(4, 1, dtype=torch.int64)
@@ -79,7 +83,7 @@ def test_without_triton_the_module_imports_and_says_what_to_do(monkeypatch):
             call()
 
 
-# ---- numbers: run in a process of its own ----------------------------------------------------------------
+# ---- numbers: run in a separate process ----------------------------------------------------------------
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 SHAPES = [(1, 1, 1), (5, 7, 1), (17, 13, 3), (29, 1, 29), (64, 37, 3), (11, 6, 11)]  # D, N, K
@@ -107,11 +111,11 @@ def dense(x, weight, index, bias, upstream):
 
 
 def ours(x, weight, index, bias, upstream):
-    inverse = triton_kernels.inverse_of(index, x.shape[1])
+    inverse = on_gpu.inverse_of(index, x.shape[1])
     return (
-        triton_kernels.forward(x, weight, index, bias),
-        triton_kernels.grad_weight(x, upstream, index),
-        triton_kernels.grad_input(upstream, weight, inverse),
+        on_gpu.forward(x, weight, index, bias),
+        on_gpu.grad_weight(x, upstream, index),
+        on_gpu.grad_input(upstream, weight, inverse),
     )
 
 
@@ -141,7 +145,7 @@ def small_blocks_agree(B):
     import triton
 
     saved = {}
-    for name in ("_transpose", "_forward_wide", "_forward_narrow", "_grad_weight", "_grad_input"):
+    for name in KERNELS:
         kernel = getattr(triton_kernels, name)
         saved[kernel] = kernel.configs
         blocks = {block: 8 if block == "BLOCK_B" else 4 for block in kernel.configs[0].kwargs}
@@ -153,7 +157,7 @@ def small_blocks_agree(B):
             kernel.configs = configs
 
 
-def any_strides_do(B):
+def any_strides_are_accepted(B):
     x, weight, index, bias, upstream = example(B, 17, 13, 3, torch.float32)
     spread = [torch.stack([part, part + 9], -1)[..., 0] for part in (x, weight, index, bias, upstream)]
     assert not any(part.is_contiguous() for part in spread)
@@ -168,8 +172,8 @@ def index_types_agree(B):
     for kind in (torch.int64, torch.int32, torch.uint16):
         again = ours(x, weight, index.to(kind), bias, upstream)
         assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True)), kind
-    column_ptr, link = triton_kernels.inverse_of(index, 17)
-    assert torch.equal(first[2], triton_kernels.grad_input(upstream, weight, (column_ptr.long(), link.long())))
+    column_ptr, position = on_gpu.inverse_of(index, 17)
+    assert torch.equal(first[2], on_gpu.grad_input(upstream, weight, (column_ptr.long(), position.long())))
 
 
 def uint16_reaches_the_last_column(B):
@@ -177,30 +181,30 @@ def uint16_reaches_the_last_column(B):
     x[:, -1] = torch.arange(B) + 1.0
     index = torch.full((1, 1), 65_535, device=DEVICE).to(torch.uint16)
     one = torch.ones(1, 1, device=DEVICE)
-    assert torch.equal(triton_kernels.forward(x, one, index), x[:, -1:])
-    assert triton_kernels.grad_weight(x, one.expand(B, 1), index).item() == B * (B + 1) / 2
+    assert torch.equal(on_gpu.forward(x, one, index), x[:, -1:])
+    assert on_gpu.grad_weight(x, one.expand(B, 1), index).item() == B * (B + 1) / 2
 
 
-def infinity_goes_where_the_links_go(B):
-    # column 0, where masked lanes would point, is linked by nobody and infinite
+def infinity_reaches_only_connected_outputs(B):
+    # column 0, which masked lanes would read, is infinite and has no connections
     x = torch.ones(B, 5, device=DEVICE)
     x[:, 0], x[:, 1], x[:, 2] = torch.inf, -torch.inf, torch.nan
     index = torch.tensor([[3, 4, 3], [3, 1, 3], [4, 4, 2], [1, 3, 3]], device=DEVICE)
     weight = torch.ones(4, 3, device=DEVICE)
     weight[3, 0] = 0
-    row = [3.0, -torch.inf, torch.nan, torch.nan]  # nothing met, met, met, met with a weight of 0
+    row = [3.0, -torch.inf, torch.nan, torch.nan]  # no special value, -inf, NaN, -inf times a weight of 0
     same = partial(torch.testing.assert_close, rtol=0, atol=0, equal_nan=True)
-    same(triton_kernels.forward(x, weight, index), torch.tensor([row] * B, device=DEVICE))
-    # a NaN upstream stays with its output and the columns it is linked to; row 0 is where masked lanes would point
+    same(on_gpu.forward(x, weight, index), torch.tensor([row] * B, device=DEVICE))
+    # a NaN upstream affects only its output and the columns connected to it; masked lanes would read row 0
     upstream = torch.ones(B, 4, device=DEVICE)
     upstream[:, 0] = torch.nan
-    grad = triton_kernels.grad_input(upstream, weight, triton_kernels.inverse_of(index, 5))
+    grad = on_gpu.grad_input(upstream, weight, on_gpu.inverse_of(index, 5))
     same(grad, torch.tensor([[0.0, 1.0, 1.0, torch.nan, torch.nan]] * B, device=DEVICE))
-    grad = triton_kernels.grad_weight(torch.ones(B, 5, device=DEVICE), upstream, index)
+    grad = on_gpu.grad_weight(torch.ones(B, 5, device=DEVICE), upstream, index)
     same(grad, torch.tensor([[torch.nan] * 3, *[[float(B)] * 3] * 3], device=DEVICE))
 
 
-def nothing_gives_nothing():
+def empty_inputs_give_empty_or_zero_results():
     for N, K in ((0, 3), (4, 0), (0, 0)):
         for B in (0, 2, 7):
             x, upstream, bias = torch.ones(B, 5, device=DEVICE), torch.ones(B, N, device=DEVICE), torch.ones(N, device=DEVICE)
@@ -211,39 +215,39 @@ def nothing_gives_nothing():
             assert torch.equal(grad_input, torch.zeros_like(x))
 
 
-def mistakes_get_a_sentence():
+def invalid_arguments_raise():
     x, weight, index, bias, upstream = example(2, 5, 4, 3, torch.float32)
-    inverse = triton_kernels.inverse_of(index, 5)
+    inverse = on_gpu.inverse_of(index, 5)
     for call, sentence in [
-        (lambda: triton_kernels.forward(x[0], weight, index), "must have two axes"),
-        (lambda: triton_kernels.forward(x, weight[:, :2], index), r"weight must be \[4, 3\], got \[4, 2\]"),
-        (lambda: triton_kernels.forward(x, weight.double(), index), "weight must be torch.float32"),
-        (lambda: triton_kernels.forward(x, weight, index, bias[:1]), r"bias must be \[4\], got \[1\]"),
-        (lambda: triton_kernels.forward(x, weight, index.float()), "index must be uint16, int32 or int64"),
-        (lambda: triton_kernels.forward(x.long(), weight, index), "x must be float32"),
-        (lambda: triton_kernels.forward(x[:, :0], weight, index), "no columns"),
-        (lambda: triton_kernels.grad_weight(x, upstream[:1], index), r"grad_y must be \[2, 4\], got \[1, 4\]"),
-        (lambda: triton_kernels.grad_input(upstream, weight[:2], inverse), r"grad_y must be \[2, 2\]"),
-        (lambda: triton_kernels.grad_input(upstream, weight[:, :2], inverse), "must hold the 8 links"),
-        (lambda: triton_kernels.grad_input(upstream, weight, (inverse[0].float(), inverse[1])), "column_ptr must be an int32"),
+        (lambda: on_gpu.forward(x[0], weight, index), "must have two axes"),
+        (lambda: on_gpu.forward(x, weight[:, :2], index), r"weight must be \[4, 3\], got \[4, 2\]"),
+        (lambda: on_gpu.forward(x, weight.double(), index), "weight must be torch.float32"),
+        (lambda: on_gpu.forward(x, weight, index, bias[:1]), r"bias must be \[4\], got \[1\]"),
+        (lambda: on_gpu.forward(x, weight, index.float()), "index must be uint16, int32 or int64"),
+        (lambda: on_gpu.forward(x.long(), weight, index), "x must be float32"),
+        (lambda: on_gpu.forward(x[:, :0], weight, index), "no columns"),
+        (lambda: on_gpu.grad_weight(x, upstream[:1], index), r"grad_y must be \[2, 4\], got \[1, 4\]"),
+        (lambda: on_gpu.grad_input(upstream, weight[:2], inverse), r"grad_y must be \[2, 2\]"),
+        (lambda: on_gpu.grad_input(upstream, weight[:, :2], inverse), "must hold the 8 positions"),
+        (lambda: on_gpu.grad_input(upstream, weight, (inverse[0].float(), inverse[1])), "column_ptr must be an int32"),
     ]:
         with pytest.raises(ValueError, match=sentence):
             call()
 
 
 def numbers():
-    assert triton_kernels.available(DEVICE)
+    assert on_gpu.available(DEVICE)
     yield from (
         (f"{B}, {shape}", partial(shape_agrees, B, *shape, torch.float32)) for B, shape in product((0, 1, 2, 7, 33), SHAPES)
     )
     for B, shape, dtype in product((2, 33), ((17, 13, 3), (29, 1, 29)), (torch.float64, torch.float16, torch.bfloat16)):
         yield f"{B}, {shape}, {dtype}", partial(shape_agrees, B, *shape, dtype)
     for check, B in product(
-        (small_blocks_agree, any_strides_do, index_types_agree, infinity_goes_where_the_links_go), (3, 4, 5, 19)
+        (small_blocks_agree, any_strides_are_accepted, index_types_agree, infinity_reaches_only_connected_outputs), (3, 4, 5, 19)
     ):
         yield f"{check.__name__}, {B}", partial(check, B)
     yield from ((f"uint16, {B}", partial(uint16_reaches_the_last_column, B)) for B in (2, 7))
-    for check in (nothing_gives_nothing, mistakes_get_a_sentence):
+    for check in (empty_inputs_give_empty_or_zero_results, invalid_arguments_raise):
         yield check.__name__, check
 
 
@@ -265,7 +269,7 @@ def compiles(kernel, config, value, index, ones):
             signature[name] = "constexpr"
         elif name in ("x", "xt", "weight", "bias", "y", "grad_y", "grad", "source", "target"):
             signature[name] = f"*{value}"
-        elif name in ("index", "link", "column_ptr"):
+        elif name in ("index", "position", "column_ptr"):
             signature[name] = f"*{index if name == 'index' or index != 'u16' else 'i32'}"
         else:
             signature[name] = "constexpr" if ones else "i32"
@@ -276,18 +280,18 @@ def compiles(kernel, config, value, index, ones):
     source = ASTSource(kernel.fn, signature, constexprs=constants)
     made = triton.compile(source, target=GPUTarget("cuda", 80, 32), options={"num_warps": config.num_warps})
     assert "st.global" in made.asm["ptx"]
-    assert made.metadata.shared <= 48 * 1024  # what every card has without asking
+    assert made.metadata.shared <= 48 * 1024  # available on every GPU without opting in
 
 
-def says_that_it_needs_a_gpu():
-    assert not triton_kernels.available("cpu")
+def raises_without_a_gpu():
+    assert not on_gpu.available("cpu")
     with pytest.raises(RuntimeError, match=r"do not run on cpu.*TRITON_INTERPRET=1"):
-        triton_kernels.forward(torch.ones(2, 3), torch.ones(4, 1), torch.zeros(4, 1, dtype=torch.int64))
+        on_gpu.forward(torch.ones(2, 3), torch.ones(4, 1), torch.zeros(4, 1, dtype=torch.int64))
 
 
 def compiler():
-    yield "no GPU, no interpreter", says_that_it_needs_a_gpu
-    for name in ("_transpose", "_forward_wide", "_forward_narrow", "_grad_weight", "_grad_input"):
+    yield "no GPU, no interpreter", raises_without_a_gpu
+    for name in KERNELS:
         kernel = getattr(triton_kernels, name)
         first = kernel.configs[0]
         for config in kernel.configs:

@@ -1,4 +1,4 @@
-"""A bit a place and a value a link, against NumPy's bits and torch's own linear layer."""
+"""Bitmask storage against NumPy's packbits and torch's linear layer."""
 
 import numpy as np
 import pytest
@@ -19,21 +19,21 @@ from labkit.layers import BitmaskLinear
     dtype=st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]),
     seed=st.integers(0, 99),
 )
-def test_what_went_in_comes_out(rows, width, density, dtype, seed):
+def test_packing_round_trip(rows, width, density, dtype, seed):
     generator = torch.Generator().manual_seed(seed)
     mask = torch.rand(rows, width, generator=generator) < density
-    # the places count from 1, so that none of them is zero
+    # positions counted from 1, so that none is zero
     weight = ((torch.arange(rows * width).view(rows, width) % 100 + 1) * mask).to(dtype)
     layer = BitmaskLinear(weight)
     bits = np.unpackbits(layer.pattern.numpy(), axis=1, bitorder="little")
     assert np.array_equal(bits[:, :width].astype(bool), mask.numpy())
     assert not bits[:, width:].any()
-    assert torch.equal(layer.dense(), weight)  # by torch, for autograd
+    assert torch.equal(layer.dense(), weight)  # torch path, for autograd
     with torch.no_grad():
-        assert torch.equal(layer.dense(), weight)  # compiled
+        assert torch.equal(layer.dense(), weight)  # compiled kernel
 
 
-def test_values_that_are_no_numbers_stay_where_they_are():
+def test_nan_values_keep_their_positions():
     weight = torch.tensor([[0.0, float("nan"), 2.0], [float("inf"), 0.0, 0.0]])
     layer = BitmaskLinear(weight)
     for inference in (False, True):
@@ -41,13 +41,13 @@ def test_values_that_are_no_numbers_stay_where_they_are():
             torch.testing.assert_close(layer.dense(), weight, equal_nan=True, rtol=0, atol=0)
 
 
-def test_complex_weights_are_spread_out_too():
+def test_complex_weights_are_expanded():
     weight = torch.tensor([[0, 1 + 2j, 0], [3j, 0, 4]])
     with torch.no_grad():
         assert torch.equal(BitmaskLinear(weight).dense(), weight)
 
 
-def test_values_learn_and_the_next_call_sees_it():
+def test_a_training_step_changes_the_next_output():
     torch.manual_seed(0)
     weight = torch.randn(6, 11, dtype=torch.float64) * (torch.rand(6, 11) < 0.5)
     layer, x = BitmaskLinear(weight, torch.randn(6, dtype=torch.float64)), torch.randn(3, 11, dtype=torch.float64)
@@ -70,6 +70,6 @@ def test_export_keeps_the_pattern():
 
 
 @pytest.mark.parametrize("weight", [torch.zeros(3), torch.zeros(2, 3, 4)])
-def test_a_weight_that_is_no_matrix(weight):
+def test_a_weight_that_is_not_a_matrix_raises(weight):
     with pytest.raises(ValueError, match=r"weight must have shape \[outputs, inputs\]"):
         BitmaskLinear(weight)

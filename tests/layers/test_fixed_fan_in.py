@@ -102,7 +102,7 @@ def test_index_is_as_narrow_as_the_columns_allow(width, dtype):
 def test_forward_is_the_formula(lead, rows, width, edge, bias, seed):
     g = torch.Generator().manual_seed(seed)
     k = {"one": 1, "all": width, "some": max(1, width // 2), "more than all": width + 3}[edge]
-    index = torch.randint(width, (rows, k), generator=g)  # with repetitions, which add up
+    index = torch.randint(width, (rows, k), generator=g)  # with duplicates, which add up
     values = torch.randn(rows, k, generator=g, dtype=torch.float64)
     b = torch.randn(rows, generator=g, dtype=torch.float64) if bias else None
     layer = FixedFanInLinear(width, values, index, b)
@@ -110,7 +110,7 @@ def test_forward_is_the_formula(lead, rows, width, edge, bias, seed):
     y = layer(x)
     assert y.shape == (*lead, rows)
     torch.testing.assert_close(y, by_hand(x, values, index, b), rtol=1e-12, atol=1e-12)
-    with torch.no_grad():  # the path with the kept dense weight
+    with torch.no_grad():  # uses the cached dense weight
         torch.testing.assert_close(layer(x), y, rtol=1e-12, atol=1e-12)
 
 
@@ -139,8 +139,8 @@ def test_convolution_gradients_against_finite_differences():
     assert torch.autograd.gradcheck(forward, [layer.weight, layer.bias, x])
 
 
-def test_frozen_layer_gives_gradients_after_inference_mode():
-    # an attack on a frozen network, after it was evaluated
+def test_frozen_layer_gives_input_gradients_after_inference_mode():
+    # as in an adversarial attack on a frozen network after its evaluation
     layer = FixedFanInLinear.from_dense(nn.Linear(8, 3), fan_in=2).requires_grad_(False)
     with torch.inference_mode():
         layer(torch.ones(1, 8))
@@ -149,7 +149,7 @@ def test_frozen_layer_gives_gradients_after_inference_mode():
     torch.testing.assert_close(x.grad[0], layer.to_dense().weight.sum(0).detach())
 
 
-def test_a_neuron_without_weights_still_gives_its_bias():
+def test_an_ablated_neuron_outputs_its_bias():
     # the published condensed layer returns a shorter vector and drops these biases
     dense = nn.Linear(6, 4)
     with torch.no_grad():
@@ -193,7 +193,7 @@ def assign(layer):
 @pytest.mark.parametrize(
     "change", [write_in_place, write_in_inference_mode, step, load, move_an_index, assign, nn.Module.double, nn.Module.bfloat16]
 )
-def test_no_change_is_missed_by_the_kept_dense_weight(change):
+def test_every_change_invalidates_the_cached_dense_weight(change):
     layer = FixedFanInLinear.from_dense(nn.Linear(9, 4), fan_in=3)
     x = torch.randn(5, 9)
     with torch.no_grad():
@@ -207,9 +207,9 @@ def test_no_change_is_missed_by_the_kept_dense_weight(change):
     assert after.dtype is not torch.float32 or not torch.equal(after, before)
 
 
-def test_the_state_is_values_and_indices_alone():
+def test_the_state_holds_only_values_and_indices():
     layer = FixedFanInLinear.from_dense(nn.Linear(9, 4), fan_in=3)
-    layer(torch.randn(2, 9)).sum().backward()  # what the gradient needs beside is not stored
+    layer(torch.randn(2, 9)).sum().backward()  # what the gradient needs is not stored
     assert set(layer.state_dict()) == {"weight", "index", "bias"}
 
 
@@ -246,12 +246,12 @@ def test_training_mode_is_kept():
 
 
 @pytest.mark.parametrize(("sparsity", "fan_in"), [(0.51, 24), (0.9, 5), (0.99, 1), (0.999, 1)])
-def test_sparsity_says_how_many_links_stay(sparsity, fan_in):
+def test_sparsity_determines_the_fan_in(sparsity, fan_in):
     assert FixedFanInLinear.from_dense(nn.Linear(50, 3), sparsity=sparsity).fan_in == fan_in
 
 
 @pytest.mark.parametrize(("sparsity", "kept"), [(0.0, 50), (0.3, 35), (0.5, 25)])
-def test_half_or_more_of_the_weights_stay_a_dense_layer_and_it_says_so(sparsity, kept):
+def test_half_or_more_of_the_weights_stay_a_dense_layer_with_a_warning(sparsity, kept):
     dense = nn.Linear(50, 3)
     with pytest.warns(UserWarning, match="50 % or less .* stays an nn.Linear"):
         layer = FixedFanInLinear.from_dense(dense, sparsity=sparsity)
@@ -274,7 +274,7 @@ def test_half_or_more_of_the_weights_stay_a_dense_layer_and_it_says_so(sparsity,
         ({"fan_in": 2.5}, TypeError, "integer, got 2.5"),
     ],
 )
-def test_bad_amounts_are_one_sentence(options, kind, words):
+def test_invalid_fan_in_or_sparsity_raises(options, kind, words):
     with pytest.raises(kind, match=words):
         FixedFanInLinear.from_dense(nn.Linear(8, 3), **options)
     with pytest.raises(kind, match=words):
@@ -293,18 +293,18 @@ def test_bad_amounts_are_one_sentence(options, kind, words):
         ((3, 2), torch.zeros(3, 2, dtype=torch.int64), torch.zeros(2), ValueError, r"bias must have shape \[3\], got \[2\]"),
     ],
 )
-def test_bad_tensors_are_one_sentence(values, index, bias, kind, words):
+def test_invalid_tensors_raise(values, index, bias, kind, words):
     with pytest.raises(kind, match=words):
         FixedFanInLinear(8, torch.zeros(values), index, bias)
-    with pytest.raises(kind, match=words + "|a row an output channel"):
+    with pytest.raises(kind, match=words + "|one row per output channel"):
         FixedFanInConv2d(geometry(nn.Conv2d(2, 3, 2)), torch.zeros(values), index, bias)
 
 
-def test_values_of_another_number_of_channels_are_refused():
-    with pytest.raises(ValueError, match=r"a row an output channel, 3, got \[5, 2\]"):
+def test_values_of_another_number_of_channels_raise():
+    with pytest.raises(ValueError, match=r"one row per output channel, 3, got \[5, 2\]"):
         FixedFanInConv2d(geometry(nn.Conv2d(2, 3, 2)), torch.zeros(5, 2), torch.zeros(5, 2, dtype=torch.int64))
 
 
-def test_other_padding_than_zeros_is_refused():
+def test_padding_other_than_zeros_raises():
     with pytest.raises(ValueError, match="padding_mode='reflect'"):
         FixedFanInConv2d.from_dense(nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), fan_in=2)

@@ -1,4 +1,4 @@
-"""The fused feed-forward block against torch's layers one after the other."""
+"""The fused feed-forward block against separate torch layers."""
 
 import copy
 import pickle
@@ -30,7 +30,7 @@ def block(inputs=24, hidden=90, outputs=17, activation="gelu", fan_in=5, bias=Tr
     seed=st.integers(0, 99),
 )
 @settings(max_examples=60, deadline=None)
-def test_it_is_the_dense_chain(lead, hidden, activation, bias, seed):
+def test_output_equals_the_dense_layers(lead, hidden, activation, bias, seed):
     mlp = block(hidden=hidden, activation=activation, fan_in=min(hidden, 5), bias=bias, seed=seed)
     x = torch.randn(*lead, 24)
     with torch.no_grad():
@@ -52,13 +52,13 @@ def test_many_examples_on_any_number_of_threads(threads):
 
 
 def through(values, activation):
-    """What the block makes of each value between its layers."""
+    """The activation of the block at each value."""
     one = FixedFanInLinear(1, torch.ones(1, 1), torch.zeros(1, 1, dtype=torch.int64))
     with torch.no_grad():
         return FixedFanInMLP(one, copy.deepcopy(one), activation)(values[:, None])[:, 0]
 
 
-def test_the_activations_are_torchs():
+def test_activations_equal_those_of_torch():
     values = torch.cat([torch.linspace(-12, 12, 100_001), torch.tensor([0.0, -0.0, 1e-30, 1e4, -1e4])])
     exact = F.gelu(values.double()).float()
     assert (through(values, "gelu") - exact).abs().div(values.abs().clamp(min=1)).max() < 5e-7
@@ -69,7 +69,7 @@ def test_the_activations_are_torchs():
     assert through(odd, "gelu")[1] == through(odd, "relu")[1] == float("inf")
 
 
-def test_it_learns_as_the_dense_chain():
+def test_gradients_equal_those_of_the_dense_layers():
     mlp = block().train()
     dense, x = mlp.to_dense(), torch.randn(6, 24)
     mlp(x).square().sum().backward()
@@ -80,7 +80,7 @@ def test_it_learns_as_the_dense_chain():
         torch.testing.assert_close(layer.bias.grad, other.bias.grad, rtol=1e-4, atol=1e-5)
 
 
-def test_it_compiles_without_a_break():
+def test_it_compiles_without_a_graph_break():
     mlp, x = block(), torch.randn(6, 24)
     with torch.no_grad():
         compiled = torch.compile(mlp, fullgraph=True, backend="aot_eager")
@@ -120,7 +120,7 @@ def test_timm_blocks_are_fused_and_keep_their_state():
 
 
 class Residual(nn.Module):
-    """Looks like a feed-forward block and is none."""
+    """Has the children of a feed-forward block but another forward."""
 
     def __init__(self):
         super().__init__()
@@ -130,20 +130,20 @@ class Residual(nn.Module):
         return x + self.fc2(self.act(self.fc1(x)))
 
 
-def test_a_block_with_a_forward_of_its_own_stays():
+def test_a_block_with_another_forward_is_not_fused():
     small = compress.condense(nn.Sequential(Residual()), fan_in=3)
     assert type(small[0]) is Residual
     assert fused(nn.Sequential(nn.Linear(2, 2))) is None
 
 
-def test_multiplications_are_those_of_the_links():
+def test_macs_are_those_of_the_nonzeros():
     mlp = block()
     assert cost.cost(mlp, torch.zeros(7, 24), seconds=0).macs == 7 * (90 + 17) * 5
-    layer = FixedFanInLinear.from_dense(nn.Linear(24, 90), fan_in=5)  # small: it may keep a dense weight, which is not counted
+    layer = FixedFanInLinear.from_dense(nn.Linear(24, 90), fan_in=5)  # small enough to cache a dense weight, which is not counted
     assert cost.cost(layer, torch.zeros(7, 24), seconds=0).macs == 7 * 90 * 5
 
 
-def test_a_small_layer_with_few_examples_gives_the_same_by_its_dense_weight():
+def test_the_cached_dense_weight_of_a_small_layer_gives_the_same_outputs():
     layer = FixedFanInLinear.from_dense(nn.Linear(24, 90), fan_in=5)
     x = torch.randn(300, 24)
     with torch.no_grad():
@@ -154,11 +154,11 @@ def test_a_small_layer_with_few_examples_gives_the_same_by_its_dense_weight():
         torch.testing.assert_close(layer(x[:1]) - layer.bias, 2 * (whole[:1] - layer.bias), rtol=1e-4, atol=1e-5)
 
 
-def test_mistakes_are_one_sentence():
+def test_invalid_arguments_raise():
     first, second = (FixedFanInLinear.from_dense(nn.Linear(*shape), fan_in=2) for shape in ((4, 8), (8, 4)))
     with pytest.raises(TypeError, match="must be FixedFanInLinear, got Linear"):
         FixedFanInMLP(first, nn.Linear(8, 4), "gelu")
-    with pytest.raises(ValueError, match="must take the 8 outputs of fc1, it takes 4"):
+    with pytest.raises(ValueError, match="must have the 8 outputs of fc1 as inputs, it has 4"):
         FixedFanInMLP(first, first, "gelu")
     with pytest.raises(ValueError, match="activation must be one of relu, gelu"):
         FixedFanInMLP(first, second, "swish")

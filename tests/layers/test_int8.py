@@ -28,12 +28,12 @@ def test_outputs_are_those_of_torchao(dense, mode):
 
 
 def test_weights_are_within_half_a_step(dense):
-    # one scale a row: the largest weight of a row is 127 steps, or 127.5 with an unsymmetrical range
+    # one scale per row: the largest weight of a row is 127 steps, or 127.5 with an asymmetric range
     step = dense.weight.detach().abs().amax(1, keepdim=True) / 127
     near = Int8Linear.from_dense(dense, mode="weight_only").to_dense().weight.detach()
     error = (near - dense.weight.detach()).abs()
     assert (error <= 0.5 * step * 1.01).all()
-    assert error.max() > 0.1 * step.min()  # it did round
+    assert error.max() > 0.1 * step.min()  # rounding did happen
 
 
 @pytest.mark.parametrize("mode", ["dynamic", "weight_only"])
@@ -46,23 +46,23 @@ def test_outputs_are_within_the_quantization_error(dense, mode):
     bound = 0.5 * (x.abs().sum(1, keepdim=True) * weight_step + input_step * (largest.sum(1) + 48 * weight_step))
     error = (Int8Linear.from_dense(dense, mode=mode)(x) - dense(x)).abs()
     assert (error <= 1.02 * bound + 1e-5).all()
-    assert error.max() > 0.01 * bound.max()  # the bound is not idle
+    assert error.max() > 0.01 * bound.max()  # the bound is not vacuous
 
 
 @pytest.mark.parametrize("mode", ["dynamic", "weight_only"])
 @pytest.mark.parametrize("shape", [(0, 48), (2, 0, 48), (48,)])
-def test_ugly_batches_keep_their_shape(dense, mode, shape):
+def test_empty_and_single_batches_keep_their_shape(dense, mode, shape):
     assert Int8Linear.from_dense(dense, mode=mode)(torch.zeros(shape)).shape == (*shape[:-1], 20)
 
 
-def test_the_dense_layer_is_left_alone(dense):
+def test_the_dense_layer_is_unchanged(dense):
     before = dense.weight.detach().clone()
     layer = Int8Linear.from_dense(dense)
     assert torch.equal(dense.weight, before)
     assert layer.bias.data_ptr() != dense.bias.data_ptr()
 
 
-def test_bad_input_is_one_sentence(dense):
+def test_invalid_input_raises(dense):
     with pytest.raises(ValueError, match="'dynamic' or 'weight_only', got 'int4'"):
         Int8Linear.from_dense(dense, mode="int4")
     with pytest.raises(TypeError, match=r"float32, bfloat16, float16, got torch[.]float64"):

@@ -40,7 +40,7 @@ def test_error_is_the_tail_of_the_singular_values(rank):
 
 
 @pytest.mark.parametrize("options", CONVOLUTIONS, ids=str)
-def test_factored_convolution_is_its_dense_form(options):
+def test_factorised_convolution_equals_its_dense_form(options):
     layer = LowRankConv2d.from_dense(nn.Conv2d(4, 8, **{"kernel_size": 3, **options}), rank=2)
     x = torch.randn(2, 4, 9, 7)
     torch.testing.assert_close(layer(x), layer.to_dense()(x), rtol=1e-5, atol=2e-6)
@@ -57,19 +57,19 @@ def test_gradients_against_finite_differences():
 
 
 @pytest.mark.parametrize("rank", [0, -1, 5])
-def test_impossible_ranks_are_one_sentence(rank):
+def test_invalid_ranks_raise(rank):
     with pytest.raises(ValueError, match=rf"between 1 and 4 for a weight \[4, 6\], got {rank}"):
         truncated_svd(torch.zeros(4, 6), rank)
 
 
-def test_convolutions_that_cannot_be_factored_are_one_sentence():
+def test_convolutions_that_cannot_be_factorised_raise():
     with pytest.raises(ValueError, match="groups=2"):
         LowRankConv2d.from_dense(nn.Conv2d(4, 4, 3, groups=2), rank=1)
     with pytest.raises(ValueError, match="padding_mode='circular'"):
         LowRankConv2d.from_dense(nn.Conv2d(4, 4, 3, padding_mode="circular"), rank=1)
 
 
-def test_a_weight_that_was_written_to_is_decomposed_again():
+def test_a_changed_weight_is_decomposed_again():
     weight = torch.randn(6, 4, dtype=torch.float64)
     for _ in range(2):
         up, down = truncated_svd(weight, 4)
@@ -78,10 +78,10 @@ def test_a_weight_that_was_written_to_is_decomposed_again():
             weight.mul_(2).add_(1)
 
 
-def test_factors_that_are_kept_stay_within_their_memory(monkeypatch):
+def test_cached_factors_respect_the_memory_limit(monkeypatch):
     from labkit.layers import svd
 
     monkeypatch.setattr(svd, "LIMIT", 50_000)
     for seed in range(12):
         svd.svd(torch.randn(64, 32, generator=torch.Generator().manual_seed(seed)))
-    assert 0 < sum(part.nbytes for factors in svd._kept.values() for part in factors) <= 50_000
+    assert 0 < sum(part.nbytes for factors in svd._cache.values() for part in factors) <= 50_000

@@ -1,4 +1,4 @@
-"""Blueprints and manifests are plain JSON, and what is built from them computes the same."""
+"""Blueprints and manifests are JSON, and models rebuilt from them compute the same outputs."""
 
 import copy
 import json
@@ -67,7 +67,7 @@ def through_json(plan):
 
 
 @pytest.mark.parametrize("name", STACKS)
-def test_a_stack_is_built_again(name):
+def test_a_sequential_model_is_rebuilt(name):
     shape, layers = STACKS[name]
     torch.manual_seed(0)
     model, x = nn.Sequential(*layers), torch.randn(shape)
@@ -80,7 +80,7 @@ def test_a_stack_is_built_again(name):
     assert repr(again).translate(BRACKETS) == repr(model).translate(BRACKETS)
 
 
-def test_a_module_in_several_places_stays_one():
+def test_a_shared_module_stays_shared():
     layer, relu = nn.Linear(4, 4), nn.ReLU()
     model = nn.Sequential(layer, relu, nn.Sequential(layer, relu, layer, relu), nn.Linear(4, 2))
     again = build(through_json(blueprint(model)))
@@ -109,7 +109,7 @@ def test_unknown_classes_have_no_blueprint():
 
 
 class Net(nn.Module):
-    """A class of the user's own, with one layer in two places."""
+    """A user-defined class with one layer in two places."""
 
     def __init__(self):
         super().__init__()
@@ -131,7 +131,7 @@ class Net(nn.Module):
         lambda m: compress.quantize(m, mode="weight_only"),
     ],
 )
-def test_a_users_own_class_is_rebuilt_by_manifest(method):
+def test_a_user_defined_class_is_rebuilt_by_manifest(method):
     torch.manual_seed(0)
     base = Net().eval()
     small = method(base)
@@ -145,7 +145,7 @@ def test_a_users_own_class_is_rebuilt_by_manifest(method):
         assert torch.equal(again(x), small(x))
 
 
-def test_a_model_that_is_one_layer():
+def test_a_model_that_is_a_single_layer():
     layer = FixedFanInLinear.from_dense(nn.Linear(6, 2), fan_in=2)
     again = rebuild_layers(nn.Linear(6, 2), through_json(describe_layers(layer)))
     again.load_state_dict(layer.state_dict())
@@ -154,7 +154,7 @@ def test_a_model_that_is_one_layer():
 
 @pytest.mark.parametrize("kind", ["condense", "low_rank", "quantize"])
 def test_torchs_transformer_uses_the_new_layers(kind):
-    # in inference torch takes a fused path that reads linear1.weight past its forward
+    # in inference torch takes a fused path that reads linear1.weight without calling forward
     torch.manual_seed(0)
     layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
     dense = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).eval()
@@ -174,7 +174,7 @@ def test_torchs_transformer_uses_the_new_layers(kind):
         assert torch.equal(again(x), small(x))
 
 
-def test_a_layer_from_outside():
+def test_a_registered_layer_is_rebuilt():
     @register_layer
     class Scaled(nn.Module):
         def __init__(self, size):
@@ -202,7 +202,7 @@ def test_a_layer_from_outside():
         rebuild_layers(nn.Sequential(nn.ReLU(), nn.ReLU()), manifest)
 
 
-def test_bad_input_is_one_sentence():
+def test_invalid_input_raises():
     with pytest.raises(TypeError, match="ReLU has no method spec"):
         register_layer(nn.ReLU)
     with pytest.raises(ValueError, match=r"no layer '4.fc'; it is another architecture"):

@@ -1,4 +1,4 @@
-"""timm models, the user's checkpoints, and what each complaint says."""
+"""timm models, checkpoints, and the errors of loading."""
 
 import pytest
 import timm
@@ -13,7 +13,7 @@ from labkit.models.card import WEIGHTS
 OWN = WEIGHTS / "mlp_mnist.safetensors"
 
 
-def test_timm_model_gets_its_own_normalisation_in_front():
+def test_timm_model_starts_with_its_normalisation():
     torch.manual_seed(0)
     model = models.load("timm:resnet18", num_classes=7)
     x = torch.rand(2, 3, 32, 32)
@@ -24,7 +24,7 @@ def test_timm_model_gets_its_own_normalisation_in_front():
     assert "random weights" in model.loaded_from
 
 
-def test_timm_model_with_the_users_weights(tmp_path):
+def test_timm_model_with_given_weights(tmp_path):
     source = timm.create_model("resnet18", num_classes=3)
     save_file(source.state_dict(), tmp_path / "w.safetensors")
     torch.save({"state_dict": source.state_dict(), "epoch": 3}, tmp_path / "w.pth")
@@ -34,7 +34,7 @@ def test_timm_model_with_the_users_weights(tmp_path):
         assert name in model.loaded_from
 
 
-def test_grey_input_averages_the_normalisation():
+def test_greyscale_input_averages_the_normalisation():
     model = models.load("timm:resnet18", in_chans=1)
     assert model(torch.rand(1, 1, 32, 32)).shape == (1, 1000)
     assert float(model.normalize.mean[0]) == pytest.approx((0.485 + 0.456 + 0.406) / 3)
@@ -44,7 +44,7 @@ def test_grey_input_averages_the_normalisation():
     ("name", "words"),
     [("vit_fashon", "did you mean 'vit_fashion'"), ("timm:resnet19", "did you mean resnet"), ("", "known: lenet_mnist")],
 )
-def test_unknown_names_suggest(name, words):
+def test_unknown_names_suggest_similar_ones(name, words):
     with pytest.raises(ValueError, match=words):
         models.load(name)
 
@@ -68,10 +68,10 @@ def damaged(tmp_path, change):
         (lambda s: s.__setitem__("fc2.weight", torch.zeros(100, 299)), r"'fc2.weight' has shape \[100, 299\].*\[100, 300\]"),
         (lambda s: s["fc2.weight"].__setitem__((3, 4), float("inf")), "'fc2.weight' holds NaN or infinite"),
         (lambda s: s.pop("fc2.bias"), "lacks 'fc2.bias'"),
-        (lambda s: s.__setitem__("fc9.bias", torch.zeros(1)), "has 'fc9.bias' that the model does not know"),
+        (lambda s: s.__setitem__("fc9.bias", torch.zeros(1)), "has 'fc9.bias' that the model does not have"),
     ],
 )
-def test_unfit_weights_are_refused_and_change_nothing(tmp_path, change, words):
+def test_unsuitable_weights_raise_and_leave_the_model_unchanged(tmp_path, change, words):
     model = models.load("mlp_mnist")
     before = {k: v.clone() for k, v in model.state_dict().items()}
     with pytest.raises(ValueError, match=words) as caught:
@@ -81,14 +81,14 @@ def test_unfit_weights_are_refused_and_change_nothing(tmp_path, change, words):
 
 
 @pytest.mark.parametrize("keep", [0, 5, 200, -100])
-def test_truncated_weights_are_refused(tmp_path, keep):
+def test_truncated_weights_raise(tmp_path, keep):
     path = tmp_path / "cut.safetensors"
     path.write_bytes(OWN.read_bytes()[:keep])
     with pytest.raises(ValueError, match=r"cut\.safetensors is truncated or damaged"):
         models.load("mlp_mnist", weights=path)
 
 
-def test_pickled_modules_are_not_run(tmp_path):
+def test_pickled_code_is_not_executed(tmp_path):
     torch.save(nn.Linear(2, 2), tmp_path / "whole.pt")
     with pytest.raises(ValueError, match="holds more than tensors"):
         models.load("mlp_mnist", weights=tmp_path / "whole.pt")
@@ -99,7 +99,7 @@ def test_pickled_modules_are_not_run(tmp_path):
         models.load("mlp_mnist", weights=tmp_path / "none.pt")
 
 
-def test_normalize_is_the_formula_and_refuses_nonsense():
+def test_normalize_follows_its_formula_and_validates_arguments():
     x = torch.rand(5, 3)
     torch.testing.assert_close(Normalize([1, 2, 3], [2, 4, 8])(x), (x - torch.tensor([1, 2, 3])) / torch.tensor([2, 4, 8]))
     for mean, std in (([0.0], [0.0]), ([0.0, 1.0], [1.0])):
@@ -107,7 +107,7 @@ def test_normalize_is_the_formula_and_refuses_nonsense():
             Normalize(mean, std)
 
 
-def test_wrong_image_shape_is_a_sentence():
+def test_wrong_image_shape_raises_with_one_sentence():
     from labkit.cost import cost
 
     with pytest.raises(ValueError, match=r"does not take this example \(torch.float32 \[1, 3, 28, 28\]\)"):

@@ -1,4 +1,4 @@
-"""A network comes with the data it is for; a timm model is built for the classes and channels of the data it is given."""
+"""A model is opened with its data; a timm model is built for the classes and channels of the data."""
 
 import numpy as np
 import pytest
@@ -26,16 +26,16 @@ def colour_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["mlp_adult", "mlp_mnist"])
-def test_a_reference_model_comes_with_what_it_was_trained_on(name):
+def test_a_reference_model_comes_with_its_training_data(name):
     network, dataset = models.open_model(name)
     card = models.cards()[name]
     assert dataset.name == card.data
     assert model_sha(network) == model_sha(models.load(name))
     correct = (predict(network, dataset.test).argmax(axis=1) == dataset.test.labels).sum()
-    assert abs(int(correct) - card.test_correct) <= 3  # another processor may round a tie otherwise
+    assert abs(int(correct) - card.test_correct) <= 3  # another processor may round a tie differently
 
 
-def test_other_data_replace_its_own():
+def test_given_data_replace_the_training_data():
     _, dataset = models.open_model("mlp_mnist", data="fashion_mnist")
     assert dataset.name == "fashion_mnist"
 
@@ -48,7 +48,7 @@ def test_a_reference_model_takes_a_csv_file(tmp_path):
     assert list(dataset.test.groups.columns) == ["sex"]
 
 
-def test_a_timm_model_without_data_is_one_sentence():
+def test_a_timm_model_without_data_raises():
     with pytest.raises(ValueError, match=r"^timm:test_resnet needs data \(--data\): a data set's name, a folder .* or a CSV file"):
         models.open_model(SMALL)
 
@@ -74,7 +74,7 @@ def test_a_timm_model_is_built_for_a_bundled_data_set():
     assert network(dataset.test.inputs(slice(0, 2))).shape == (2, 10)
 
 
-def test_the_users_weights_go_into_the_timm_model(tmp_path, colour_folder):
+def test_given_weights_are_loaded_into_the_timm_model(tmp_path, colour_folder):
     source = timm.create_model("test_resnet", num_classes=3)
     save_file(source.state_dict(), tmp_path / "mine.safetensors")
     network, _ = models.open_model(SMALL, data=colour_folder, weights=tmp_path / "mine.safetensors")
@@ -84,7 +84,7 @@ def test_the_users_weights_go_into_the_timm_model(tmp_path, colour_folder):
         models.open_model(SMALL, data="mnist", weights=tmp_path / "mine.safetensors")
 
 
-def test_a_timm_model_refuses_tables():
+def test_a_timm_model_rejects_tables():
     with pytest.raises(ValueError, match="timm models take images; adult holds none"):
         models.open_model(SMALL, data="adult")
 
@@ -98,11 +98,11 @@ def test_a_timm_model_refuses_tables():
         ("mlp_mnist", {"data": "mnst"}, "did you mean 'mnist'"),
         ("mlp_mnist", {"groups": ["sex"]}, "groups are columns of a CSV file"),
         ("mlp_mnist", {"target": "digit"}, "mnist does not exist; give the path of a CSV file"),
-        ("mlp_mnist", {"size": 14}, "size is for a folder of images"),
+        ("mlp_mnist", {"size": 14}, "size applies only to a folder of images"),
         ("mlp_mnist", {"weights": "none.safetensors"}, r"none\.safetensors does not exist"),
     ],
 )
-def test_what_cannot_be_opened_is_one_sentence(name, options, words):
+def test_invalid_arguments_raise_with_one_sentence(name, options, words):
     with pytest.raises(ValueError, match=words) as caught:
         models.open_model(name, **options)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""The shipped weights are what their cards say, and the cards say what the lab promises."""
+"""The shipped weights agree with their cards, and the cards with the documentation."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ PROMISED = {"mlp_mnist": 0.982, "lenet_mnist": 0.990, "resnet_fashion": 0.93, "v
 
 
 @pytest.mark.parametrize("name", list(PROMISED))
-def test_accuracy_is_measured_again(name):
+def test_accuracy_is_reproduced(name):
     card, model = models.cards()[name], models.load(name)
     split = data.load(card.data).test
     correct = int((predict(model, split).argmax(1) == split.labels).sum())
@@ -37,7 +37,7 @@ def test_mlp_mnist_is_lenet_300_100():
     assert count_parameters(models.load("mlp_mnist")) == 784 * 300 + 300 + 300 * 100 + 100 + 100 * 10 + 10
 
 
-def test_vit_fashion_is_the_promised_timm_transformer():
+def test_vit_fashion_is_the_documented_timm_transformer():
     model = models.load("vit_fashion")
     assert isinstance(model, VisionTransformer)
     assert len(model.blocks) >= 8
@@ -47,7 +47,7 @@ def test_vit_fashion_is_the_promised_timm_transformer():
 
 @pytest.mark.parametrize("name", ["lenet_mnist", "resnet_fashion", "vit_fashion"])
 def test_normalisation_is_the_first_layer(name):
-    # raw pixels in [0, 1] go in: the first module to run is Normalize
+    # inputs are pixels in [0, 1], so Normalize is the first module to run
     order = []
     model = models.load(name)
     for module in model.modules():
@@ -57,7 +57,7 @@ def test_normalisation_is_the_first_layer(name):
     assert order[0] == "Normalize"
 
 
-def test_loading_leaves_the_random_state_alone():
+def test_loading_does_not_change_the_random_state():
     before = torch.get_rng_state()
     models.load("mlp_mnist")
     assert torch.equal(torch.get_rng_state(), before)
@@ -73,7 +73,7 @@ def test_table_has_wilson_intervals():
         np.testing.assert_allclose(table.loc[name, ["low", "high"]].astype(float), [low, high], rtol=1e-9)
 
 
-def test_training_again_gives_the_same_weights(tmp_path):
+def test_training_is_reproducible(tmp_path):
     recipe = models.get_recipe("mlp_adult")
     first, card = models.train(recipe, folder=tmp_path / "a", epochs=1, progress=False)
     second, again = models.train(recipe, folder=tmp_path / "b", epochs=1, progress=False)

@@ -20,17 +20,18 @@ def trainings():
 
 def test_moving_the_sliders_does_not_pile_up_trainings(notebook):
     latest, gamma = notebook["latest"], notebook["gamma"]
-    assert latest.wait(120)
+    assert latest.wait(600)
     for index in (0, 3, 6, 2, 8, 5, 1, 7):
         gamma.index = index
         time.sleep(0.1)
     notebook["topology"].value = "rigl"
     assert gamma.disabled
-    deadline = time.monotonic() + 5
+    # those that nobody wants stop long before the wanted one is halfway, however slow the machine is
     while len(trainings()) > 1:
-        assert time.monotonic() < deadline, "trainings that nobody wants go on"
+        answer = latest.answer
+        assert answer is None or answer.step < notebook["steps"] / 2, "trainings that nobody wants go on"
         time.sleep(0.01)
-    assert latest.wait(120)
+    assert latest.wait(600)
     assert latest.answer.setting == "rigl, every 25"
     assert latest.answer.step == notebook["steps"]
 

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 
-import duckdb
 import numpy as np
 import pandas as pd
 import polars
@@ -19,6 +18,7 @@ from statsmodels.stats.contingency_tables import mcnemar
 from torch import nn
 
 from labkit import audit, compress, data, models, runs
+from tests.runs.peers import duckdb_rows
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_the_id_is_of_all_six_facts_and_of_nothing_else():
 def test_duckdb_and_polars_read_the_folder(stored):
     store, run, _, found = stored
     query = f"select id, accuracy, \"param.sparsity\" from read_parquet('{store.folder}/*/metrics.parquet', union_by_name = true)"
-    assert duckdb.sql(query).fetchall() == [(run.id, found.summary["accuracy"], 0.8)]
+    assert duckdb_rows(query) == [(run.id, found.summary["accuracy"], 0.8)]
     predictions = polars.read_parquet(f"{store.folder}/*/predictions.parquet")
     assert (predictions["label"] == predictions["predicted"]).mean() == found.summary["accuracy"]
     assert polars.read_parquet(f"{store.folder}/*/per_class.parquet")["class"].to_list() == ["<=50K", ">50K"]

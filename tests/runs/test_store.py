@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 
-import duckdb
 import numpy as np
 import pandas as pd
 import polars
@@ -19,6 +18,7 @@ from torch import nn
 from labkit import audit, compress, models, runs
 from labkit.data import Split
 from labkit.runs.run import KINDS
+from tests.runs.peers import duckdb_rows
 
 ROWS = 40
 
@@ -156,13 +156,13 @@ def test_one_pattern_reads_runs_of_every_kind(store):
     folder = store.folder
     for name, rows in (("metrics", 3), ("predictions", 70_320), ("per_class", 10)):
         files = f"{folder}/*/{name}.parquet"
-        assert duckdb.sql(f"select count(*) from read_parquet('{files}', union_by_name = true)").fetchall() == [(rows,)]
+        assert duckdb_rows(f"select count(*) from read_parquet('{files}', union_by_name = true)") == [(rows,)]
     theirs = polars.concat([polars.read_parquet(path) for path in folder.glob("*/predictions.parquet")], how="diagonal")
     assert len(theirs) == 70_320
     same = polars.scan_parquet(f"{folder}/*/predictions.parquet", missing_columns="insert", extra_columns="ignore").collect()
     assert len(same) == 70_320
     source = f"read_parquet('{folder}/*/predictions.parquet', union_by_name = true, filename = true)"
-    average = duckdb.sql(f"select avg((label = predicted)::int) from {source} group by filename order by 1").fetchall()
+    average = duckdb_rows(f"select avg((label = predicted)::int) from {source} group by filename order by 1")
     assert [a for (a,) in average] == pytest.approx(sorted(store.table()["accuracy"]), abs=1e-12)
 
 

@@ -1,4 +1,4 @@
-"""Layers that hold nothing but their links, against masks: the same training, in less memory."""
+"""Condensed storage against masks: the same training, in less memory."""
 
 import copy
 import io
@@ -28,12 +28,12 @@ def batch(step, dtype=torch.float64):
     return x, x[:, :5].argmax(1)
 
 
-def begun(storage, way="srigl", optimizer="adamw", before=False, **options):
+def begun(storage, rule="srigl", optimizer="adamw", before=False, **options):
     model = network()
     opt = OPTIMIZERS[optimizer](model.parameters()) if before else None
-    options = {"gamma_sal": 0.8, **options} if way == "srigl" else options
+    options = {"gamma_sal": 0.8, **options} if rule == "srigl" else options
     settings = {"sparsity": 0.8, "total_steps": 200, "update_every": 10, "distribution": "uniform", "seed": 3, **options}
-    sparsifier = sparsify.make_sparse(model, way, storage=storage, **settings)
+    sparsifier = sparsify.make_sparse(model, rule, storage=storage, **settings)
     opt = opt or OPTIMIZERS[optimizer](model.parameters())
     sparsifier.attach(opt)
     return model, opt, sparsifier
@@ -54,9 +54,9 @@ def train(model, opt, sparsifier, steps, start=0):
 
 @pytest.mark.parametrize("before", [False, True], ids=["optimizer after", "optimizer before"])
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("way", ["srigl", "srigl_no_ablation"])
-def test_it_goes_the_way_of_the_masks(way, optimizer, before):
-    masked, condensed = (begun(storage, way, optimizer, before) for storage in ("masked", "condensed"))
+@pytest.mark.parametrize("rule", ["srigl", "srigl_no_ablation"])
+def test_it_trains_as_masks_do(rule, optimizer, before):
+    masked, condensed = (begun(storage, rule, optimizer, before) for storage in ("masked", "condensed"))
     losses = [train(*parts, 200) for parts in (masked, condensed)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-9)
     assert losses[0][-1] < 0.6 * losses[0][0]
@@ -66,7 +66,7 @@ def test_it_goes_the_way_of_the_masks(way, optimizer, before):
     for one, other in zip(masked[0][::2], condensed[0][::2], strict=True):
         torch.testing.assert_close(other.to_dense().weight, one.weight, rtol=1e-8, atol=1e-10)
     ablated = masked[2].report()["active"] < masked[2].report()["outputs"]
-    assert ablated.any() == (way == "srigl")  # so that fan-in, and with it the parameters, changed on the way
+    assert ablated.any() == (rule == "srigl")  # so that fan-in, and with it the parameters, changed during the training
 
 
 def test_the_gradient_in_parts_is_the_whole_one(monkeypatch):
@@ -100,7 +100,7 @@ def test_continued_training_is_the_uninterrupted_one():
     assert all(id(p) in held for p in fresh[1].state)
 
 
-def test_weights_gradients_and_moments_are_those_of_the_links():
+def test_weights_gradients_and_moments_are_those_of_the_connections():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(256, 256), nn.ReLU(), nn.Linear(256, 256))
     dense = sum(p.numel() for p in model.parameters())

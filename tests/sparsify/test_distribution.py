@@ -58,12 +58,12 @@ def test_resnet50_has_the_published_cost():
 
 @pytest.mark.parametrize(("sparsity", "published"), [(0.8, 5_113_920), (0.9, 2_571_656), (0.95, 1_289_784), (0.99, 274_072)])
 def test_resnet50_has_the_published_number_of_weights(sparsity, published):
-    """To the last one: constant fan-in rounds down to whole rows; the scales of normalisation and the last bias count too."""
+    """To the last one: a fixed fan-in rounds down to whole rows; the scales of normalisation and the last bias count too."""
     model, shapes = resnet50()
     counts = nonzeros(shapes, erk(shapes, sparsity))
-    links = sum(counts[name] // shape[0] * shape[0] for name, shape in shapes.items())
+    kept = sum(counts[name] // shape[0] * shape[0] for name, shape in shapes.items())
     scales = sum(m.weight.numel() for m in model.modules() if isinstance(m, nn.BatchNorm2d))
-    assert links + scales + model.fc.bias.numel() == published
+    assert kept + scales + model.fc.bias.numel() == published
 
 
 @given(shapes=SHAPES, sparsity=st.floats(0, 0.98), distribution=st.sampled_from(["uniform", "erdos_renyi", "erk"]))

@@ -30,7 +30,7 @@ def test_the_film_holds_every_mask_that_was():
     callbacks = [sparsify.SparsifierCallback(sparsifier), film, seen]
     fit(model, batches, steps=60, optimizer=optimizer, callbacks=callbacks, progress=False)
     shown = dict(sparsify.frames(film.table))
-    assert set(shown) <= {0, 10, 20, 30, 40}  # where a change of links left them as they were, there is no frame
+    assert set(shown) <= {0, 10, 20, 30, 40}  # an update that changes nothing adds no frame
     assert len(shown) > 2
     for step, mask in seen.masks.items():
         latest = max(frame for frame in shown if frame <= step)

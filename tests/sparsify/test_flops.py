@@ -10,11 +10,11 @@ MACS, SIZES, WHOLE = {"a": 1000, "b": 600}, {"a": 100, "b": 60}, 1700  # 100 are
 SCHEDULE = Schedule(total_steps=40, every=10, until=0.75)  # changes at 10 and 20
 
 
-def history(links):
-    """Links of a and b after each change."""
+def history(counts):
+    """Connections of a and b after each update."""
     steps = (0, 10, 20, 40)
     return [
-        {"step": step, "layer": name, "nonzeros": count} for step, both in zip(steps, links, strict=True) for name, count in both
+        {"step": step, "layer": name, "nonzeros": count} for step, both in zip(steps, counts, strict=True) for name, count in both
     ]
 
 
@@ -36,8 +36,8 @@ def test_rigl_takes_a_dense_gradient_before_each_change():
     assert found.training == 2 * (38 * 3 * sparse + 2 * (2 * sparse + WHOLE))
 
 
-def test_links_count_while_they_are_there():
-    links = [both(100, 60), both(50, 30), both(10, 6), both(10, 6)]
-    found = training_flops(history(links), MACS, SIZES, whole=WHOLE, rule=SET(), schedule=SCHEDULE)
+def test_connections_count_while_they_exist():
+    counts = [both(100, 60), both(50, 30), both(10, 6), both(10, 6)]
+    found = training_flops(history(counts), MACS, SIZES, whole=WHOLE, rule=SET(), schedule=SCHEDULE)
     assert found.training == pytest.approx(2 * 3 * (10 * WHOLE + 10 * (100 + 500 + 300) + 20 * (100 + 100 + 60)))
     assert found.inference == 2 * (100 + 100 + 60)

@@ -50,7 +50,7 @@ def train(steps, *, storage="masked", scaler=None, bfloat16=False, average=None)
 
 @pytest.mark.parametrize("storage", ["masked", "condensed"])
 def test_a_scaled_loss_is_the_same_training(storage):
-    """A power of two changes no digit, so that links and weights must agree bit for bit."""
+    """A power of two changes no digit, so that masks and weights must agree bit for bit."""
     plain, plain_sparsifier, _ = train(40, storage=storage)
     scaled, scaled_sparsifier, _ = train(40, storage=storage, scaler=torch.amp.GradScaler("cpu", init_scale=2.0**12))
     for name, mask in plain_sparsifier.masks.items():
@@ -59,8 +59,8 @@ def test_a_scaled_loss_is_the_same_training(storage):
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)  # AdamW's epsilon is not scaled
 
 
-def test_a_step_that_overflows_spoils_no_links():
-    """The scaler leaves such a step out; the change of links that falls on it counts its gradients as nothing."""
+def test_a_step_that_overflows_spoils_no_connections():
+    """The scaler skips such a step; an update at that step counts its gradients as zero."""
     model, sparsifier, _ = train(40, scaler=torch.amp.GradScaler("cpu", init_scale=2.0**127, growth_interval=1))
     for name, mask in sparsifier.masks.items():
         weight = dict(model.named_parameters())[name]
@@ -79,11 +79,11 @@ def test_bfloat16_keeps_the_invariants():
         assert counts[counts > 0].unique().numel() == 1
 
 
-def test_a_moving_average_forgets_the_links_that_are_gone():
+def test_a_moving_average_forgets_the_connections_that_are_gone():
     _, sparsifier, averaged = train(40, average=lambda model: AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9)))
     weights = dict(averaged.module.named_parameters())
     before = {name: weights[name].detach().clone() for name in sparsifier.masks}
-    assert any(before[name][~mask].any() for name, mask in sparsifier.masks.items())  # it remembers old links
+    assert any(before[name][~mask].any() for name, mask in sparsifier.masks.items())  # it still holds old connections
     sparsifier.apply_to(averaged)
     for name, mask in sparsifier.masks.items():
         assert torch.equal(weights[name], before[name] * mask)
@@ -100,7 +100,7 @@ def test_groups_of_parameters_keep_their_settings():
     optimizer = torch.optim.SGD(groups, lr=0.05, momentum=0.9)
     sparsifier.attach(optimizer)
     first = model[0].to_dense().weight.detach().clone()
-    for step in range(4):  # before the first change of links
+    for step in range(4):  # before the first update
         x, y = batch(step)
         optimizer.zero_grad()
         F.cross_entropy(model(x), y).backward()

@@ -16,7 +16,7 @@ OPTIMIZERS = {
     "adam": lambda p: torch.optim.Adam(p, lr=1e-2),
     "adamw": lambda p: torch.optim.AdamW(p, lr=1e-2, weight_decay=0.1),
 }
-WAYS = ["static", "set", "rigl", "srigl", "srigl_no_ablation", "gmp"]
+RULES = ["static", "set", "rigl", "srigl", "srigl_no_ablation", "gmp"]
 ROWWISE = ["srigl", "srigl_no_ablation"]
 
 
@@ -27,9 +27,9 @@ def network(seed=0):
     )
 
 
-def made(way, model, **options):
+def made(rule, model, **options):
     return sparsify.make_sparse(
-        model, way, **{"sparsity": 0.8, "total_steps": 60, "update_every": 5, "distribution": "uniform", **options}
+        model, rule, **{"sparsity": 0.8, "total_steps": 60, "update_every": 5, "distribution": "uniform", **options}
     )
 
 
@@ -50,10 +50,10 @@ def train(model, optimizer, sparsifier, steps, start=0, micro=1):
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("way", WAYS)
-def test_after_every_step_what_is_not_linked_is_zero(way, optimizer):
+@pytest.mark.parametrize("rule", RULES)
+def test_after_every_step_what_is_not_connected_is_zero(rule, optimizer):
     model = network()
-    sparsifier = made(way, model)
+    sparsifier = made(rule, model)
     opt = OPTIMIZERS[optimizer](model.parameters())
     sparsifier.attach(opt)
     named = dict(model.named_parameters())
@@ -68,13 +68,13 @@ def test_after_every_step_what_is_not_linked_is_zero(way, optimizer):
                 if torch.is_tensor(value) and value.shape == weight.shape:
                     assert not value[~mask].any()
             new = mask & ~before[name]
-            assert not weight[new].any()  # a new link begins at zero, with no history
+            assert not weight[new].any()  # a new connection starts at zero, without moments
             changed |= not torch.equal(mask, before[name])
-            if way in ROWWISE:
-                links = mask.flatten(1).sum(1)
-                assert len(set(links[links > 0].tolist())) == 1
+            if rule in ROWWISE:
+                kept = mask.flatten(1).sum(1)
+                assert len(set(kept[kept > 0].tolist())) == 1
             before[name] = mask.clone()
-    assert changed == (way != "static")
+    assert changed == (rule != "static")
     report = sparsifier.report()
     assert (report["sparsity"] >= 0.8 - 1e-9).all()
     total = sum(mask.numel() for mask in sparsifier.masks.values())
@@ -82,7 +82,7 @@ def test_after_every_step_what_is_not_linked_is_zero(way, optimizer):
     assert 0.8 - 1e-9 <= 1 - report["nonzeros"].sum() / total < 0.83
 
 
-def test_links_stay_in_the_last_quarter():
+def test_connections_stay_in_the_last_quarter():
     model = network()
     sparsifier = made("rigl", model)
     opt = OPTIMIZERS["sgd"](model.parameters())
@@ -93,11 +93,11 @@ def test_links_stay_in_the_last_quarter():
     assert all(torch.equal(kept[name], mask) for name, mask in sparsifier.masks.items())
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_continued_training_is_the_uninterrupted_one(way):
+@pytest.mark.parametrize("rule", RULES)
+def test_continued_training_is_the_uninterrupted_one(rule):
     def begun():
         model = network()
-        sparsifier = made(way, model)
+        sparsifier = made(rule, model)
         opt = OPTIMIZERS["adamw"](model.parameters())
         sparsifier.attach(opt)
         return model, opt, sparsifier
@@ -120,7 +120,7 @@ def test_continued_training_is_the_uninterrupted_one(way):
     assert all(torch.equal(mask, sparsifier3.masks[name]) for name, mask in sparsifier.masks.items())
 
 
-def test_accumulated_gradients_choose_the_links_of_the_whole_batch():
+def test_accumulated_gradients_choose_the_connections_of_the_whole_batch():
     results = []
     for micro in (1, 4):
         model = network()
@@ -165,12 +165,12 @@ def test_a_trained_network_begins_with_its_largest_weights():
     sparsifier = made("srigl_no_ablation", model, trained=True, distribution="uniform")
     for name, mask in sparsifier.masks.items():
         weight = dict(dense.named_parameters())[name].flatten(1).abs()
-        links = int(mask.flatten(1).sum(1)[0])
-        assert torch.equal(mask.flatten(1), weight >= weight.sort(1, descending=True).values[:, links - 1 : links])
+        kept = int(mask.flatten(1).sum(1)[0])
+        assert torch.equal(mask.flatten(1), weight >= weight.sort(1, descending=True).values[:, kept - 1 : kept])
         assert torch.equal(dict(model.named_parameters())[name], dict(dense.named_parameters())[name] * mask)
 
 
-def test_first_weights_have_the_variance_of_their_links():
+def test_first_weights_have_the_variance_of_their_fan_in():
     model = nn.Linear(2000, 400)
     sparsifier = sparsify.srigl(model, sparsity=0.9, total_steps=100, update_every=10)
     linked = model.weight[sparsifier.masks["weight"]]

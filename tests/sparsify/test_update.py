@@ -1,4 +1,4 @@
-"""One update of each topology against a literal, loop by loop transcription of the specification."""
+"""One update of each rule against a literal, loop by loop transcription of the papers."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def view(weight, gradient, mask, nonzeros, share=0.3, ablates=True, step=1):
 
 
 def layer(outputs, inputs, fan_in, seed, empty_rows=0):
-    """Weights, gradient and a mask with `fan_in` links in each row but the first few, none of them zero or equal."""
+    """Weights, gradient and a mask with `fan_in` connections in each row but the first few, none of them zero or equal."""
     rng = np.random.default_rng(seed)
     mask = np.zeros((outputs, inputs), bool)
     for row in range(empty_rows, outputs):
@@ -39,7 +39,7 @@ def top(values, count, allowed):
 
 
 def literal_srigl(weight, gradient, mask, nonzeros, share, gamma, ablates):
-    """Spec 2.5, steps 1 to 6; step 4 keeps links that are there, and drops the surplus by magnitude (both as documented)."""
+    """SRigL (section 3), loop by loop: existing connections are kept and the excess of a row is dropped by magnitude."""
     outputs, inputs = mask.shape
     everywhere = [(i, j) for i in range(outputs) for j in range(inputs)]
     magnitude = {place: abs(weight[place]) for place in everywhere}
@@ -83,7 +83,7 @@ def literal_srigl(weight, gradient, mask, nonzeros, share, gamma, ablates):
     seed=st.integers(0, 10_000),
 )
 @settings(max_examples=150, deadline=None)
-def test_srigl_is_the_specification(outputs, inputs, share, gamma, ablates, empty, seed):
+def test_srigl_is_the_published_algorithm(outputs, inputs, share, gamma, ablates, empty, seed):
     fan_in = 1 + seed % (inputs - 1)
     weight, gradient, mask = layer(outputs, inputs, fan_in, seed, empty_rows=empty)
     nonzeros = outputs * fan_in
@@ -109,7 +109,7 @@ def literal_rigl(weight, gradient, mask, share):
 
 @given(outputs=st.integers(1, 10), inputs=st.integers(2, 10), share=st.floats(0, 0.9), seed=st.integers(0, 10_000))
 @settings(max_examples=80, deadline=None)
-def test_rigl_is_the_specification(outputs, inputs, share, seed):
+def test_rigl_is_the_published_algorithm(outputs, inputs, share, seed):
     weight, gradient, mask = layer(outputs, inputs, 1 + seed % (inputs - 1) if inputs > 2 else 1, seed)
     found = RigL().update(view(weight, gradient, mask, int(mask.sum()), share)).numpy()
     assert np.array_equal(found, literal_rigl(weight, gradient, mask, share))
@@ -158,7 +158,7 @@ def test_every_group_keeps_its_n(n, m):
         rule.initial(view(weight[:, :-1], gradient[:, :-1], np.ones((6, 23), bool), 0), torch.rand(6, 23))
 
 
-def test_without_ablation_every_neuron_keeps_its_links():
+def test_without_ablation_every_neuron_keeps_its_connections():
     weight, gradient, mask = layer(12, 20, 4, 3)
     weight[0] *= 1e-6
     gradient[0] *= 1e-9

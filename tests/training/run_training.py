@@ -1,4 +1,4 @@
-"""A training run as a process of its own, to be killed: dropout, augmentation, momentum, schedule, NumPy and Python randomness."""
+"""A training run to be killed in a separate process: dropout, augmentation, momentum, schedule, NumPy and Python randomness."""
 
 import random
 import sys
@@ -12,7 +12,7 @@ from labkit.training import Batches, Callback, fit, flip_and_shift, warmup_cosin
 
 
 class Noise(Callback):
-    """Draws from every global generator and adds it to a weight, so that a lost random state changes the result."""
+    """Adds draws from every global generator to a weight, so that a lost random state changes the result."""
 
     def stepped(self, loop):
         with torch.no_grad():

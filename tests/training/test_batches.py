@@ -1,4 +1,4 @@
-"""The stream of batches: every example once an epoch, a pure function of seed and step; augmentation keeps what it must."""
+"""Batches are a pure function of seed and step, with each example once per epoch; augmentation and schedules."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def test_an_epoch_holds_each_example_at_most_once(n, batch, seed, epoch):
     assert len(seen) == len(seen.unique()) == stream.per_epoch * min(batch, n)
 
 
-def test_any_step_can_be_asked_for_in_any_order():
+def test_steps_can_be_read_in_any_order():
     make = lambda: Batches(torch.rand(50, 1, 9, 9), torch.arange(50), 8, seed=3, augment=flip_and_shift(2))  # noqa: E731
     torch.manual_seed(0)
     a = make()
@@ -31,12 +31,12 @@ def test_any_step_can_be_asked_for_in_any_order():
     assert not torch.equal(a[0][1], a[a.per_epoch][1])  # epochs differ
 
 
-def test_bytes_become_unit_floats():
+def test_bytes_are_scaled_to_the_unit_interval():
     x, _ = Batches(torch.tensor([[0], [255]], dtype=torch.uint8), torch.tensor([0, 1]), 2)[0]
     assert sorted(x.flatten().tolist()) == [0.0, 1.0]
 
 
-def test_flip_and_shift_moves_pixels_and_invents_none():
+def test_flip_and_shift_only_moves_pixels():
     x = torch.zeros(400, 1, 9, 9)
     x[:, 0, 4, 3] = 1  # one bright pixel, far from the border
     y = flip_and_shift(2)(x, torch.Generator().manual_seed(0))
@@ -58,7 +58,7 @@ def test_plain_from_switches_augmentation_off():
 
 
 @pytest.mark.parametrize("arguments", [(torch.zeros(0, 1), torch.zeros(0), 1), (torch.zeros(2, 1), torch.zeros(3), 1)])
-def test_impossible_batches_are_refused(arguments):
+def test_invalid_batches_raise(arguments):
     with pytest.raises(ValueError, match="as many inputs as labels"):
         Batches(*arguments)
     with pytest.raises(ValueError, match="batch_size"):
@@ -78,7 +78,7 @@ def test_warmup_cosine_follows_its_formula_and_ends_at_zero():
     assert rates[100] == pytest.approx(0.0, abs=1e-12)
 
 
-def test_weight_decay_is_for_matrices():
+def test_weight_decay_applies_to_matrices_only():
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 2, 3), torch.nn.BatchNorm2d(2), torch.nn.Linear(2, 2))
     decayed, plain = decay_matrices_only(model, 0.1)
     assert [tuple(p.shape) for p in decayed["params"]] == [(2, 1, 3, 3), (2, 2)]

@@ -1,4 +1,4 @@
-"""Resuming is bit-exact, also after kill -9; files are whole or absent; foreign and damaged files are refused."""
+"""Resuming is bit-exact, also after kill -9; writes are atomic; damaged and foreign checkpoints raise."""
 
 import os
 import resource
@@ -48,7 +48,7 @@ def test_resume_after_kill_9_is_bit_exact(tmp_path):
     assert a["loss"] == b["loss"]
     for name, value in a["model"].items():
         assert torch.equal(value, b["model"][name]), name
-    assert not torch.equal(a["model"]["1.weight"], c["model"]["1.weight"])  # a lost random state would be seen
+    assert not torch.equal(a["model"]["1.weight"], c["model"]["1.weight"])  # so a lost random state would be detected
 
 
 def step_in(path):
@@ -72,7 +72,7 @@ def tiny(steps=3, **options):
         (lambda p: torch.save({**torch.load(p), "model": nn.Linear(4, 3).state_dict()}, p), "another architecture"),
     ],
 )
-def test_bad_checkpoints_are_one_sentence(tmp_path, damage, words):
+def test_damaged_checkpoints_raise_with_one_sentence(tmp_path, damage, words):
     path = tmp_path / "c.pt"
     tiny(checkpoint=path)
     damage(path)
@@ -81,7 +81,7 @@ def test_bad_checkpoints_are_one_sentence(tmp_path, damage, words):
     assert "c.pt" in str(caught.value)
 
 
-def test_checkpoint_of_another_run_is_refused(tmp_path):
+def test_checkpoint_of_another_run_raises(tmp_path):
     tiny(checkpoint=tmp_path / "c.pt")
     with pytest.raises(ValueError, match="batch_size=4, this run has 2"):
         tiny(checkpoint=tmp_path / "c.pt", batch_size=2)
@@ -89,7 +89,7 @@ def test_checkpoint_of_another_run_is_refused(tmp_path):
         tiny(5, checkpoint=tmp_path / "c.pt")
 
 
-def test_pickled_code_is_not_run(tmp_path):
+def test_pickled_code_is_not_executed(tmp_path):
     class Evil:
         def __reduce__(self):
             return (Path(tmp_path / "ran").touch, ())
@@ -108,7 +108,7 @@ def test_full_disk_leaves_the_old_checkpoint(tmp_path):
 import resource, signal, torch
 from labkit.training import checkpoint
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # the kernel refuses to write more, as a full disk does
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # limits the file size, as a full disk would
 try:
     checkpoint.save({str(path)!r}, {{"step": 2, "x": torch.zeros(100_000)}})
 except OSError as error:

@@ -1,4 +1,4 @@
-"""The loop does what a hand-written one does, stops at NaN and says where, keeps the best weights."""
+"""The loop equals a hand-written one, reports where a NaN arises, and keeps the best weights."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_fit_equals_a_loop_written_by_hand():
 
 
 class Poison(Callback):
-    """Puts one NaN into a weight after a given step."""
+    """Changes a weight after a given step."""
 
     def __init__(self, step, change):
         self.step, self.change = step, change
@@ -69,13 +69,13 @@ def test_nan_input_is_named():
         fit(model, batches, steps=3, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), progress=False)
 
 
-def test_keep_best_leaves_the_weights_that_were_best_on_validation():
+def test_keep_best_restores_the_best_weights_on_validation():
     generator = np.random.default_rng(0)
     x = generator.normal(size=(200, 4)).astype(np.float32)
     ds = data.from_arrays(x, x[:, :3].argmax(1))
     model = net()
     best = KeepBest(ds.validation, every=3)
-    spoil = Poison(27, lambda m: m[2].weight.mul_(-1))  # ruins the weights near the end
+    spoil = Poison(27, lambda m: m[2].weight.mul_(-1))  # negates the weights near the end
     batches = Batches(torch.from_numpy(ds.train.x), torch.from_numpy(ds.train.labels), 10)
     optimizer = torch.optim.AdamW(model.parameters(), lr=2e-2)
     fit(model, batches, steps=30, optimizer=optimizer, callbacks=[spoil, best], progress=False)
@@ -87,7 +87,7 @@ def test_keep_best_leaves_the_weights_that_were_best_on_validation():
 
 
 @pytest.mark.parametrize(("options", "words"), [({"steps": 0}, "steps"), ({"steps": 1, "precision": "half"}, "'half'")])
-def test_impossible_settings_are_refused(options, words):
+def test_invalid_settings_raise(options, words):
     model = net()
     with pytest.raises(ValueError, match=words):
         fit(model, stream(), optimizer=torch.optim.SGD(model.parameters(), lr=0.1), progress=False, **options)

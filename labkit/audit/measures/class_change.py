@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from labkit.audit.evidence import Evidence
-from labkit.audit.measure import Limit, Measure, register_measure
+from labkit.audit.measure import Column, Limit, Measure, register_measure
 from labkit.registry import Param
 
 
@@ -39,6 +39,14 @@ register_measure(
         better="higher",
         format="points1",
         help="Change of accuracy of the class that lost most, in percentage points.",
+        columns=(
+            Column(
+                "worst_class_change",
+                "worst class",
+                "points1",
+                "Change of accuracy of the class that lost most, in percentage points.",
+            ),
+        ),
         compute=worst,
         needs=("reference",),
         delta=_worst_tone,

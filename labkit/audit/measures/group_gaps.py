@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from labkit.audit.evidence import Evidence
-from labkit.audit.measure import Limit, Measure, Measured, register_measure
+from labkit.audit.measure import Column, Limit, Measure, Measured, register_measure
 from labkit.registry import Param
 
 
@@ -27,6 +27,9 @@ register_measure(
         better="higher",
         format="percent1",
         help="Accuracy of the sensitive group with the lowest accuracy.",
+        columns=(
+            Column("worst_group_accuracy", "worst group", "percent1", "Accuracy of the sensitive group with the lowest accuracy."),
+        ),
         compute=_by_column("worst_group_accuracy", "accuracy_score_group_min"),
         needs=("groups",),
         paper="fairlearn.metrics.accuracy_score_group_min",
@@ -39,6 +42,14 @@ register_measure(
         better="lower",
         format="gap",
         help="Equalized odds difference: the largest gap between groups in true or false positive rates; 0 is parity.",
+        columns=(
+            Column(
+                "eod",
+                "equalized odds gap",
+                "gap",
+                "Equalized odds difference: the largest gap between groups in true or false positive rates; 0 is parity.",
+            ),
+        ),
         limit=Limit(
             Param(0.0, 30.0, 30.0, step=0.5),
             title="equalized odds gap at most",

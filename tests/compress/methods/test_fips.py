@@ -52,7 +52,7 @@ def test_the_budget_is_kept_where_links_are_rounded(width, kind, storage):
 
 def test_one_step_of_fitting_keeps_the_size_too():
     small = compress.fips(vit(), budget=0.25, calibration=images(), steps=1, masks="gmp", progress=False)
-    links = sum(layer.links for layer in small.modules() if isinstance(layer, SharedBasisLinear))
+    links = sum(layer.nonzeros for layer in small.modules() if isinstance(layer, SharedBasisLinear))
     sizes = sum(48 * rank for rank in small.fips["ranks"])
     assert links + sizes <= small.fips["parameters"]
 
@@ -228,7 +228,7 @@ def test_a_layer_is_its_dense_form(storage, widens):
     assert base.grad.abs().sum() > 0
     assert layer.factor.weight.grad.abs().sum() > 0 if storage == "fixed_fan_in" else layer.factor.values.grad.abs().sum() > 0
     kind = "masks" if storage == "bitmask" else "indices"
-    assert bytes_by_kind(layer)[kind] == (40 * 3 if storage == "bitmask" else 2 * layer.links)
+    assert bytes_by_kind(layer)[kind] == (40 * 3 if storage == "bitmask" else 2 * layer.nonzeros)
 
 
 @pytest.mark.slow
@@ -240,7 +240,7 @@ def test_fitting_lowers_the_error_from_end_to_end(masks):
     if masks != "gmp":  # which begins with twice the links
         assert last["blocks"] < first["blocks"]
         assert last["outputs"] < first["outputs"]
-    links = sum(layer.links for layer in small.modules() if isinstance(layer, SharedBasisLinear))
+    links = sum(layer.nonzeros for layer in small.modules() if isinstance(layer, SharedBasisLinear))
     rank = small.fips["ranks"][0]
     assert links <= int(0.4 * rank * 192 * 6)
     again = compress.fips(model, budget=0.15, sparsity=0.6, calibration=images(64), steps=60, masks=masks, learning_rate=3e-3)

@@ -1,0 +1,60 @@
+"""Live: the cost of compression while a slider is dragged."""
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from common.address import choose
+from common.networks import FIRST
+from common.shell import mistakes, steady
+from labkit import data, live, models
+from labkit.compress import METHODS, Choice, Method
+from views.live.own_model import OWN, own_model
+from views.live.panel import live_panel
+from widgets.pulse import heartbeat
+
+SHOWN = [name for name, method in METHODS.items() if method.live and method.needs != "training"]
+MOST_CHOICES = max(sum(isinstance(param, Choice) for param in METHODS[name].params.values()) for name in SHOWN)
+
+st.title("Live")
+st.write("Drag the slider: the network is compressed and audited on all test data while you drag.")
+
+
+@st.cache_resource(max_entries=8, show_spinner="Reading the data …")
+def open_session(name: str) -> live.Session:
+    """Open a reference model with its data, shared by all visitors."""
+    dataset = data.load(models.cards()[name].data)  # the recipe knows it too, but importing that takes a second
+    return live.session(name, dataset.test, dataset)
+
+
+def choose_options(method: Method, places: list[DeltaGenerator]) -> dict[str, str]:
+    """Draw a select box for every categorical parameter; numbers become sliders in the panel."""
+    choices = {name: param for name, param in method.params.items() if isinstance(param, Choice)}
+    return {
+        name: choose(
+            place,
+            name,
+            param.options,
+            name=name,
+            start=param.start or param.default,
+            key=f"live-{method.name}-{name}",
+            accept_new_options=param.free,
+            help=param.help or None,
+        )
+        for place, (name, param) in zip(places, choices.items(), strict=False)
+    }
+
+
+first, second, *rest = st.columns(2 + MOST_CHOICES)
+network = choose(first, "network", [*models.cards(), OWN], name="model", start=FIRST)
+method = METHODS[choose(second, "method", SHOWN, name="method")]
+choices = choose_options(method, rest)
+with mistakes():
+    session = own_model() if network == OWN else open_session(network)
+    if session is None:
+        st.info("Name your network and its data above, then press Open.")
+        st.stop()
+    with steady():
+        live_panel(session, method, choices)
+    with steady():
+        heartbeat("answers", "steps")
+st.caption(f"{method.title}: {method.paper}")

@@ -1,0 +1,63 @@
+"""Per class: one run, looked at class by class."""
+
+import streamlit as st
+
+from common.address import choose
+from common.networks import network_with_runs
+from common.shell import figure, mistakes, theme
+from common.tables import show_table, table_title
+from labkit import figures
+from labkit.audit import MEASURES, confusion_change
+from views.per_class.class_table import class_table
+
+st.title("Per class")
+st.write("One run beside the uncompressed network, class by class: an average hides which classes lose accuracy.")
+
+left, right = st.columns([1, 2])
+shelf, network, table = network_with_runs(left)
+ids = list(table.sort_values(["series", "bytes"], ascending=[True, False]).index)
+run = choose(right, "run", ids, name="run", format_func=lambda name: table["label"].get(name, name))
+with mistakes():
+    audit = shelf.audit(run)
+
+left, right = st.columns(2)
+with left:
+    st.subheader("Before and after")
+    figure(
+        figures.class_accuracy(audit.per_class, theme=theme()),
+        "hollow is the uncompressed network, filled the compressed one with its 95 % interval.",
+        alt="Accuracy of every class before and after",
+    )
+with right:
+    st.subheader("Change")
+    figure(
+        figures.class_change(audit.per_class, theme=theme()),
+        "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",
+        alt="Change of accuracy of every class",
+    )
+
+left, right = st.columns(2)
+with left:
+    st.subheader("How did the confusion matrix change?")
+    figure(
+        figures.confusion_change(confusion_change(audit), theme=theme()),
+        "examples of the class on the left that moved to the class below; orange is for the worse, blue for the better.",
+        alt="Change of the confusion matrix",
+    )
+with right:
+    st.subheader("All values")
+    class_table(audit)
+if audit.by_group is not None:
+    st.subheader("By group")
+    columns = list(dict.fromkeys(audit.by_group.index.get_level_values(0)))
+    column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
+    figure(
+        figures.group_rates(audit.by_group, column, theme=theme()),
+        "one row per rate, one mark per group; the longer the line between them, the less equal the groups are.",
+        alt=f"Rates by {column}",
+    )
+drawn = {name: draw for measure in MEASURES.values() for name, draw in measure.tables.items()}
+for name, found in audit.extras.items():
+    st.subheader(table_title(name))
+    with mistakes():
+        show_table(name, found, drawn.get(name))

@@ -1,0 +1,1 @@
+"""Common parts of all figures, and figures of general tables."""

@@ -1,0 +1,60 @@
+"""Estimates with their intervals, one line each."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from labkit.figures.base.template import Theme, template
+
+
+def intervals(frame: pd.DataFrame, *, label: str = "", unit: str | None = None, theme: Theme = "light") -> go.Figure:
+    """Draw a dot and an interval for each row.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns value, low, high in `unit`; the index names the rows, the first on top.
+    label : str
+        Title of the horizontal axis, without the unit.
+    unit : str, optional
+        By default "%" where there is a label, and none otherwise.
+    theme : {"light", "dark"}
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        When a column is missing, or an interval does not contain its value.
+    """
+    missing = {"value", "low", "high"} - set(frame.columns)
+    if missing:
+        raise ValueError(f"intervals needs the columns value, low and high; {', '.join(sorted(missing))} missing")
+    outside = frame.index[(frame["value"] < frame["low"]) | (frame["value"] > frame["high"])]
+    if len(outside):
+        raise ValueError(f"the interval of {outside[0]!r} does not contain its value; check low and high")
+    unit = unit if unit is not None else "%" if label else ""
+    names = [str(name) for name in frame.index]
+    figure = go.Figure(
+        go.Scatter(
+            x=frame["value"],
+            y=names,
+            mode="markers",
+            marker={"size": 11},
+            error_x={
+                "array": frame["high"] - frame["value"],
+                "arrayminus": frame["value"] - frame["low"],
+                "thickness": 2,
+                "width": 6,
+            },
+            customdata=frame[["low", "high"]],
+            hovertemplate=f"%{{y}}: %{{x:.2f}} {unit}<br>interval %{{customdata[0]:.2f}} to %{{customdata[1]:.2f}}<extra></extra>",
+        )
+    )
+    figure.update_layout(template=template(theme), height=90 + 44 * max(1, len(names)))
+    figure.update_xaxes(title_text=f"{label} ({unit})" if label and unit else label or unit)
+    figure.update_yaxes(autorange="reversed", type="category")
+    return figure

@@ -1,0 +1,129 @@
+"""Change in the accuracy of each class after compression."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from labkit.figures.base.shades import shades
+from labkit.figures.base.template import Theme, template
+from labkit.figures.base.wording import PERCENT, ceiling, needs, short, signed
+
+COLUMNS = ("change", "change_low", "change_high", "affected", "q", "reference_accuracy", "accuracy")
+MOST = 30
+MARK = "●"
+# as wide as the mark: without it the margin would jump whenever a class becomes affected
+NO_MARK = f'<span style="color:rgba(0,0,0,0)">{MARK}</span>'
+
+
+def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
+    """Draw the change in accuracy of each class, in percentage points, with its interval.
+
+    Always two traces, first the classes within chance, then the affected ones, each over all classes (NaN where a class belongs
+    to the other trace), so that a figure on a page can be updated without new traces.
+
+    Parameters
+    ----------
+    per_class : DataFrame
+        `Audit.per_class` of an audit with a reference: one row per class, the first class on top. Columns change, change_low,
+        change_high, reference_accuracy, accuracy (fractions), affected (bool), q (adjusted p-value). A class of NaN keeps its row,
+        without a bar. Of more than 30 classes the 30 with the largest change are drawn.
+    theme : {"light", "dark"}
+
+    Returns
+    -------
+    Figure
+
+    Raises
+    ------
+    ValueError
+        When a column is missing.
+    """
+    needs(per_class, COLUMNS, figure="class_change", advice="audit with a reference model")
+    shown = _largest(per_class)
+    names = [str(name) for name in shown.index]
+    affected = shown["affected"].fillna(False).to_numpy(bool)
+    colours = shades(theme)
+    limit = ceiling((shown[["change", "change_low", "change_high"]].to_numpy(float) * PERCENT).ravel())
+    figure = go.Figure(
+        [
+            _bars(shown, names, ~affected, "within chance", colours.quiet, colours.ink),
+            _bars(shown, names, affected, f"{MARK} affected (q < 0.05)", colours.strong, colours.ink),
+        ]
+    )
+    figure.update_layout(
+        template=template(theme),
+        height=110 + 26 * max(3, len(names)),
+        barmode="overlay",
+        bargap=0.3,
+        uirevision="class_change",
+        xaxis={
+            "title": {"text": "change in accuracy (pp)" + _left_out(len(per_class), len(shown))},
+            "range": [-1.05 * limit, 1.05 * limit],
+            "zeroline": True,
+            "zerolinecolor": colours.ink,
+            "zerolinewidth": 1,
+        },
+        yaxis={
+            "type": "category",
+            "autorange": "reversed",
+            "categoryorder": "array",
+            "categoryarray": names,
+            "tickvals": names,
+            "ticktext": _labels(names, affected, shown["change"].to_numpy(float)),
+        },
+    )
+    return figure
+
+
+def _largest(per_class: pd.DataFrame) -> pd.DataFrame:
+    """Return the `MOST` classes with the largest change, in their own order."""
+    if len(per_class) <= MOST:
+        return per_class
+    size = per_class["change"].abs().fillna(-1).to_numpy()
+    return per_class.iloc[np.sort(np.argsort(-size, kind="stable")[:MOST])]
+
+
+def _left_out(total: int, drawn: int) -> str:
+    return "" if total == drawn else f"<br>largest {drawn} of {total} classes"
+
+
+def _labels(names: list[str], affected: np.ndarray, change: np.ndarray) -> list[str]:
+    return [
+        f"{short(name)}{' (no examples)' if np.isnan(value) else ''} {MARK if mark else NO_MARK}"
+        for name, mark, value in zip(names, affected, change, strict=True)
+    ]
+
+
+def _bars(shown: pd.DataFrame, names: list[str], mine: np.ndarray, name: str, colour: str, ink: str) -> go.Bar:
+    """Return a trace over all classes; those of the other trace are NaN."""
+    change, low, high = (
+        np.where(mine, shown[key].to_numpy(float), np.nan) * PERCENT for key in ("change", "change_low", "change_high")
+    )
+    return go.Bar(
+        x=change,
+        y=names,
+        orientation="h",
+        name=name,
+        marker={"color": colour},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": high - change,
+            "arrayminus": change - low,
+            "thickness": 1.5,
+            "width": 4,
+            "color": ink,
+        },
+        hovertext=[_sentence(row) for row in shown[list(COLUMNS)].itertuples()],
+        hovertemplate="%{hovertext}<extra></extra>",
+    )
+
+
+def _sentence(row: tuple) -> str:
+    name, change, low, high, affected, q, before, after = row
+    return (
+        f"<b>{name}</b>: {signed(change * PERCENT)} pp (interval {signed(low * PERCENT)} to {signed(high * PERCENT)})"
+        f"<br>{before:.1%} before, {after:.1%} now<br>{'affected' if affected else 'within chance'}, q = {q:.3g}"
+    )

@@ -1,0 +1,1 @@
+"""Figures of layers: masks, factors and spectra."""
