@@ -50,7 +50,7 @@ def print_table(frame: pd.DataFrame, title: str = "") -> None:
         table.add_column(str(name), justify="right" if right else "left", no_wrap=place == 0)  # the name of a row is typed again
     for row in plain.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
-    Console().print(table)
+    Console(markup=False).print(table)  # "dpd[sex]" is a name, not markup
 
 
 def print_entries(

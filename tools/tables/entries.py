@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from tables.sources import markdown
-
 from labkit.registry import Choice, Names, Optional, Param, Registry
+from tables.sources import markdown
 
 
 def options(entry: Any) -> str:

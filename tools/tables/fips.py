@@ -1,9 +1,9 @@
 """Tables of shared bases (FiPS) beside other methods at equal bytes."""
 
 import pandas as pd
-from tables.sources import markdown, percent, results
 
 from labkit.audit import over_seeds
+from tables.sources import markdown, percent, results
 
 
 def fips_table(network: str) -> str:

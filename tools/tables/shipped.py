@@ -3,12 +3,11 @@
 from functools import cache
 from typing import Any
 
-from tables.sources import markdown, percent
-
 from labkit import models, runs
 from labkit.audit.formats import format_of
 from labkit.compress import METHODS
 from labkit.registry import Param
+from tables.sources import markdown, percent
 
 RUN_HEAD = ("model", "method", "accuracy", "change", "affected classes", "bytes")
 # the rows of the README: for each method a mild, a usual and an extreme setting
@@ -58,7 +57,11 @@ def headline_table() -> str:
 def measure_table(measure: Any) -> str:
     """A measure of the same runs, beside their accuracy."""
     rows = [
-        (f"{run.method} {settings(run.method, run.parameters)}".strip(), percent(run.summary["accuracy"], 2), run.summary[measure.key])
+        (
+            f"{run.method} {settings(run.method, run.parameters)}".strip(),
+            percent(run.summary["accuracy"], 2),
+            run.summary[measure.key],
+        )
         for run in _headline()
         if run.summary.get(measure.key) is not None
     ]

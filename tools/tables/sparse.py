@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import pandas as pd
-from tables.sources import markdown, percent, results
 
 from labkit import runs
 from labkit.audit import over_seeds
 from labkit.sparsify import RULES
+from tables.sources import markdown, percent, results
 
 HEADLINE = [("resnet_fashion", 0.9), ("resnet_fashion", 0.98), ("vit_fashion", 0.9), ("vit_fashion", 0.99)]
 

@@ -8,7 +8,6 @@ import inspect
 import re
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from tables import TABLES
@@ -54,8 +53,8 @@ def sections() -> dict[str, list[str]]:
 def filled(text: str, path: str) -> str:
     """Return the Markdown of the page at `path` with every marker replaced by what it names.
 
-    ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, ``<!-- options -->``,
-    ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry whose page it is, ``<!-- file PATH -->`` is a file of docs/.
+    ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, ``<!-- file PATH -->``
+    a file of docs/; ``<!-- options -->``, ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry whose page it is.
     """
     text = re.sub(r"<!-- table (.+?) -->", lambda m: TABLES[m[1]](), text)
     text = re.sub(r"<!-- file (.+?) -->", lambda m: _code((DOCS / m[1]).read_text()), text)
@@ -74,7 +73,9 @@ def entry_page(section: str, entry: Entry) -> str:
     """Return the page of an entry that has no written one: what the registry and the docstring of its function say."""
     parts = [f"# {entry.title[:1].upper()}{entry.title[1:]}", f"`{entry.name}`"]
     definition = description(entry).removeprefix("Return ")
-    parts += [text for text in (getattr(entry, "help", ""), definition[:1].upper() + definition[1:], getattr(entry, "watch", "")) if text]
+    parts += [
+        text for text in (getattr(entry, "help", ""), definition[:1].upper() + definition[1:], getattr(entry, "watch", "")) if text
+    ]
     parts.append("<!-- facts -->")
     if entry.params:
         parts += ["## Options", "<!-- options -->"]
@@ -140,7 +141,11 @@ def _results(entry: Entry) -> str:
         "measure": partial(measure_table, entry),
     }
     table = makers[entry.kind]() if entry.kind in makers else ""
-    return table if table.count("\n") > 1 and f"| {entry.name} |" in table or entry.kind != "rule" and table.count("\n") > 1 else ""
+    return (
+        table
+        if (table.count("\n") > 1 and f"| {entry.name} |" in table) or (entry.kind != "rule" and table.count("\n") > 1)
+        else ""
+    )
 
 
 def _use_method(entry: Any) -> str:
