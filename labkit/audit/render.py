@@ -14,8 +14,8 @@ from labkit.audit.headline import headlines
 SHOWN = 20
 
 
-class Renderable(Protocol):
-    """What is rendered of an `Audit`, whose module imports this one."""
+class _Renderable(Protocol):
+    """The part of an `Audit` that is rendered; the audit's module imports this one."""
 
     @property
     def summary(self) -> pd.Series: ...
@@ -33,7 +33,7 @@ class Renderable(Protocol):
     def task(self) -> str: ...
 
 
-def as_text(audit: Renderable) -> str:
+def as_text(audit: _Renderable) -> str:
     """Return the headlines, costs and notes of an audit, one line each.
 
     Parameters
@@ -52,7 +52,7 @@ def as_text(audit: Renderable) -> str:
     return "\n".join([*lines, *(f"  note: {note}" for note in audit.notes)])
 
 
-def as_html(audit: Renderable) -> str:
+def as_html(audit: _Renderable) -> str:
     """Return escaped HTML: the summary, the classes that changed most, fairness and notes."""
     parts = [_table("Summary", audit.summary.to_frame("value"))]
     parts.append(_table(_class_title(audit), _shown_classes(audit)))
@@ -64,13 +64,13 @@ def as_html(audit: Renderable) -> str:
     return '<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start">' + "".join(parts) + "</div>"
 
 
-def _shown_classes(audit: Renderable) -> pd.DataFrame:
+def _shown_classes(audit: _Renderable) -> pd.DataFrame:
     if len(audit.per_class) <= SHOWN:
         return audit.per_class
     return audit.per_class.sort_values(_order(audit)).head(SHOWN)
 
 
-def _class_title(audit: Renderable) -> str:
+def _class_title(audit: _Renderable) -> str:
     total = len(audit.per_class)
     if total <= SHOWN:
         return "Classes"
@@ -78,8 +78,8 @@ def _class_title(audit: Renderable) -> str:
     return f"The {SHOWN} of {total} classes {which[_order(audit)]}"
 
 
-def _order(audit: Renderable) -> str:
-    """The column by which classes are ranked: the most telling one that the audit has."""
+def _order(audit: _Renderable) -> str:
+    """Return the column by which classes are ranked."""
     return next(name for name in ("change", "accuracy", "examples") if name in audit.per_class)
 
 
