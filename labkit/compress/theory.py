@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -173,7 +174,7 @@ def ranks_of_budget(
     >>> ranks_of_budget(768, [3072] * 8, 0.25, [0.75])["parameters"].tolist()
     [682.0]
     """
-    counted = {"parameters": {"kind": "parameters"}}
+    counted: dict[str, dict[str, Any]] = {"parameters": {"kind": "parameters"}}
     counted |= {f"bytes, {storage}": {"kind": "bytes", "storage": storage, "value_bytes": value_bytes} for storage in STORAGES}
     table = {name: [_rank(width, hidden, budget, s, **options) for s in sparsities] for name, options in counted.items()}
     return pd.DataFrame(table, index=pd.Index(sparsities, name="sparsity"))
@@ -202,7 +203,7 @@ def bytes_of_budget(
     rows = []
     for sparsity in sparsities:
         rank = _rank(width, hidden, budget, sparsity)
-        known = {} if np.isnan(rank) else {"rank": int(rank), "sparsity": sparsity, "value_bytes": value_bytes}
+        known: dict[str, Any] = {} if np.isnan(rank) else {"rank": int(rank), "sparsity": sparsity, "value_bytes": value_bytes}
         rows.append({name: PERCENT * bytes_of_rank(width, hidden, **known, storage=name) if known else np.nan for name in STORAGES})
     return pd.DataFrame(rows, index=pd.Index(sparsities, name="sparsity"))
 
