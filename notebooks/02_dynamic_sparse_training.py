@@ -17,8 +17,9 @@ import pandas as pd
 import torch
 from torch import nn
 
-from labkit import audit, data, figures, live, models, runs, sparsify
+from labkit import data, figures, live, models, runs, sparsify
 from labkit.cost import macs_by_module
+from labkit.runs import sparse_training_results as findings
 from labkit.sparsify.layer_table import distribution_table
 from labkit.sparsify.memory import training_bytes
 from labkit.sparsify.norm_variance import norm_variances
@@ -275,20 +276,20 @@ widgets.VBox([size, told, variances])
 
 # %%
 columns = ["network", "rule", "sparsity", "gamma_sal", "seed", "accuracy", "active", "neurons_at_first"]
-trainings = results("dynamic_sparse_training", [*columns, "training_gflops", "dense_training_gflops"])
-trainings["share"] = trainings["training_gflops"] / trainings["dense_training_gflops"]
+trainings = findings.with_shares(
+    results("dynamic_sparse_training", [*columns, "training_gflops", "dense_training_gflops"])
+)
 usual = runs.usual_settings(trainings)  # without the sweep over gamma_sal
 by_sparsity, by_flops, pairs, told = live_figure(), live_figure(), live_figure(), widgets.HTML()
 
 
 def compare(network):
     rows = usual[usual["network"] == network]
-    cells = audit.over_seeds(rows, ["rule", "sparsity"])
-    cells["share"] = audit.over_seeds(rows, ["rule", "sparsity"], "share")["mean"]
-    told.value = f"{len(rows)} trainings, {cells['seeds'].min()} to {cells['seeds'].max()} seeds for each dot"
+    cells = findings.cell_means(rows, ["rule", "sparsity"])
+    told.value = findings.summary_of_trainings(rows)
     dense, sparse = cells[cells["rule"] == "dense"], cells[cells["rule"] != "dense"]
     figures.redraw(by_sparsity, figures.sparsity_accuracy(sparse, dense=None if dense.empty else dense.iloc[0]))
-    figures.redraw(by_flops, figures.flops_accuracy(cells, x_label="training FLOPs"))
+    figures.redraw(by_flops, figures.flops_accuracy(cells.rename(columns={"training_share": "share"})))
     figures.redraw(pairs, figures.rule_contrasts(runs.contrasts(rows)))
 
 
@@ -303,11 +304,8 @@ widgets.VBox([live_choice(trainings["network"].unique(), compare), told, side_by
 # How does `gamma_sal` matter? The transformer at one sparsity:
 
 # %%
-sweep = trainings.query("network == 'vit_fashion' and rule == 'srigl' and sparsity == 0.9")
-sweep = sweep.assign(empty=1 - sweep["active"] / sweep["neurons_at_first"])
-cells = audit.over_seeds(sweep, ["gamma_sal"]).astype(float)
-cells["empty"] = audit.over_seeds(sweep, ["gamma_sal"], "empty")["mean"]
-figures.parameter_accuracy(cells, parameter="gamma_sal")
+sweep = findings.parameter_sweeps(trainings.query("network == 'vit_fashion'"))[0]
+figures.parameter_accuracy(sweep.cells, parameter=sweep.parameter)
 
 # %% [markdown]
 # **What to look at:** below each value, the share of neurons without connections. The paper's transformers need a much
@@ -317,7 +315,6 @@ figures.parameter_accuracy(cells, parameter="gamma_sal")
 #
 # A *masked* layer stores all weights, zeros included, and so do gradients and moments. With a fixed fan-in,
 # `storage="condensed"` trains the layers of notebook 01 instead:
-
 
 # %%
 memory = live_figure()

@@ -15,7 +15,7 @@ SHOWN = 20
 
 
 class _Renderable(Protocol):
-    """What is rendered of an `Audit`, whose module imports this one."""
+    """The part of an `Audit` that is rendered; the audit's module imports this one."""
 
     @property
     def summary(self) -> pd.Series: ...
@@ -79,7 +79,7 @@ def _class_title(audit: _Renderable) -> str:
 
 
 def _order(audit: _Renderable) -> str:
-    """The column by which classes are ranked: the most telling one that the audit has."""
+    """Return the column by which classes are ranked."""
     return next(name for name in ("change", "accuracy", "examples") if name in audit.per_class)
 
 

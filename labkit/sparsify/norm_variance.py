@@ -27,8 +27,8 @@ def norm_variances(n: int, *, rounds: int = 40, draws: int | None = None) -> Ite
     Yields
     ------
     DataFrame
-        One row per way of drawing connections and fan-in, relative to the formula for "bernoulli": columns series (title of the
-        way), x (fan-in), formula, measured, error (standard error of measured), for `labkit.figures.formula_check`. ``attrs``
+        One row per scheme of drawing connections and fan-in, relative to the formula for "bernoulli": columns series (title of the
+        scheme), x (fan-in), formula, measured, error (standard error of measured), for `labkit.figures.formula_check`. ``attrs``
         holds n and the number of rounds so far.
 
     References
@@ -43,15 +43,17 @@ def norm_variances(n: int, *, rounds: int = 40, draws: int | None = None) -> Ite
     """
     fan_ins = sorted({max(1, round(n * share)) for share in SHARES})
     draws = 200_000 // n**2 + 200 if draws is None else draws
-    cells = [(way, k) for way in DRAWN for k in fan_ins]
+    cells = [(scheme, k) for scheme in DRAWN for k in fan_ins]
     scale = np.array([output_norm_variance(n, k, "bernoulli") for _, k in cells])
-    formula = np.array([output_norm_variance(n, k, way) for way, k in cells])
+    formula = np.array([output_norm_variance(n, k, scheme) for scheme, k in cells])
     total, squares = np.zeros(len(cells)), np.zeros(len(cells))
     for done in range(1, rounds + 1):
-        found = [simulated_norm_variance(n, k, way, draws=draws, seed=100 * done + k) for way, k in cells]
+        found = [simulated_norm_variance(n, k, scheme, draws=draws, seed=100 * done + k) for scheme, k in cells]
         total += [one.value for one in found]
         squares += [one.error**2 for one in found]
-        table = pd.DataFrame({"series": [DRAWN[way] for way, _ in cells], "x": [k for _, k in cells], "formula": formula / scale})
+        table = pd.DataFrame(
+            {"series": [DRAWN[scheme] for scheme, _ in cells], "x": [k for _, k in cells], "formula": formula / scale}
+        )
         table = table.assign(measured=total / done / scale, error=np.sqrt(squares) / done / scale)
         table.attrs |= {"n": n, "rounds": done}
         yield table

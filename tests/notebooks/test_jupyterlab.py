@@ -160,7 +160,7 @@ def page(lab, browser):
 def training(lab, browser):
     """Notebook 02 as far as its live training, in a workspace of its own; the panel with sliders and figures."""
 
-    before = until("4. Who gets how many links?")
+    before = until("4. Distributing the sparsity over layers")
     with opened(browser, f"{lab}/lab/workspaces/training/tree/02_dynamic_sparse_training.ipynb", before) as page:
         line = page.get_by_text(MOMENT).first
         line.wait_for(timeout=300_000)
@@ -290,7 +290,7 @@ def setting_and_step(line):
     return line.split(":")[0], int(found[2] or found[3])
 
 
-def test_links_move_while_a_network_learns(training):
+def test_connections_move_while_a_network_learns(training):
     page, panel = training
     panel.locator(".noUi-handle").nth(1).focus()
     page.keyboard.press("ArrowRight")
@@ -304,16 +304,16 @@ def test_links_move_while_a_network_learns(training):
     assert found[0][1] <= ANEW
     assert [step for _, step in found] == sorted(step for _, step in found)
     assert len(film) > 10  # that is, it was seen on its way
-    for density in (before, after):  # beside links that are spread evenly
+    for density in (before, after):  # relative to an even distribution
         assert density.shape == (28, 28)
         assert density.mean() == pytest.approx(1)
     assert after[6:22, 6:22].mean() > before[6:22, 6:22].mean() > 0.9
     assert after[6:22, 6:22].mean() == pytest.approx(film[-1]["cards"][3], abs=0.006)
     shapes = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}
-    links = int(sparsify.erk(shapes, 0.95)["fc1"] * 300 * 784)
-    for moment in film:  # links over the neurons that have any
+    connections = int(sparsify.erk(shapes, 0.95)["fc1"] * 300 * 784)
+    for moment in film:  # connections over active neurons
         _, neurons, fan_in, _ = moment["cards"]
-        assert fan_in == links // neurons
+        assert fan_in == connections // neurons
     assert film[-1]["cards"][1] < 300
 
 
@@ -359,4 +359,4 @@ def test_budget_sparsity_and_groups_are_live(sharing):
     right = accuracy(small, data.load("fashion_mnist").test.subset(np.arange(1000)))
     assert cards[0] == str(rank)
     assert cards[1] == f"{100 * small.fips['bytes'] / (4 * 8 * 2 * 128 * 512):.1f} %"
-    assert float(cards[2].removesuffix(" %")) == pytest.approx(100 * right, abs=0.2)  # by weights, as no inputs were given here
+    assert float(cards[2].removesuffix(" %")) == pytest.approx(100 * right, abs=0.2)  # by the weights
