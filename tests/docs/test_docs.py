@@ -66,7 +66,7 @@ def test_an_entry_from_outside_gets_a_page_too(example):
         "Fraction of the weights" in made["methods/row_pruning.md"] or "Keep the largest weights" in made["methods/row_pruning.md"]
     )
     assert "Mean probability that the model gives to the true class." in made["measures/true_probability.md"]
-    assert "RigL, with random candidates" in made["rules/candidates.md"]
+    assert "Drop by magnitude and grow where the gradient is large" in made["rules/candidates.md"]
 
 
 def test_written_method_pages_have_idea_api_options_results_and_limits(written):
