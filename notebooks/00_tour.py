@@ -1,11 +1,11 @@
 # %% [markdown]
 # # A tour of labkit
 #
-# **The question.** A trained network is often larger than it has to be. Make it smaller and something is lost. How much,
-# and *who* loses it?
+# **Question.** A trained network is often larger than necessary. What does compression cost, and *which classes and groups*
+# pay for it?
 #
 # You will look at one network and its compressed versions, then drag a slider and watch accuracy, classes, size and
-# latency change *while* you drag. No result in this notebook is typed in: each comes out of the cell above it.
+# latency change *while* you drag. Every result is computed or read by the cell above it.
 #
 # Choose **Run ▸ Run All Cells**, wait half a minute, and scroll down. No internet is needed.
 
@@ -28,26 +28,26 @@ page()
 # %% [markdown]
 # ## 1. A trained network
 #
-# A small vision transformer that tells ten kinds of garment apart. Its weights were chosen on validation data; the test
-# images below are what it is judged by.
+# A small vision transformer classifies ten kinds of garment. Its weights were selected on validation data; it is evaluated
+# on the test images below.
 
 # %%
 dataset = data.load("fashion_mnist")
 card = models.cards()["vit_fashion"]
 print(f"{card.title}: {card.parameters:,} parameters,", end=" ")
-print(f"{card.test_accuracy:.2%} of {card.test_examples:,} test images right")
+print(f"{card.test_accuracy:.2%} accuracy on {card.test_examples:,} test images")
 
 folder = Path(mkdtemp())
 Image(data.picture_grid(dataset.test, folder / "garments.png", per_class=16), width=720)
 
 # %% [markdown]
-# **What to look at:** T-shirts, pullovers, coats and shirts share one outline. Keep an eye on them.
+# **What to look at:** T-shirts, pullovers, coats and shirts have similar outlines and are the hardest classes.
 
 # %% [markdown]
 # ## 2. Its compressed versions
 #
-# labkit ships the audits of many compressed versions, made by three methods: `condense` (each neuron keeps its largest
-# weights), `low_rank` (two thin matrices instead of one) and `quantize` (a byte a weight). None was trained again.
+# labkit ships audits of many compressed versions from three methods: `condense` (every neuron keeps its largest weights),
+# `low_rank` (two thin matrices instead of one) and `quantize` (one byte per weight), all without further training.
 
 # %%
 library = runs.Library(runs.gallery())
@@ -57,10 +57,10 @@ uncompressed = library.reference("vit_fashion").assign(reference=True)
 figures.pareto(pd.concat([uncompressed, versions]), x="bytes", x_label="size", x_unit="MB", scale=1e6)
 
 # %% [markdown]
-# **What to look at:** up is more accurate, left is smaller; nothing beats a point on the grey line in both. Hover over a
-# point to read its settings. Versions of one size can be far apart in accuracy.
+# **What to look at:** up is more accurate, left is smaller; the grey line is the Pareto front. Hover over a point for its
+# settings. Versions of one size can differ a lot in accuracy.
 #
-# One number hides who pays. Here are the same versions, class by class:
+# One number hides which classes lose. The same versions, class by class:
 
 # %%
 order = versions.sort_values(["series", "bytes"], ascending=[True, False]).index
@@ -70,10 +70,10 @@ change, affected = library.class_changes(order)
 figures.class_change_heatmap(change.rename(index=names), affected.rename(index=names))
 
 # %% [markdown]
-# **What to look at:** a row is a version, a column a class. Orange lost, blue gained; a star marks a change beyond chance.
-# Find a pale row with a star: its accuracy is almost the old one, and yet one class paid.
+# **What to look at:** one row per version, one column per class. Orange lost, blue gained; a star marks a significant change.
+# Find a pale row with a star: its accuracy is almost unchanged, but one class lost.
 #
-# Which version would you take? Say what you can bear, and labkit names the smallest that keeps to it.
+# Which version would you choose? Set a limit, and labkit recommends the smallest version within it.
 
 # %%
 advice = widgets.HTML()
@@ -88,14 +88,14 @@ limit = live_slider("accuracy may drop by (pp)", [step / 2 for step in range(41)
 widgets.VBox([limit, advice])
 
 # %% [markdown]
-# **What to look at:** drag, and note where the advice changes. Then write `affected_classes=0` instead of `None`, run the
-# cell again, and drag: what does the demand that *no* class changes cost in bytes?
+# **What to look at:** drag, and note where the recommendation changes. Then write `affected_classes=0` instead of `None`, run
+# the cell again, and drag: what does it cost in bytes that *no* class may change?
 
 # %% [markdown]
 # ## 3. Drag the slider
 #
-# `condense` drops a share of every neuron's weights: the **sparsity**. `layers="inner"` leaves the first and the last layer
-# whole. Every step of this slider was audited on all test images beforehand, so the answer comes at once.
+# `condense` removes a fraction of every neuron's weights: the **sparsity**. `layers="inner"` excludes the first and the last
+# layer. Every step of this slider was audited on all test images in advance, so answers are immediate.
 
 # %%
 place = live.session("vit_fashion", dataset.test)
@@ -118,16 +118,16 @@ widgets.VBox([slider, numbers, side_by_side(by_class, over_slider)])
 # %% [markdown]
 # **What to look at:** drag from left to right without letting go, or click the handle and hold an arrow key.
 #
-# - *Accuracy* hardly moves at first, yet single classes already change beyond chance: the orange bars with a dot. Then
-#   comes the cliff.
-# - *Size* falls evenly all the way.
-# - *Latency* does not fall: today's layer still multiplies by a full matrix. Notebook 01 shows why.
+# - *Accuracy* hardly changes at first, but some classes already do significantly (orange bars with a dot). Then it
+#   collapses.
+# - *Size* falls linearly.
+# - *Latency* falls much less. Notebook 01 shows why.
 
 # %% [markdown]
-# ## 4. A setting nobody has audited
+# ## 4. Settings without a stored audit
 #
-# Elsewhere labkit compresses and audits while you wait, and answers early: first from a few images, then from twice as
-# many, and so on. The images are shuffled once, so the first ones are a fair sample.
+# Other settings are compressed and audited live, with early answers: first from a few images, then from twice as many, and
+# so on. The images are shuffled once, so the first ones are a random sample.
 
 # %%
 settings = {"sparsity": 0.9, "layers": "mlp"}
@@ -138,10 +138,9 @@ seen = {f"{found.examples:,} images": 100 * found.audit.summary[list(limits)] fo
 figures.intervals(pd.DataFrame(seen).T.rename(columns=limits), label="accuracy")
 
 # %% [markdown]
-# **What to look at:** the 95 % intervals narrow from top to bottom, and all but the unlucky hold what the last one says.
+# **What to look at:** the 95 % intervals become narrower from top to bottom, and most contain the final value.
 #
-# The same as a slider. The work runs in the background; a new move cancels the old one, and its figures narrow once you
-# rest.
+# The same as a slider. The computation runs in the background; a new value cancels the previous one.
 
 # %%
 latest = live.Latest()
@@ -165,16 +164,16 @@ free_slider = live_slider("sparsity", known, 0.9, ask)
 widgets.VBox([free_slider, numbers_so_far, follow(latest, show_so_far), class_so_far])
 
 # %% [markdown]
-# **What to look at:** the whiskers shrink and the bars settle while images come in. Go back to a place you have rested at:
-# it is remembered. Latency is measured in that moment, beside everything else the machine does; trust it less than the rest.
+# **What to look at:** intervals shrink and bars converge with more images. Go back to a value you stopped at: it is cached.
+# Latency is measured live, on a busy machine; trust it less than the rest.
 #
-# Compare with section 3: the feed-forward layers (`mlp`) alone bear far more than all inner layers together.
+# Compare with section 3: the feed-forward layers (`mlp`) alone tolerate a much higher sparsity than all inner layers.
 
 # %% [markdown]
-# ## 5. Which groups pay?
+# ## 5. Groups of people
 #
-# Classes are not the only ones who can lose. This small network guesses from census rows whether somebody earns more than
-# 50,000 dollars a year, and its audits also say how it treats women and men.
+# This small network predicts from census data whether a person earns more than 50,000 dollars a year. Its audits also
+# compare women and men.
 
 # %%
 census = data.load("adult")
@@ -187,9 +186,9 @@ gaps = pd.DataFrame({label: found.fairness.loc[metric].astype(float) for label, 
 figures.intervals(100 * gaps, label="equalized odds difference by sex", unit="pp")
 
 # %% [markdown]
-# **What to look at:** the difference is the larger gap between women and men of two rates: how many of those who do earn
-# that much are found, and how many of the others are taken for it. 0 is parity. Most intervals overlap with that of the
-# original, so chance could explain the difference. Which one does not?
+# **What to look at:** equalized odds difference is the larger of two gaps between women and men, in the true positive rate
+# and in the false positive rate; 0 is parity. Most intervals overlap with that of the original, so the difference may be
+# chance. Which one does not?
 
 # %%
 group_numbers, by_group = widgets.HTML(), live_figure()
@@ -204,13 +203,13 @@ def show_groups(label):
 widgets.VBox([live_choice(verdicts, show_groups), group_numbers, by_group])
 
 # %% [markdown]
-# **What to look at:** a grey line is the gap in one rate. Choose the version without a gap in the last figure, and read its
-# accuracy: everybody is treated alike, and badly. A gap says nothing without the rates beside it.
+# **What to look at:** a grey line is the gap in one rate. Choose the version without a gap in the previous figure, and read
+# its accuracy: both groups are treated equally badly. A gap means little without the rates.
 
 # %% [markdown]
 # ## 6. Your own network, in three lines
 #
-# Any `nn.Module` will do that takes images in [0, 1] and gives a score for each class. Here is one, trained for a moment:
+# Any `nn.Module` that maps images in [0, 1] to one score per class works. Here is one, trained briefly:
 
 # %%
 torch.manual_seed(0)
@@ -223,7 +222,7 @@ for rows in torch.randperm(len(inputs)).split(100):
     optimizer.step()
 
 # %% [markdown]
-# Compress it, audit it beside the original, keep the run:
+# Compress it, audit it against the original, and store the run:
 
 # %%
 small = compress.condense(yours, sparsity=0.5)
@@ -233,7 +232,7 @@ run = runs.Store(folder / "runs").save(small, audit=verdict, config={"method": "
 widgets.HTML(cards(audit.headlines(verdict.summary)))
 
 # %% [markdown]
-# A run is a folder of plain files that other programs read too, and labkit rebuilds the network from it:
+# A run is a folder of plain files in common formats, from which labkit rebuilds the network:
 
 # %%
 print(*sorted(path.name for path in run.folder.iterdir()))
@@ -244,9 +243,10 @@ print("the stored network gives the same scores:", torch.equal(again(x), small(x
 # %% [markdown]
 # ## 7. Where to go next
 #
-# - **Try it:** put `"low_rank"` and `"budget"` in place of `"condense"` and `"sparsity"` in section 3. Where is its cliff?
-# - **[01 Condensed sparsity](01_condensed_sparsity.ipynb):** what `condense` keeps, what it saves, which layers bear it.
-# - **[02 Dynamic sparse training](02_dynamic_sparse_training.ipynb):** sparse from the first step on; watch the links move.
-# - **[03 Shared bases](03_fips.ipynb):** what the feed-forward layers of a transformer have in common, which is kept once.
+# - **Try it:** replace `"condense"` and `"sparsity"` in section 3 by `"low_rank"` and `"budget"`. Where does it collapse?
+# - **[01 Condensed sparsity](01_condensed_sparsity.ipynb):** what `condense` keeps and saves, and which layers tolerate it.
+# - **[02 Dynamic sparse training](02_dynamic_sparse_training.ipynb):** sparse from the first step on, with connections that
+#   move.
+# - **[03 Shared bases](03_fips.ipynb):** what the feed-forward layers of a transformer have in common, stored once.
 # - **The dashboard**, `make app`: the same sliders for every method, and for your own network and data.
 # - **The command line:** `labkit compress`, `labkit sweep`, `labkit runs recommend`; the README says how.

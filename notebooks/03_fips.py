@@ -4,9 +4,8 @@
 # **Question.** [Notebook 01](01_condensed_sparsity.ipynb) compressed every layer by itself. But the blocks of a transformer
 # have equal shapes and similar tasks. Do their weights have something in common that could be stored once?
 #
-# **Method.** FiPS ([Üyük et al., Learning Parameter Sharing with Tensor Decompositions and Sparsity](
-# https://arxiv.org/abs/2411.09816)): the feed-forward layers of several blocks share one *basis*, and each layer keeps a
-# *sparse factor*.
+# **Method.** FiPS (Üyük et al., [Learning Parameter Sharing with Tensor Decompositions and Sparsity](https://arxiv.org/abs/2411.09816)):
+# the feed-forward layers of several blocks share one *basis*, and each layer keeps a *sparse factor*.
 
 # %%
 import threading
@@ -43,8 +42,6 @@ every = sum(parameter.numel() for parameter in model.parameters())
 print(f"{len(blocks)} blocks such as {blocks[0]}: {weights:,} weights, {weights / every:.0%} of all parameters")
 
 # %% [markdown]
-# FiPS compresses these, and nothing else.
-#
 # ## 2. The factorization
 #
 # `fc1` has one row for each hidden unit, `fc2` one column. Transpose `fc1`, and both have the shape $d \times p$: width of

@@ -16,6 +16,7 @@ from labkit.figures.classes.class_change import class_change
 from labkit.figures.classes.class_change_heatmap import class_change_heatmap
 from labkit.figures.classes.confusion_change import confusion_change
 from labkit.figures.classes.group_rates import group_rates
+from labkit.figures.layers.condensed_layer import condensed_layer
 from labkit.figures.layers.factor_tiles import factor_tiles
 from labkit.figures.layers.input_images import input_density, neuron_mosaic
 from labkit.figures.layers.layer_densities import layer_densities
@@ -33,6 +34,7 @@ from labkit.figures.tradeoffs.speed import end_to_end_speed, kernel_speed
 from labkit.figures.tradeoffs.tried_settings import tried_settings
 from labkit.figures.training.flops_accuracy import flops_accuracy
 from labkit.figures.training.parameter_accuracy import parameter_accuracy
+from labkit.figures.training.rule_contrasts import rule_contrasts
 from labkit.figures.training.rules import in_order, rule_title
 from labkit.figures.training.sparsity_accuracy import sparsity_accuracy
 from labkit.figures.training.training_curves import training_curves
@@ -45,6 +47,7 @@ __all__ = [
     "class_accuracy",
     "class_change",
     "class_change_heatmap",
+    "condensed_layer",
     "confusion_change",
     "end_to_end_speed",
     "factor_tiles",
@@ -66,6 +69,7 @@ __all__ = [
     "pareto",
     "pareto_front",
     "redraw",
+    "rule_contrasts",
     "rule_title",
     "shared_bases",
     "slider_curve",

@@ -37,6 +37,21 @@ TABLES = {
     "lines": ACCURACY,
     "panels": ACCURACY,
     "stacked_bars": ACCURACY,
+    "condensed_layer": {"weights": np.ones((2, 3)), "index": np.zeros((2, 3), int)},
+    "formula_check": pd.DataFrame({"series": "a", "x": [1, 2], "formula": [1.0, 2.0], "measured": 1.5, "error": 0.1}),
+    "input_density": np.eye(4, dtype=bool),
+    "neuron_mosaic": np.eye(4, dtype=bool),
+    "layer_densities": pd.DataFrame({"distribution": "uniform", "layer": ["a"], "density": 0.5, "fan_in": 4.0, "macs": 10}),
+    "update_steps": {
+        **{name: np.ones((2, 3)) for name in ("weight", "gradient")},
+        **{name: np.ones((2, 3), bool) for name in ("mask", "by_weight", "by_gradient", "kept", "grown")},
+        "active": np.array([True, False]),
+    },
+    "factor_tiles": {"W": (np.ones((2, 4)), np.ones((1, 4)))},
+    "training_progress": pd.DataFrame({"step": [0, 10], "layer": "fc", "active": [4, 2], "outputs": 4}),
+    "rule_contrasts": MEANS.assign(sparsity=0.9, other=["rigl", "dense"]),
+    "tried_settings": pd.DataFrame({"x": [1.0], "accuracy": 0.8, "series": "a", "label": "b"}),
+    "budget_quality": MEANS.assign(method="low rank", family="low rank", kind="", budget=[0.1, 0.2]),
     "kernel_speed": pd.DataFrame({"batch": 1, "what": ["dense", "ours"], "median_us": 2.0, "low_us": 1.0, "high_us": 3.0}),
     "end_to_end_speed": pd.DataFrame(
         {

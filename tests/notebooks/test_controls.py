@@ -30,7 +30,7 @@ class Answer:
         self.examples, self.total, self.exact = examples, total, examples == total
 
 
-def until(condition, seconds=5.0):
+def until(condition, seconds=300.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"
@@ -52,6 +52,28 @@ def test_buttons_draw_at_once_and_at_every_click(controls):
     choice = controls.live_choice(["a", "b"], drawn.append)
     choice.value = "b"
     assert drawn == ["a", "b"]
+
+
+def test_without_options_there_is_a_note(controls):
+    drawn = []
+    assert "make bench" in controls.live_choice([], drawn.append).value
+    assert not drawn
+
+
+def test_facts_are_cards_with_a_line_below(controls):
+    html = controls.facts({"rank": ("7", "of 128")})
+    assert "rank</span>" in html
+    assert "7</strong>" in html
+    assert "of 128</span>" in html
+
+
+def test_results_have_the_columns_that_are_asked_for_also_without_a_file(controls, tmp_path, monkeypatch):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    assert controls.results("missing", ["a", "b"]).columns.tolist() == ["a", "b"]
+    (tmp_path / "benchmarks" / "results").mkdir(parents=True)
+    (tmp_path / "benchmarks" / "results" / "some.json").write_text('{"rows": [{"way": "x", "a": 1, "other": 2}]}')
+    assert controls.results("some", ["method", "a"]).to_dict("records") == [{"method": "x", "a": 1}]
 
 
 def test_cards_escape_what_they_show(controls):

@@ -22,12 +22,12 @@ def notebook(cells):
     """The names of the notebook after its first six sections, the measurements of section 4 left out."""
     with cells.opened() as names:
         cells.run(cells.sections(0, 4), names)
-        cells.run([source.split("\ntogether, ")[0] for source in cells.sections(4, 5)], names)
+        cells.run([source.split("\ngains = ")[0] for source in cells.sections(4, 5)], names)
         yield cells.run(cells.sections(5, 7), names)
 
 
 def shown_accuracies(notebook):
-    """Way -> what its marker of the present setting shows, the last one."""
+    """Closed form -> what its marker of the present setting shows, the last one."""
     return {trace.name: trace.y[-1] / 100 for trace in notebook["over_bytes"].data}
 
 
@@ -35,59 +35,61 @@ def test_what_the_sliders_show_is_the_network_they_ask_for(notebook):
     """Rank, bytes and both accuracies against a network made here."""
     notebook["sparsity"].value, notebook["budget"].value, notebook["groups"].value = 0.5, 0.05, "8"
     latest, model, paths = notebook["latest"], notebook["model"], notebook["paths"]
-    assert latest.wait(60)
+    assert latest.wait(500)
     answer = latest.answer
-    assert answer.setting == (0.05, 0.5, 8)
-    deadline = time.monotonic() + 10
-    while notebook["who_shares"].data[1].text != (f"rank {answer.rank}",) or len(notebook["seen"][answer.setting].audits) < 2:
+    assert answer["setting"] == (0.05, 0.5, 8)
+    deadline = time.monotonic() + 100
+    while (
+        notebook["who_shares"].data[1].text != (f"rank {answer['rank']}",)
+        or len({row[2] for row in notebook["tried"]}) < 2
+        or len(latest.answer["audits"]) < 2
+    ):
         assert time.monotonic() < deadline, "the figures do not follow the sliders"
         time.sleep(0.02)
     settings = {"budget": 0.05, "budget_kind": "bytes", "sparsity": 0.5, "groups": 8, "calibration": notebook["images"]}
-    for way, title in notebook["WAYS"].items():
-        small = compress.fips(model, init=way, **settings)
-        assert small.fips["ranks"] == [answer.rank]
+    for init, title in notebook["INITS"].items():
+        small = compress.fips(model, init=init, **settings)
+        assert small.fips["ranks"] == [answer["rank"]]
         with torch.no_grad():
             outputs = small(notebook["judges"].inputs())
         right = (outputs.argmax(1).numpy() == notebook["judges"].labels).mean()
-        assert answer.audits[way]["accuracy"] == pytest.approx(right, abs=0.002)
+        assert answer["audits"][init]["accuracy"] == pytest.approx(right, abs=0.002)
         assert shown_accuracies(notebook)[title] == pytest.approx(right, abs=0.002)
     held = torch.nn.ModuleList([small.get_submodule(path) for path in paths])
     biases = sum(layer.out_features for layer in held) * 4
-    assert answer.share == pytest.approx((sum(bytes_by_kind(held).values()) - biases) / (4 * notebook["weights"]))
-    assert f"{100 * answer.share:.1f} %" in notebook["numbers"].value
+    assert answer["share"] == pytest.approx((sum(bytes_by_kind(held).values()) - biases) / (4 * notebook["weights"]))
+    assert f"{100 * answer['share']:.1f} %" in notebook["numbers"].value
 
 
 def test_an_answer_comes_soon_after_the_last_of_many_moves(notebook):
     latest, budget = notebook["latest"], notebook["budget"]
-    assert latest.wait(60)
+    assert latest.wait(500)
     for index in (0, 5, 2, 9, 3, 7, 1, 4):
         budget.index = index
         time.sleep(0.05)
     began = time.monotonic()
-    while latest.answer is None or latest.answer.setting[0] != budget.value or not latest.answer.audits:
-        assert time.monotonic() < began + 10, "moves that nobody waits for are computed"
+    while latest.answer is None or latest.answer["setting"][0] != budget.value or not latest.answer["audits"]:
+        assert time.monotonic() < began + 100, "skipped values are computed"
         time.sleep(0.01)
-    assert latest.wait(60)
+    assert latest.wait(500)
 
 
 def test_the_picture_has_as_many_rows_as_the_rank_says(notebook):
     for sparsity in (0, 0.9):
-        notebook["taken_apart"](sparsity)
+        notebook["factorize"](sparsity)
         basis, *others = notebook["apart"].data
         factors = [trace.z for trace in others[1::2]]
         (rank,) = {len(factor) for factor in factors}
         assert basis.z.shape == (128, rank)
-        links = sum((factor != 0).sum() for factor in factors) / sum(factor.size for factor in factors)
-        assert links == pytest.approx(1 - sparsity, abs=0.03)  # some columns are drawn
+        nonzeros = sum((factor != 0).sum() for factor in factors) / sum(factor.size for factor in factors)
+        assert nonzeros == pytest.approx(1 - sparsity, abs=0.03)  # some columns are drawn
 
 
-def test_turning_blocks_changes_no_spectrum_of_one_but_that_of_all(notebook):
-    alone, found = notebook["singular_values"], notebook["spectrum"]
-    before, after = (alone(matrices[6:8]) for matrices in (notebook["of_blocks"](8), notebook["turned"]))
-    assert after == pytest.approx(before, rel=1e-3)
+def test_rotated_blocks_have_a_smaller_common_part(notebook):
+    found = notebook["spectrum"]
     assert len(find_mlps(notebook["model"])) == 8
-    assert (found["8, turned"] ** 2).sum() == pytest.approx((found["8 blocks"] ** 2).sum(), rel=1e-3)
-    assert found["8, turned"].iloc[0] < found["8 blocks"].iloc[0]
+    assert (found["8, rotated"] ** 2).sum() == pytest.approx((found["8 blocks"] ** 2).sum(), rel=1e-3)
+    assert found["8, rotated"].iloc[0] < found["8 blocks"].iloc[0]
 
 
 ROWS = [
@@ -115,4 +117,4 @@ def test_the_benchmark_is_drawn_as_far_as_it_has_been_measured(cells, notebook, 
     if count == len(ROWS):
         assert drawn["fips 75 %, fitted"].error_y.array[0] > 1
         assert not drawn["magnitude"].error_y.array[0] > 0
-        assert [trace.line.dash for trace in drawn.values()] == ["dash", "dot"]
+        assert len({trace.line.dash for trace in drawn.values()}) == 2

@@ -3,7 +3,10 @@
 import threading
 import time
 
+import numpy as np
 import pytest
+
+from labkit import figures
 
 
 @pytest.fixture(scope="module")
@@ -24,30 +27,29 @@ def test_moving_the_sliders_does_not_pile_up_trainings(notebook):
     for index in (0, 3, 6, 2, 8, 5, 1, 7):
         gamma.index = index
         time.sleep(0.1)
-    notebook["topology"].value = "rigl"
+    notebook["rule"].value = "rigl"
     assert gamma.disabled
     # those that nobody wants stop long before the wanted one is halfway, however slow the machine is
     while len(trainings()) > 1:
         answer = latest.answer
-        assert answer is None or answer.step < notebook["steps"] / 2, "trainings that nobody wants go on"
+        assert answer is None or answer.step < notebook["steps"] / 2, "cancelled trainings continue"
         time.sleep(0.01)
     assert latest.wait(600)
-    assert latest.answer.setting == "rigl, every 25"
-    assert latest.answer.step == notebook["steps"]
+    assert latest.answer["setting"] == "rigl, every 25"
+    assert latest.answer["step"] == notebook["steps"]
 
 
-def test_the_tiles_are_the_masks_of_the_neurons(notebook):
-    mask = notebook["latest"].answer.mask.copy()
-    mask[9] = False
-    tiles = notebook["mosaic"](mask)
-    for neuron, (row, column) in {0: (0, 0), 7: (0, 7), 10: (1, 2), 63: (7, 7)}.items():
-        tile = tiles[32 * row + 2 : 32 * row + 30, 32 * column + 2 : 32 * column + 30]
-        assert ((tile == notebook["LINK"]) == mask[neuron].reshape(28, 28)).all()
-    assert (tiles[34:62, 34:62] == notebook["NO_LINKS"]).all()
+def test_the_pictures_are_those_of_the_mask(notebook):
+    answer, deadline = notebook["latest"].answer, time.monotonic() + 60
+    expected = figures.neuron_mosaic(answer["mask"]).data[0].z
+    while not np.array_equal(notebook["tiles"].data[0].z, expected):
+        assert time.monotonic() < deadline, "the figure does not follow the training"
+        time.sleep(0.02)
+    np.testing.assert_allclose(notebook["pixels"].data[0].z, figures.input_density(answer["mask"]).data[0].z)
 
 
 def test_a_training_is_the_same_every_time(notebook):
     first, second = ([*notebook["learn"](threading.Event(), "srigl", 50, gamma_sal=0.9)] for _ in range(2))
-    assert first[-1].right == second[-1].right
-    assert (first[-1].mask == second[-1].mask).all()
-    assert first[-1].mask.sum() == pytest.approx(first[0].mask.sum(), rel=0.01)  # as many links, up to whole rows
+    assert first[-1]["right"].equals(second[-1]["right"])
+    assert (first[-1]["mask"] == second[-1]["mask"]).all()
+    assert first[-1]["mask"].sum() == pytest.approx(first[0]["mask"].sum(), rel=0.01)  # as many connections, up to whole rows
