@@ -54,8 +54,8 @@ def filled(text: str, path: str) -> str:
     """Return the Markdown of the page at `path` with every marker replaced by what it names.
 
     ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, and
-    ``<!-- file PATH -->`` a file of docs/; ``<!-- options -->``, ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry whose
-    page it is.
+    ``<!-- file PATH -->`` a file of docs/; ``<!-- options -->``, ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry that
+    the page is about.
     """
     text = re.sub(r"<!-- table (.+?) -->", lambda m: TABLES[m[1]](), text)
     text = re.sub(r"<!-- file (.+?) -->", lambda m: _code((DOCS / m[1]).read_text()), text)
@@ -119,13 +119,14 @@ def _module(name: str, heading: str) -> str:
 
 def _public(name: str, module: Any) -> list[str]:
     own = [key for key, value in vars(module).items() if not key.startswith("_") and getattr(value, "__module__", "") == name]
-    exported = [key for key in getattr(module, "__all__", own) if not inspect.ismodule(getattr(module, key))]
-    return sorted(exported, key=lambda key: (key.isupper(), key.lower()))
+    return sorted(getattr(module, "__all__", own), key=lambda key: (key.isupper(), key.lower()))
 
 
 def _home(module: Any, public: str) -> str:
     """Where a function or class is defined: its public path is ambiguous where a submodule has the same name."""
     value = getattr(module, public)
+    if inspect.ismodule(value):
+        return value.__name__
     if hasattr(value, "__qualname__") and getattr(value, "__module__", "").startswith("labkit."):
         return f"{value.__module__}.{value.__qualname__}"
     return f"{module.__name__}.{public}"
