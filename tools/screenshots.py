@@ -1,5 +1,9 @@
-"""Take the pictures of the README from a running dashboard: ``.venv/bin/python tools/screenshots.py [URL]``."""
+"""Take the pictures of the documentation from a running dashboard: ``.venv/bin/python tools/screenshots.py [URL]``.
 
+With ``--every FOLDER`` every page is written there instead, at the width of a desktop and of a phone, to be looked at.
+"""
+
+import argparse
 import subprocess
 import sys
 import time
@@ -7,10 +11,11 @@ import urllib.request
 from pathlib import Path
 
 from find_browser import find_browser
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = 8511
+PAGES = ("", "live?layers=inner", "per_class", "speed", "training", "models", "?model=mlp_adult", "live?method=fips&budget=0.1")
 
 
 def live(page: Page, url: str) -> None:
@@ -37,9 +42,7 @@ def compare(page: Page, url: str) -> None:
 def shoot(url: str) -> None:
     """Write docs/images/live.png and compare.png."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_browser(), args=["--no-sandbox", "--disable-background-networking"]
-        )
+        browser = launch(playwright)
         for name, prepare, height in (("live", live, 1000), ("compare", compare, 1160)):
             page = browser.new_page(viewport={"width": 1280, "height": height}, color_scheme="light")
             prepare(page, url)
@@ -48,10 +51,40 @@ def shoot(url: str) -> None:
         browser.close()
 
 
+def shoot_every(url: str, folder: Path) -> None:
+    """Write a picture of every page, in its full length, at 1440 and 420 pixels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        for number, path in enumerate(PAGES):
+            for width in (1440, 420):
+                page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
+                page.goto(f"{url}/{path}")
+                page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=120_000)
+                page.wait_for_timeout(6_000)
+                length = page.locator("[data-testid=stMainBlockContainer]").evaluate("node => node.scrollHeight")
+                page.set_viewport_size({"width": width, "height": min(6000, max(900, int(length) + 60))})
+                page.wait_for_timeout(3_000)
+                name = "".join(letter if letter.isalnum() else "-" for letter in path) or "compare"
+                page.screenshot(path=folder / f"{number}-{name}-{width}.png")
+                page.close()
+        browser.close()
+
+
+def launch(playwright: Playwright) -> Browser:
+    """Start Chromium."""
+    return playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox", "--disable-background-networking"])
+
+
 def main() -> None:
     """Start the dashboard unless an address is given, and take the pictures."""
-    if len(sys.argv) > 1:
-        shoot(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("url", nargs="?", help="address of a running dashboard")
+    parser.add_argument("--every", type=Path, metavar="FOLDER", help="write every page there, at two widths")
+    given = parser.parse_args()
+    take = (lambda url: shoot_every(url, given.every)) if given.every else shoot
+    if given.url:
+        take(given.url)
         return
     process = subprocess.Popen([sys.executable, "-m", "labkit", "app", "--no-browser", "--port", str(PORT)])
     try:
@@ -61,7 +94,7 @@ def main() -> None:
                 break
             except OSError:
                 time.sleep(0.3)
-        shoot(f"http://localhost:{PORT}")
+        take(f"http://localhost:{PORT}")
     finally:
         process.terminate()
 

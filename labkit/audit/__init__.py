@@ -1,4 +1,4 @@
-"""What a compression cost: accuracy, class bias, calibration, fairness, bytes and latency, beside a reference model."""
+"""What a compression cost: accuracy, class bias, calibration, fairness, bytes and latency, compared with a reference model."""
 
 from labkit.audit import measures as _measures  # noqa: F401, registers the built-in measures
 from labkit.audit.classes import class_bias

@@ -1,4 +1,4 @@
-"""From evidence to an `Audit`: every measure that applies is computed, and what it brings is put in its place."""
+"""From evidence to an `Audit`: compute every measure that applies and collect figures, tables and notes."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def _checked_tables(found: Measured, measure: Measure) -> dict[str, pd.DataFrame
 
 
 def _tables(evidence: Evidence) -> dict[str, Any]:
-    """The tables that every audit of single-label predictions has; those of a multi-label split are empty."""
+    """Return the tables of every single-label audit; a multi-label audit has only some of them."""
     common = {
         "data_id": data_id(evidence.split),
         "level": evidence.level,

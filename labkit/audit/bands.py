@@ -31,7 +31,7 @@ class Rate:
 
     @property
     def smoothed(self) -> np.ndarray:
-        """Posterior-mean-like rates [groups], never exactly 0 or 1."""
+        """Rates [groups] with half an example added to hits and misses, never exactly 0 or 1."""
         return (self.hits + 0.5) / (self.trials + 1)
 
     def draws(self, rng: np.random.Generator) -> np.ndarray:
@@ -77,7 +77,7 @@ def chance_level(value: float, rates: list[Rate], rng: np.random.Generator) -> t
     if not gaps:
         return 0.0, 1.0
     widest = np.max(gaps, axis=0)
-    as_wide = np.count_nonzero(widest >= value - 1e-12)  # a tie must count, whatever the rounding
+    as_wide = np.count_nonzero(widest >= value - 1e-12)  # ties count in spite of rounding
     return float(widest.mean()), (1 + as_wide) / (1 + DRAWS)
 
 

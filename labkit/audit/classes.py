@@ -105,7 +105,9 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     >>> benjamini_hochberg(np.array([0.01, np.nan, 0.04])).tolist()
     [0.02, nan, 0.04]
     """
-    from scipy.stats import false_discovery_control  # here: scipy.stats takes a second to load, the first page has none to spare
+    from scipy.stats import (
+        false_discovery_control,
+    )  # imported here: scipy.stats takes a second to load, which would delay the first page
 
     tested = ~np.isnan(p)
     q = np.full(len(p), np.nan)

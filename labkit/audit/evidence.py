@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What one audit found before any figure is computed.
+    """The inputs of measures: outputs, labels, networks and costs of one audit.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Evidence:
 
     @cached_property
     def reference_predicted(self) -> np.ndarray | None:
-        """The same of the reference model, or None."""
+        """The same for the reference model, or None."""
         return None if self.reference_logits is None else self.reference_logits.argmax(axis=1)
 
     @cached_property
@@ -87,7 +87,7 @@ class Evidence:
 
     @cached_property
     def reference_correct(self) -> np.ndarray | None:
-        """The same of the reference model, or None."""
+        """The same for the reference model, or None."""
         return None if self.reference_predicted is None else self.reference_predicted == self.labels
 
     @cached_property
@@ -138,7 +138,7 @@ class Evidence:
         return other
 
     def lacks(self, needs: tuple[str, ...]) -> list[str]:
-        """Return which of a measure's needs are not there.
+        """Return which of a measure's needs are missing.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""How figures are written: percentages, percentage points, counts, bytes."""
+"""Formatting of figures: percentages, percentage points, counts, bytes."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def size(count: float, unit: str = "B") -> str:
 
 @dataclass(frozen=True)
 class Format:
-    """How one kind of figure is written.
+    """Formatting of one kind of figure.
 
     Parameters
     ----------
@@ -160,6 +160,6 @@ def format_of(name: str | Callable[[float], str], unit: str = "") -> Format:
             f"format must be one of {known}, a format specification such as '.3f', or a function, got {name!r}"
         ) from None
     tail = f" {unit}" if unit else ""
-    plain = name[-1:] in "defg" and "," not in name  # what C's printf knows too
+    plain = name[-1:] in "defg" and "," not in name  # also valid in C's printf
     printf = f"%{name if plain else '.4g'}{tail.replace('%', '%%')}"
     return Format(lambda value: f"{value:{name}}{tail}", 1.0, printf)

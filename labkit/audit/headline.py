@@ -75,7 +75,7 @@ def _headline(measure: Measure, figures: dict[str, float]) -> Headline | None:
 
 
 def _delta(measure: Measure, figures: dict[str, float]) -> tuple[str, Tone]:
-    """The line under the value where a measure does not bring its own: the reference model's value, or the interval."""
+    """Return the default line under a value: the value of the reference model, or the interval."""
     key, other = measure.key, f"reference_{measure.key}"
     low, high = figures.get(f"{key}_low"), figures.get(f"{key}_high")
     tone: Tone = "neutral"

@@ -1,4 +1,4 @@
-"""`Measure` and `Limit`: what the audit, the tables, the limits and the pages know about a figure of merit."""
+"""`Measure`, `Limit` and their registry: everything that audits, tables, limits and pages need to know about a figure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEEDS = ("reference", "groups", "model", "cost", "probabilities")
 
 @dataclass(frozen=True)
 class Value:
-    """One figure with the limits of its confidence interval.
+    """A figure with its confidence interval.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a measure found.
+    """The result of a measure.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ class Limit:
     lower: bool | None = None
 
     def sentence(self, value: float) -> str:
-        """Say the limit, e.g. "an accuracy loss of at most 1 pp".
+        """Return the limit in words, e.g. "an accuracy loss of at most 1 pp".
 
         Parameters
         ----------
@@ -136,13 +136,13 @@ class Column:
 
     @property
     def style(self) -> Format:
-        """How its values are written."""
+        """Format of its values."""
         return format_of(self.format, self.unit)
 
 
 @dataclass(frozen=True)
 class Measure(Entry):
-    """A figure of merit of a model, with everything that shows, stores or limits it.
+    """A figure of merit of a model: how it is computed, shown, stored and limited.
 
     Parameters
     ----------
@@ -163,16 +163,16 @@ class Measure(Entry):
         One sentence, shown as a tooltip.
     limit : Limit, optional
     needs : str or tuple of str
-        What it cannot be computed without: "reference", "groups", "model" (the networks themselves), "cost",
+        What it requires: "reference", "groups", "model" (the networks themselves), "cost",
         "probabilities" (more than the predicted classes).
     tables : mapping of str to str or callable
         Names of the tables it returns, and the function of `labkit.figures` (or a callable) that draws each; "" for a plain table.
     when : {"always", "asked"}
-        "asked" for measures that take long: computed only when named.
+        "asked" for expensive measures, which are computed only on request.
     tasks : tuple of str
         Tasks it applies to: "classification", "multilabel", "nodes".
     headline : bool
-        Whether it is among the cards and the columns of short tables.
+        Whether it is shown on cards and in short tables.
     params : dict of str to Param, Choice, Names or Optional
         Settings of `compute`.
     version : int
@@ -227,7 +227,7 @@ class Measure(Entry):
             object.__setattr__(self, "limit", self._whole(self.limit))
 
     def _check(self) -> None:
-        """Bring words into tuples, and refuse unknown ones."""
+        """Normalise options to tuples, and reject unknown ones."""
         for name, allowed in (("needs", NEEDS), ("tasks", TASKS)):
             value = getattr(self, name)
             words = tuple(word for word in ((value,) if isinstance(value, str) else value) if word != "nothing")
@@ -243,7 +243,7 @@ class Measure(Entry):
         format_of(self.format)
 
     def _whole(self, limit: Limit) -> Limit:
-        """Fill in what a limit leaves open."""
+        """Fill in the defaults of a limit."""
         lower = (self.better == "higher" and not limit.negate) if limit.lower is None else limit.lower
         bound = "at least" if lower else "at most"
         unit = f" {limit.unit}" if limit.unit else ""
@@ -262,7 +262,7 @@ class Measure(Entry):
         return self.key
 
     def shown(self, value: float) -> str:
-        """Write a value in the measure's format.
+        """Format a value.
 
         Parameters
         ----------

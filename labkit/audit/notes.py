@@ -1,4 +1,4 @@
-"""What a reader of an audit should know beside its figures."""
+"""Notes of an audit: properties of the data and of the tests that affect how figures are read."""
 
 from __future__ import annotations
 

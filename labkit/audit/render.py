@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from html import escape
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import pandas as pd
 
 from labkit.audit.headline import headlines
 
-if TYPE_CHECKING:
-    from labkit.audit.result import Audit
-
 # rows of a table in a notebook cell: the classes that changed most, or the worst
 SHOWN = 20
 
 
-def as_text(audit: Audit) -> str:
+class _Renderable(Protocol):
+    """The part of an `Audit` that is rendered; the audit's module imports this one."""
+
+    @property
+    def summary(self) -> pd.Series: ...
+    @property
+    def per_class(self) -> pd.DataFrame: ...
+    @property
+    def fairness(self) -> pd.DataFrame | None: ...
+    @property
+    def extras(self) -> Mapping[str, pd.DataFrame]: ...
+    @property
+    def cost(self) -> Any: ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+    @property
+    def task(self) -> str: ...
+
+
+def as_text(audit: _Renderable) -> str:
     """Return the headlines, costs and notes of an audit, one line each.
 
     Parameters
@@ -35,7 +52,7 @@ def as_text(audit: Audit) -> str:
     return "\n".join([*lines, *(f"  note: {note}" for note in audit.notes)])
 
 
-def as_html(audit: Audit) -> str:
+def as_html(audit: _Renderable) -> str:
     """Return escaped HTML: the summary, the classes that changed most, fairness and notes."""
     parts = [_table("Summary", audit.summary.to_frame("value"))]
     parts.append(_table(_class_title(audit), _shown_classes(audit)))
@@ -47,13 +64,13 @@ def as_html(audit: Audit) -> str:
     return '<div style="display:flex;flex-wrap:wrap;gap:1.5em;align-items:flex-start">' + "".join(parts) + "</div>"
 
 
-def _shown_classes(audit: Audit) -> pd.DataFrame:
+def _shown_classes(audit: _Renderable) -> pd.DataFrame:
     if len(audit.per_class) <= SHOWN:
         return audit.per_class
     return audit.per_class.sort_values(_order(audit)).head(SHOWN)
 
 
-def _class_title(audit: Audit) -> str:
+def _class_title(audit: _Renderable) -> str:
     total = len(audit.per_class)
     if total <= SHOWN:
         return "Classes"
@@ -61,8 +78,8 @@ def _class_title(audit: Audit) -> str:
     return f"The {SHOWN} of {total} classes {which[_order(audit)]}"
 
 
-def _order(audit: Audit) -> str:
-    """The column by which classes are ranked: the most telling one that the audit has."""
+def _order(audit: _Renderable) -> str:
+    """Return the column by which classes are ranked."""
     return next(name for name in ("change", "accuracy", "examples") if name in audit.per_class)
 
 

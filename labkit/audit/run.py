@@ -1,4 +1,4 @@
-"""`audit`: run a model and its reference over a split, and say what the change cost."""
+"""`audit`: run a model and its reference on a split and compare them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def audit(
     measures: Asked = (),
     seed: int = 0,
 ) -> Audit:
-    """Audit `model` on `split`, beside a reference model if one is given.
+    """Audit a model on a split, compared with a reference model if one is given.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def audit(
     """
     check_split(split)
     check_level(level)
-    chosen(task_of(split), measures)  # what is not known or does not apply is said before anything runs
+    chosen(task_of(split), measures)  # unknown or inapplicable measures are rejected before anything runs
     if logits is None:
         logits = outputs(model, split, batch_size, "model")
     if reference is not None and reference_logits is None:

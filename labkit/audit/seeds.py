@@ -74,7 +74,7 @@ def _paired(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _settled(p: np.ndarray, constant: np.ndarray, change: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Without spread a t-test divides by zero: p is 1, and a change that is not zero is flagged rather than called certain."""
+    """Without spread a t-test divides by zero: set p to 1, and flag a nonzero change as degenerate."""
     return np.where(constant, 1.0, p), constant & (np.abs(change) > ROUNDING)
 
 

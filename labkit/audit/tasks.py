@@ -1,4 +1,4 @@
-"""Which task a split poses, and the outputs of a model on it."""
+"""The task of a split, and the outputs of a model on it."""
 
 from __future__ import annotations
 

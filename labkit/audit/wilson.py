@@ -33,5 +33,5 @@ def wilson_interval(hits: np.ndarray, trials: np.ndarray, level: float = 0.95) -
         middle = share + z**2 / (2 * trials)
         shrink = 1 + z**2 / trials
         low, high = (middle - spread) / shrink, (middle + spread) / shrink
-    # the formula reaches 0 and 1 only up to rounding, and a limit must not pass the proportion itself
+    # rounding may push a limit beyond 0, 1 or the proportion itself
     return np.clip(np.minimum(low, share), 0, 1), np.clip(np.maximum(high, share), 0, 1)

@@ -46,7 +46,7 @@ def app(context: click.Context, port: int, browser: bool, store: str) -> None:
     options = ["--server.address=localhost", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
     plugins = [str(Path(path).resolve()) for path in (context.obj or {}).get("plugins", ())]
     own = ["--", "--store", str(Path(store).resolve()), *(word for path in plugins for word in ("--plugin", path))]
-    # Streamlit's own message is off, because it comes with a card over the page
-    click.echo(f"the dashboard runs at http://localhost:{port}; press Ctrl+C to stop it")
+    # Streamlit's own message is off: it opens a card over the page; printed before the page is ready
+    click.echo(f"labkit: the dashboard is at http://localhost:{port}; Ctrl-C stops it")
     # cwd: away from a .streamlit/config.toml of the user's folder; python -m finds the labkit of the same checkout there
     sys.exit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *options, *own], cwd=page.parents[1]))

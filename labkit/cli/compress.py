@@ -19,9 +19,7 @@ SHOWN = 50  # rows of a measure's table on a terminal
 @click.command()
 @model_options
 @click.option("--method", required=True, help="Compression method; `labkit methods` lists them.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; may be given several times."
-)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; repeatable.")
 @data_options
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -42,7 +40,7 @@ def compress(
     measure_set: tuple[str, ...],
     json_output: bool,
 ) -> None:
-    """Compress a network, audit it on the test part beside the original, and store the run."""
+    """Compress a network, audit it on the test part against the original, and store the run."""
     from labkit import runs
     from labkit.audit import audit
     from labkit.compress import get_method
@@ -82,7 +80,7 @@ def audit(
     measure_set: tuple[str, ...],
     json_output: bool,
 ) -> None:
-    """Audit a model (or a stored run beside the model it came from) on the test part of its data.
+    """Audit a model (or a stored run against the model it came from) on the test part of its data.
 
     With --run and --measures the further figures are kept with the run.
     """

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 @click.group()
 def data() -> None:
-    """List data sets and look into one."""
+    """List data sets or show one."""
 
 
 @data.command("list")
 @as_json
 def list_(json_output: bool) -> None:
-    """List the data sets that have a name."""
+    """List the named data sets."""
     import pandas as pd
 
     from labkit.data import CATALOGUE

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """List the trained reference models and look into one."""
+    """List the trained reference models or show one."""
 
 
 @models.command("list")

@@ -1,4 +1,4 @@
-"""How commands print: a rich table for people, JSON for programs."""
+"""Output of commands: tables for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def print_table(frame: pd.DataFrame, title: str = "") -> None:
         Fractions are formatted by the caller.
     title : str
     """
-    import pandas as pd  # here, not above: --help must not wait for it
+    import pandas as pd  # imported here: --help must not wait for it
     from rich.console import Console
     from rich.table import Table
 
@@ -47,10 +47,12 @@ def print_table(frame: pd.DataFrame, title: str = "") -> None:
     table = Table(title=title or None, title_justify="left", header_style="bold")
     for place, (name, column) in enumerate(plain.items()):
         right = pd.api.types.is_numeric_dtype(column)
-        table.add_column(str(name), justify="right" if right else "left", no_wrap=place == 0)  # the name of a row is typed again
+        table.add_column(
+            str(name), justify="right" if right else "left", no_wrap=place == 0
+        )  # names are typed into the next command
     for row in plain.itertuples(index=False):
         table.add_row(*(_cell(value) for value in row))
-    Console().print(table)
+    Console(markup=False).print(table)  # "dpd[sex]" is a name, not markup
 
 
 def print_entries(
@@ -80,7 +82,7 @@ def print_entries(
 
 
 def _print_plain(frame: pd.DataFrame, title: str) -> None:
-    """Columns of text, for tables that rich would take long to lay out."""
+    """Print aligned text, for tables that rich lays out slowly."""
     rows = [list(map(str, frame.columns)), *([_cell(value) for value in row] for row in frame.itertuples(index=False))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

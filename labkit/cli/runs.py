@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def runs() -> None:
-    """Look at stored runs, compare two, ask for the best."""
+    """List, show and compare stored runs, or recommend one."""
 
 
 @runs.command("list")
 @store_option
 @as_json
 def list_(store: str, gallery: bool, json_output: bool) -> None:
-    """List every run with its main figures; damaged ones with the reason."""
+    """List all runs with their main figures, damaged ones with the reason."""
     found = open_store(store, gallery).runs()
     if json_output:
         print_json(
@@ -54,7 +54,7 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
 
 
 def _row(run: Run, figures: list[Column]) -> dict[str, str]:
-    """What the list says of one run."""
+    """Return the row of one run."""
     from labkit.runs.library import label
 
     if run.damaged:
@@ -137,7 +137,7 @@ def _help(limit: Limit) -> str:
 @store_option
 @as_json
 def recommend(model: str | None, store: str, gallery: bool, json_output: bool, **stated: float | None) -> None:
-    """Recommend the smallest model within limits, and say why."""
+    """Recommend the smallest model within limits, with the reason."""
     from labkit import runs as room
 
     answer = room.recommend(open_store(store, gallery), model=model, data=None, **stated)

@@ -12,7 +12,7 @@ from labkit.cli.output import as_json, print_json
 @click.argument("grid", type=click.Path(dir_okay=False), required=False)
 @click.option("--gallery", is_flag=True, help="Make the runs and the live grid that ship with labkit.")
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")
-@click.option("--processes", type=int, default=1, show_default=True, help="Runs made at once; timings disturb each other then.")
+@click.option("--processes", type=int, default=1, show_default=True, help="Runs made at once; latencies are less reliable then.")
 @click.option("--weights/--no-weights", default=True, show_default=True, help="Keep the compressed weights.")
 @measure_options
 @as_json
@@ -28,7 +28,7 @@ def sweep(
     measure_set: tuple[str, ...],
     json_output: bool,
 ) -> None:
-    """Make every run of a grid (a YAML file); what is stored already is not made again.
+    """Make every run of a grid (a YAML file); stored runs are not made again.
 
     \b
     models: [vit_fashion]

@@ -47,7 +47,7 @@ def partition(
     test_share: float = 0.2,
     seed: int = 0,
     target: str = "class",
-    source: str = "the user's own files",
+    source: str = "user files",
 ) -> Dataset:
     """Make a `Dataset` from one split, splitting off validation and test unless they are given.
 

@@ -154,7 +154,7 @@ class Dataset:
     validation: Split
     test: Split
     target: str = "class"
-    source: str = "the user's own files"
+    source: str = "user files"
 
     @property
     def classes(self) -> tuple[str, ...]:

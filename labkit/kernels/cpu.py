@@ -117,7 +117,7 @@ def _activate(kind, lanes, y, bias):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=CACHE)
 def _multiply(shared, job, task, scratch, size, zero):  # type: ignore[no-untyped-def]
-    """Run one task of a job in stages: pack the inputs (unless packed already), multiply the first layer; then the second."""
+    """Run one task of a job in stages: pack the inputs if needed, multiply the first layer, multiply the second if any."""
     blocks, before = parts(job[BATCH], job[LANES]), 0
     if job[X] != 0:
         before = blocks * parts(job[FIRST + INPUTS], COLUMNS)

@@ -177,23 +177,23 @@ def _job(
 
     It runs on the calling thread alone if it is light, or if another Python thread is using the others.
     """
-    threads, mine, size = 1 if light else torch.get_num_threads(), _mine(), like.element_size()
+    threads, state, size = 1 if light else torch.get_num_threads(), _thread_state(), like.element_size()
     member = cpu.member(size)  # compiles on first use
-    room = mine.room(space * threads) if space else None
+    room = state.room(space * threads) if space else None
     given = (kind, *arguments, 0 if room is None else room.data_ptr(), space, size, *layers)
     if min(threads, tasks) > 1 and _busy.acquire(blocking=False):
         try:
             if openmp.usable():
-                mine.team.call(member, given, tasks, threads)
+                state.team.call(member, given, tasks, threads)
             else:
                 pool_of(cpu.follow, cpu.submit, threads).call(given, tasks, ZERO[size])
         finally:
             _busy.release()
     else:
-        mine.alone.call(given, tasks, ZERO[size])
+        state.alone.call(given, tasks, ZERO[size])
 
 
-class _Mine:
+class _ThreadState:
     """Per-thread state."""
 
     def __init__(self) -> None:
@@ -214,12 +214,12 @@ class _Mine:
 _local = threading.local()
 
 
-def _mine() -> _Mine:
+def _thread_state() -> _ThreadState:
     try:
-        return _local.mine
+        return _local.state
     except AttributeError:
-        _local.mine = _Mine()
-        return _local.mine
+        _local.state = _ThreadState()
+        return _local.state
 
 
 _busy = threading.Lock()

@@ -286,7 +286,7 @@ def _(
     return grad.new_empty(grad.shape[0], width)
 
 
-def _keep(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
+def _setup_context(ctx, inputs, output) -> None:  # type: ignore[no-untyped-def]
     x, weight, index, bias, _, *inverse, backend = inputs
     ctx.save_for_backward(x, weight, index, *inverse)
     ctx.backend = _for_gradient(backend, x)
@@ -306,7 +306,7 @@ def _backward(ctx, grad: Tensor):  # type: ignore[no-untyped-def]
     return to_x, to_weight, None, to_bias, None, None, None, None, None
 
 
-torch.library.register_autograd("labkit::fixed_fan_in", _backward, setup_context=_keep)
+torch.library.register_autograd("labkit::fixed_fan_in", _backward, setup_context=_setup_context)
 
 
 def _chosen(x: Tensor, weight: Tensor, backend: str) -> Choice:

@@ -60,16 +60,16 @@ def row(lanes: int, index: str) -> Any:
             x, w, i, count, y, fresh, _ = arguments
 
             def accumulated(k: Any, total: Any) -> Any:
-                column = b.zext(b.load(pointer_to(b, b.add(i, b.mul(k, _whole(index_size))), index_kind)), I64)
-                lane = b.load(pointer_to(b, b.add(x, b.mul(column, _whole(size * lanes))), vector))
+                column = b.zext(b.load(pointer_to(b, b.add(i, b.mul(k, int64(index_size))), index_kind)), I64)
+                lane = b.load(pointer_to(b, b.add(x, b.mul(column, int64(size * lanes))), vector))
                 lane.align = size
-                weight = b.load(pointer_to(b, b.add(w, b.mul(k, _whole(size))), kind))
+                weight = b.load(pointer_to(b, b.add(w, b.mul(k, int64(size))), kind))
                 return call_intrinsic(b, f"llvm.fma.v{lanes}f{8 * size}", vector, [splat(b, weight, lanes), lane, total])
 
             out = pointer_to(b, y, vector)
             reload, ready = b.append_basic_block("reload"), b.append_basic_block("ready")
             entry = b.block
-            b.cbranch(b.icmp_signed("!=", fresh, _whole(0)), ready, reload)
+            b.cbranch(b.icmp_signed("!=", fresh, int64(0)), ready, reload)
             b.position_at_end(reload)
             before = b.load(out)
             before.align = size
@@ -79,10 +79,10 @@ def row(lanes: int, index: str) -> Any:
             zero = ir.Constant(vector, [0.0] * lanes)
             start.add_incoming(zero, entry)
             start.add_incoming(before, reload)
-            k, totals = _whole(0), [start] + [zero] * (sums - 1)
+            k, totals = int64(0), [start] + [zero] * (sums - 1)
             if sums > 1:
                 k, totals = _loop(
-                    b, count, k, totals, sums, lambda k, t: [accumulated(b.add(k, _whole(s)), t[s]) for s in range(sums)]
+                    b, count, k, totals, sums, lambda k, t: [accumulated(b.add(k, int64(s)), t[s]) for s in range(sums)]
                 )
             _, totals = _loop(b, count, k, totals, 1, lambda k, t: [accumulated(k, t[0]), *t[1:]])
             while len(totals) > 1:
@@ -116,14 +116,14 @@ def transpose(with_bias: bool) -> Any:
                 value.align = size
                 return value
 
-            rows = [read(b.add(source, b.mul(source_stride, _whole(row)))) for row in range(8)]
+            rows = [read(b.add(source, b.mul(source_stride, int64(row)))) for row in range(8)]
             for apart in (1, 2, 4):  # exchange elements `apart` off the diagonal
                 rows = _exchanged(b, rows, apart)
             if with_bias:
                 more = read(bias)
                 rows = [b.fadd(row, more) for row in rows]
             for place, row in enumerate(rows):
-                b.store(row, pointer_to(b, b.add(target, b.mul(target_stride, _whole(place))), vector)).align = size
+                b.store(row, pointer_to(b, b.add(target, b.mul(target_stride, int64(place))), vector)).align = size
             return context.get_dummy_value()
 
         return signature, generate
@@ -166,23 +166,23 @@ def gather_dot(index: str) -> Any:
             x, w, i, count, _ = arguments
 
             def value(column: Any) -> Any:
-                return b.load(pointer_to(b, b.add(x, b.mul(column, _whole(size))), kind))
+                return b.load(pointer_to(b, b.add(x, b.mul(column, int64(size))), kind))
 
             def columns(k: Any) -> list[Any]:  # as many indices as fit 8 bytes, in one load
                 found = []
                 for start in range(0, lanes, 8 // index_size):
-                    at = b.add(i, b.mul(b.add(k, _whole(start)), _whole(index_size)))
+                    at = b.add(i, b.mul(b.add(k, int64(start)), int64(index_size)))
                     several = b.load(pointer_to(b, at, I64))
                     several.align = index_size
-                    mask = _whole(2 ** (8 * index_size) - 1)
-                    found += [b.and_(b.lshr(several, _whole(bit)), mask) for bit in range(0, 64, 8 * index_size)]
+                    mask = int64(2 ** (8 * index_size) - 1)
+                    found += [b.and_(b.lshr(several, int64(bit)), mask) for bit in range(0, 64, 8 * index_size)]
                 return found
 
             def vector_step(k: Any, total: Any, mask: Any = None) -> Any:
                 values = ir.Constant(vector, ir.Undefined)
                 for lane, column in enumerate(columns(k)):
                     values = b.insert_element(values, value(column), ir.Constant(I32, lane))
-                weights = b.load(pointer_to(b, b.add(w, b.mul(k, _whole(size))), vector))
+                weights = b.load(pointer_to(b, b.add(w, b.mul(k, int64(size))), vector))
                 weights.align = size
                 if mask is not None:
                     nothing = ir.Constant(vector, [0.0] * lanes)
@@ -190,21 +190,21 @@ def gather_dot(index: str) -> Any:
                 return call_intrinsic(b, f"llvm.fma.v{lanes}f{8 * size}", vector, [weights, values, total])
 
             def scalar_step(k: Any, total: Any) -> Any:
-                weight = b.load(pointer_to(b, b.add(w, b.mul(k, _whole(size))), kind))
-                column = b.zext(b.load(pointer_to(b, b.add(i, b.mul(k, _whole(index_size))), index_kind)), I64)
+                weight = b.load(pointer_to(b, b.add(w, b.mul(k, int64(size))), kind))
+                column = b.zext(b.load(pointer_to(b, b.add(i, b.mul(k, int64(index_size))), index_kind)), I64)
                 return call_intrinsic(b, f"llvm.fma.f{8 * size}", kind, [weight, value(column), total])
 
             many, few, end = (b.append_basic_block(name) for name in ("many", "few", "end"))
-            b.cbranch(b.icmp_signed(">=", count, _whole(lanes)), many, few)
+            b.cbranch(b.icmp_signed(">=", count, int64(lanes)), many, few)
             b.position_at_end(many)  # the last step overlaps nonzeros already added, which are masked out
-            k, totals = _loop(b, count, _whole(0), [ir.Constant(vector, [0.0] * lanes)], lanes, lambda k, t: [vector_step(k, t[0])])
-            done = splat(b, b.trunc(b.sub(_whole(lanes), b.sub(count, k)), I32), lanes)
+            k, totals = _loop(b, count, int64(0), [ir.Constant(vector, [0.0] * lanes)], lanes, lambda k, t: [vector_step(k, t[0])])
+            done = splat(b, b.trunc(b.sub(int64(lanes), b.sub(count, k)), I32), lanes)
             left = b.icmp_signed(">=", ir.Constant(ir.VectorType(I32, lanes), list(range(lanes))), done)
-            of_many = _sum(b, vector_step(b.sub(count, _whole(lanes)), totals[0], left), lanes)
+            of_many = _sum(b, vector_step(b.sub(count, int64(lanes)), totals[0], left), lanes)
             after_many = b.block
             b.branch(end)
             b.position_at_end(few)
-            _, totals = _loop(b, count, _whole(0), [ir.Constant(kind, 0.0)], 1, lambda k, t: [scalar_step(k, t[0])])
+            _, totals = _loop(b, count, int64(0), [ir.Constant(kind, 0.0)], 1, lambda k, t: [scalar_step(k, t[0])])
             after_few = b.block
             b.branch(end)
             b.position_at_end(end)
@@ -229,7 +229,8 @@ def _sum(b: Any, total: Any, lanes: int) -> Any:
     return b.extract_element(total, ir.Constant(I32, 0))
 
 
-def _whole(number: int) -> Any:
+def int64(number: int) -> Any:
+    """Return an int64 constant."""
     return ir.Constant(I64, number)
 
 
@@ -247,10 +248,10 @@ def _loop(
     for total in totals:
         held.append(b.phi(total.type))
         held[-1].add_incoming(total, before)
-    b.cbranch(b.icmp_signed("<=", b.add(at, _whole(step)), count), inside, after)
+    b.cbranch(b.icmp_signed("<=", b.add(at, int64(step)), count), inside, after)
     b.position_at_end(inside)
     more = body(at, list(held))
-    at.add_incoming(b.add(at, _whole(step)), b.block)
+    at.add_incoming(b.add(at, int64(step)), b.block)
     for phi, total in zip(held, more, strict=True):
         phi.add_incoming(total, b.block)
     b.branch(head)

@@ -35,7 +35,7 @@ LONG = 0.2  # calls above this many seconds are repeated as little as possible
 MOST_COPIES = 400
 DIGITS = 3  # significant digits of a ratio
 
-_alone = threading.Lock()  # concurrent measurements would disturb each other
+_exclusive = threading.Lock()  # concurrent measurements would disturb each other
 
 
 def measure(
@@ -84,20 +84,20 @@ def measure(
     >>> list(rows.loc[rows["what"] == "dense", "batch"])
     [1, 8]
     """
-    sizes = [_whole("a batch", batch) for batch in dict.fromkeys(batches)]
-    inputs, outputs = _whole("inputs", inputs), _whole("outputs", outputs)
+    sizes = [_positive_integer("a batch", batch) for batch in dict.fromkeys(batches)]
+    inputs, outputs = _positive_integer("inputs", inputs), _positive_integer("outputs", outputs)
     _check(sparsity, sizes, seconds, device)
     rows: list[dict[str, Any]] = []
-    say = progress or (lambda done, message: None)
-    with _alone:
-        say(0.0, "building the layer")
+    report = progress or (lambda done, message: None)
+    with _exclusive:
+        report(0.0, "building the layer")
         made = problem(inputs, outputs, sparsity, device)
         topology = Topology(made[2], inputs)
         for done, batch in enumerate(sizes):
             first = "" if done else "; kernels are compiled on first use"
-            say(done / len(sizes), f"batch {batch} ({done + 1} of {len(sizes)}){first}")
+            report(done / len(sizes), f"batch {batch} ({done + 1} of {len(sizes)}){first}")
             rows += measure_cell(made, topology, sparsity=sparsity, batch=batch, seconds=seconds, device=device)
-    say(1.0, "done")
+    report(1.0, "done")
     return pd.DataFrame(rows)
 
 
@@ -179,7 +179,7 @@ def measure_backends(
     """
     whole, values, index = problem(inputs, outputs, sparsity)
     topology, found = Topology(index, inputs), {}
-    with _alone, torch.inference_mode():
+    with _exclusive, torch.inference_mode():
         for batch in batches:
             x = torch.randn(batch, inputs, generator=torch.Generator().manual_seed(1))
             calls: Calls = {
@@ -437,7 +437,7 @@ def weight_bytes(name: str, values: Tensor, dense: Tensor) -> int:
     return nonzeros * size + indices[name]
 
 
-def _whole(name: str, value: int) -> int:
+def _positive_integer(name: str, value: int) -> int:
     if isinstance(value, bool) or int(value) != value or value < 1:
         raise ValueError(f"{name} must be an integer of at least 1, got {value}")
     return int(value)

@@ -89,7 +89,7 @@ class CondensedWeight(nn.Module):
     index: Tensor
     topology: Topology
 
-    def _hold(self, values: Tensor, index: Tensor, width: int, bias: Tensor | None) -> None:
+    def _set_up(self, values: Tensor, index: Tensor, width: int, bias: Tensor | None) -> None:
         if values.ndim != 2 or values.shape != index.shape:
             raise ValueError(f"values and index must have one shape [N, K], got {list(values.shape)} and {list(index.shape)}")
         if bias is not None and bias.shape != values.shape[:1]:

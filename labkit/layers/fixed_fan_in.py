@@ -51,7 +51,7 @@ class FixedFanInLinear(CondensedWeight):
 
     def __init__(self, in_features: int, values: Tensor, index: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
-        self._hold(values, index, in_features, bias)
+        self._set_up(values, index, in_features, bias)
 
     @classmethod
     def from_dense(

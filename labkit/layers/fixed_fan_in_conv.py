@@ -39,7 +39,7 @@ class FixedFanInConv2d(CondensedWeight):
         self.kernel_shape = (conv["in_channels"] // conv["groups"], height, width)
         if len(values) != conv["out_channels"]:
             raise ValueError(f"values must have one row per output channel, {conv['out_channels']}, got {list(values.shape)}")
-        self._hold(values, index, self.kernel_shape[0] * height * width, bias)
+        self._set_up(values, index, self.kernel_shape[0] * height * width, bias)
 
     @classmethod
     def from_dense(cls, conv: nn.Conv2d, *, fan_in: int | None = None, sparsity: float | None = None) -> FixedFanInConv2d:

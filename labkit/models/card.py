@@ -144,7 +144,7 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (SafetensorError, struct.error, RuntimeError, EOFError, KeyError) as error:
         raise ValueError(f"{path} is truncated or damaged ({str(error).splitlines()[0]}); get the file again") from error
-    except Exception as error:  # torch.load raises pickle.UnpicklingError for anything but plain tensors
+    except Exception as error:  # torch.load raises pickle.UnpicklingError for anything but tensors
         raise ValueError(f"{path} holds more than tensors, which is not safe to load; save model.state_dict() instead") from error
     for key in ("state_dict", "model"):
         state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state

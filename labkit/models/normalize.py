@@ -1,4 +1,4 @@
-"""Normalisation as a layer, so that every model takes inputs in [0, 1]."""
+"""Normalisation as a layer, so that every model takes unnormalised inputs."""
 
 from __future__ import annotations
 

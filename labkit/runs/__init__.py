@@ -1,4 +1,4 @@
-"""Runs: stored verdicts, sweeps over grids, comparisons, recommendations."""
+"""Stored audits, sweeps over grids, comparisons and recommendations."""
 
 from labkit.runs.by_group import group_measures
 from labkit.runs.comparison import Comparison, compare

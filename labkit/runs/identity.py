@@ -1,4 +1,4 @@
-"""A run's id: the same method, version, parameters, model, data and seed always give the same one."""
+"""The id of a run: equal for equal method, version, parameters, model, data and seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-TRAINED = "train_"  # with the topology: the method of a run that was trained from scratch
+TRAINED = "train_"  # prefix of the rule in the method of a run that was trained from scratch
 
 
 def run_id(*, method: str, version: int, parameters: dict[str, Any], model_sha: str, data_id: str, seed: int) -> str:

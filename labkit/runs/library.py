@@ -1,4 +1,4 @@
-"""`Library`: several stores read as one, the uncompressed networks beside their compressed versions."""
+"""`Library`: several stores read as one, with the uncompressed networks as reference rows."""
 
 from __future__ import annotations
 
@@ -236,7 +236,7 @@ def series(method: str, parameters: dict[str, Any]) -> str:
 
 
 def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per uncompressed network of a table of runs, from what its runs measured beside themselves.
+    """Return one row per uncompressed network of a table of runs, from what its runs measured of it.
 
     Parameters
     ----------
@@ -264,7 +264,7 @@ def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _of_reference(measure: Measure, runs: pd.DataFrame) -> dict[str, float]:
-    """A measure's figures of the reference model, where its runs tell them."""
+    """Return the figures of the reference model for one measure, as far as its runs hold them."""
     key, ratio, other = measure.key, f"{measure.key}_ratio", f"reference_{measure.key}"
     if other in runs and runs[other].notna().any():
         return {key: runs[other].dropna().iloc[-1]}

@@ -1,4 +1,4 @@
-"""`measure_run`: further measures of a run that is stored already."""
+"""`measure_run`: add measures to a stored run."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def measure_run(store: Store, name: str, measures: Asked, *, into: Store | None 
 
 
 def _network(store: Store, run: Run, base: Reference) -> nn.Module:
-    """The compressed network of a run."""
+    """Load or rebuild the compressed network of a run."""
     if run.has_weights:
         model: Any = store.load(run.id, base=base.network)[0]
         return model
@@ -84,7 +84,7 @@ def _network(store: Store, run: Run, base: Reference) -> nn.Module:
 
 
 def unmeasured(run: Run, measures: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return those of some measures of which a run has no figure.
+    """Return the measures for which a run has no figure yet.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The smallest model within stated limits, and the reason."""
+"""`recommend`: the smallest model within limits, with the reason."""
 
 from __future__ import annotations
 
@@ -89,12 +89,12 @@ def recommend(
 
 
 def _best_column(table: pd.DataFrame) -> str:
-    """The first figure of the registry that is not a cost: by it equally small runs are ranked."""
+    """Return the first figure for which higher is better; it ranks runs of equal size."""
     return next(column.figure for column in columns(table) if get_measure(column.figure).better == "higher")
 
 
 def _stated(given: Mapping[str, Any]) -> dict[str, float]:
-    """Limits by name with the registry's defaults; what is None is lifted."""
+    """Return the limits that apply, by name: those given, and the defaults of the others."""
     known = limits()
     for name, value in given.items():
         if name not in known:
@@ -124,7 +124,7 @@ def _candidates(table: pd.DataFrame, model: str | None, data: str | None) -> pd.
 
 
 def _figure(runs: pd.DataFrame, limit: Limit) -> pd.Series:
-    """The figure a limit is about; of figures by group the worst group column counts."""
+    """Return the figure that a limit applies to; for figures by group that of the worst column."""
     found = [column for column in runs if column == limit.figure or str(column).startswith(f"{limit.figure}[")]
     if not found:
         return pd.Series(np.nan, runs.index)
@@ -134,7 +134,7 @@ def _figure(runs: pd.DataFrame, limit: Limit) -> pd.Series:
 
 
 def _broken(figures: pd.Series, stated: dict[str, float]) -> str:
-    """Limits that do not hold; one that was not measured does not hold."""
+    """Return the limits that a run exceeds; a figure that was not measured counts as exceeding."""
     known, words = limits(), []
     for name, limit in stated.items():
         value, lower = figures[name], known[name].lower

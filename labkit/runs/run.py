@@ -1,4 +1,4 @@
-"""One stored run: a folder with a JSON of facts, Parquet tables and perhaps weights."""
+"""One stored run: a folder with a JSON file of facts, Parquet tables and optionally weights."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def read_run(folder: Path, *, thorough: bool = False) -> Run:
 
 
 def _of_kind(facts: dict[str, Any], key: str, kind: type) -> Any:
-    """A fact, if it is what a table of runs can hold."""
+    """Return a fact after checking its type."""
     value = facts[key]
     if not isinstance(value, kind):
         raise TypeError(f"{key} is no {kind.__name__}")
@@ -118,7 +118,7 @@ def _of_kind(facts: dict[str, Any], key: str, kind: type) -> Any:
 
 
 def _file_problem(folder: Path, files: dict[str, dict], thorough: bool) -> str:
-    with os.scandir(folder) as entries:  # one pass over the folder: a store may hold ten thousand
+    with os.scandir(folder) as entries:  # one pass over the folder: a store may hold ten thousand runs
         sizes = {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
     for name, facts in files.items():
         if name not in sizes:

@@ -165,7 +165,8 @@ def significant_differences(found: pd.DataFrame, rule: str, titles: Mapping[str,
     parts = []
     for word, where in (("better", known["low"] > 0), ("worse", known["high"] < 0)):
         for other, rows in known[where].groupby("other", sort=False):
-            places = " and ".join(f"{100 * sparsity:g} %" for sparsity in rows["sparsity"])
+            *before, last = [f"{100 * sparsity:g} %" for sparsity in rows["sparsity"]]
+            places = f"{', '.join(before)} and {last}" if before else last
             parts.append(f"{word} than **{figures.rule_title(str(other), titles)}** at {places}")
     if not parts:
         return "Every interval contains 0: no difference is significant."

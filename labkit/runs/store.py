@@ -154,7 +154,7 @@ class Store:
         compact: bool = False,
         tables: Mapping[str, pd.DataFrame] | None = None,
     ) -> Run:
-        """Store a compressed model and its audit; the same run again changes nothing.
+        """Store a compressed model and its audit; saving the same run again changes nothing.
 
         Parameters
         ----------
@@ -203,7 +203,7 @@ class Store:
         return read_run(final)
 
     def extend(self, name: str, audit: Audit) -> Run:
-        """Add the figures and tables of a later audit of the same model to a stored run; what it has stays as it is.
+        """Add the figures and tables of a later audit of the same model to a stored run; existing figures are kept.
 
         Parameters
         ----------
@@ -248,7 +248,7 @@ class Store:
         return read_run(run.folder)
 
     def _exchange(self, temporary: Path, final: Path) -> None:
-        """Put a new folder in the place of a run; if that fails the old one is put back."""
+        """Replace the folder of a run; if that fails, restore the old one."""
         old = Path(tempfile.mkdtemp(prefix=f".{final.name}-", suffix=".tmp", dir=self.folder)) / "old"
         os.rename(final, old)
         try:

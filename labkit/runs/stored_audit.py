@@ -1,4 +1,4 @@
-"""An audit in a run's folder: ``audit.json``, ``per_class.parquet``, ``predictions.parquet``; and back again."""
+"""An audit in a run's folder: ``audit.json``, ``per_class.parquet``, ``predictions.parquet``, ``extra.*.parquet``."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def read_audit(folder: Path) -> Audit:
 
 
 def _read_extras(folder: Path) -> dict[str, pd.DataFrame]:
-    """Tables of measures by name."""
+    """Read the tables of measures, by name."""
     paths = sorted(folder.glob(f"{EXTRA}*.parquet"))
     return {path.name[len(EXTRA) : -len(".parquet")]: pd.read_parquet(path) for path in paths}
 

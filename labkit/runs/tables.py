@@ -1,4 +1,4 @@
-"""An audit as Parquet tables that any program can read, and back."""
+"""Audits as Parquet tables that other programs can read."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def metrics_row(audit: Audit, facts: dict[str, Any]) -> pd.DataFrame:
 
 
 def _scalar(value: Any) -> Any:
-    """Numbers and words stay; lists and dicts become text, so that every store has plain columns."""
+    """Convert lists and dicts to text, so that all columns are plain."""
     if isinstance(value, np.generic):
         return value.item()
     return value if isinstance(value, (int, float, str, bool)) or value is None else str(value)

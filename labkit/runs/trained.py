@@ -121,9 +121,11 @@ def identity(rule: str, version: int, *, epochs: int, seed: int, **options: Any)
 
     Parameters
     ----------
-    rule, version, **options
+    rule, version
         As `checked` returns them.
     epochs, seed : int
+    **options
+        As `checked` returns them.
 
     Returns
     -------

@@ -41,7 +41,7 @@ def save_state(model: nn.Module, path: Path) -> None:
         memory.add(storage)
     try:
         save_file(tensors, path, metadata=aliases or None)
-    except SafetensorError as error:  # its writer reports a full disk so
+    except SafetensorError as error:  # raised for a full disk
         raise OSError(str(error)) from error
 
 
@@ -74,7 +74,7 @@ def load_state(model: nn.Module, path: Path) -> None:
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
-    """Tensors by name, and which names share the tensor of which other."""
+    """Return tensors by name, and for aliases the name that holds the tensor."""
     try:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118, no mapping
@@ -108,7 +108,7 @@ def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
 
 
 def _place(tensor: torch.Tensor) -> tuple:
-    """Equal for two tensors that are one; the strides tell a matrix from its transpose."""
+    """Return a key that is equal for two names of one tensor; strides distinguish a matrix from its transpose."""
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 

@@ -59,14 +59,4 @@ def __getattr__(name: str) -> Callable[..., Sparsifier]:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-TOPOLOGIES = {  # for callers that have not moved to RULES and make_sparse yet
-    "static": static,
-    "set": set_evolution,
-    "rigl": rigl,
-    "srigl": srigl,
-    "srigl_no_ablation": srigl_no_ablation,
-    "gmp": gmp,
-    "n_of_m": n_of_m,
-}
-
 load_entry_points("labkit.rules")

@@ -45,15 +45,17 @@ class CondensedLayer:
 
     @property
     def weight(self) -> nn.Parameter:
+        """Values [N, K], the parameter that is trained."""
         return self.layer.weight
 
     @property
     def rows(self) -> tuple[int, int]:
+        """Outputs and inputs."""
         return self.layer.out_features, self.layer.in_features
 
     @property
     def mask(self) -> Tensor:
-        """bool [N, D], built on every access."""
+        """Mask, bool [N, D]; built on every access."""
         empty = torch.zeros(self.rows, dtype=torch.bool, device=self.weight.device)
         return empty.scatter_(1, self.layer.index.to(torch.int64), True) & self.active[:, None]
 
@@ -118,6 +120,7 @@ class CondensedLayer:
             hook.remove()
 
     def state(self) -> dict[str, Any]:
+        """Return what a bit-exact continuation needs beside values and index."""
         return {"active": self.active, "passes": list(self.passes)}
 
     def load(self, state: dict[str, Any], optimizer: torch.optim.Optimizer | None) -> None:

@@ -85,9 +85,11 @@ def densities(shapes: Shapes, sparsity: float, distribution: str = "erk", *, den
 
     Parameters
     ----------
-    shapes, sparsity, dense
+    shapes, sparsity
         As `uniform`.
     distribution : {"erk", "erdos_renyi", "uniform"}
+    dense : iterable of str
+        As `uniform`.
 
     Returns
     -------

@@ -79,7 +79,7 @@ def static(model: nn.Module, sparsity: float = 0.9, *, total_steps: int, update_
 
     Parameters
     ----------
-    model, sparsity, total_steps, update_every, options
+    model, sparsity, total_steps, update_every, **options
         As `srigl`, without gamma_sal.
 
     Returns
@@ -96,7 +96,7 @@ def set_evolution(
 
     Parameters
     ----------
-    model, sparsity, total_steps, update_every, options
+    model, sparsity, total_steps, update_every, **options
         As `srigl`, without gamma_sal.
 
     Returns
@@ -111,7 +111,7 @@ def rigl(model: nn.Module, sparsity: float = 0.9, *, total_steps: int, update_ev
 
     Parameters
     ----------
-    model, sparsity, total_steps, update_every, options
+    model, sparsity, total_steps, update_every, **options
         As `srigl`, without gamma_sal.
 
     Returns
@@ -184,7 +184,7 @@ def srigl_no_ablation(
 
     Parameters
     ----------
-    model, sparsity, total_steps, update_every, options
+    model, sparsity, total_steps, update_every, **options
         As `srigl`, without gamma_sal.
 
     Returns
@@ -200,7 +200,7 @@ def gmp(model: nn.Module, sparsity: float = 0.9, *, total_steps: int, update_eve
 
     Parameters
     ----------
-    model, sparsity, total_steps, update_every, options
+    model, sparsity, total_steps, update_every, **options
         As `srigl`, without gamma_sal.
 
     Returns
@@ -219,7 +219,7 @@ def n_of_m(model: nn.Module, n: int = 2, m: int = 4, *, total_steps: int, update
         Becomes sparse in place. Exclude layers whose number of inputs m does not divide.
     n, m : int
         1 <= n < m.
-    total_steps, update_every, options
+    total_steps, update_every, **options
         As `srigl`, without sparsity, gamma_sal, distribution, dense and fan_in.
 
     Returns

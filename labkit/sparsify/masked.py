@@ -97,6 +97,7 @@ class MaskedLayer:
         self._hook.remove()
 
     def state(self) -> dict[str, Any]:
+        """Return what a bit-exact continuation needs beside the weight."""
         return {"mask": self.mask, "explored": self.explored, "gradient": self.gradient}
 
     def load(self, state: dict[str, Any], optimizer: torch.optim.Optimizer | None) -> None:

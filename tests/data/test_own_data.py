@@ -54,7 +54,7 @@ def test_numeric_classes_sort_by_value(tmp_path):
         (GOOD.replace("age,city", "age,age"), {}, ["row 1", "'age'", "2 times"]),
         (GOOD.replace("25,Bonn,m,1", "25,Bonn,m,1,9"), {}, ["7"]),
         (GOOD, {"target": "dead"}, ["'dead'", "did you mean 'died'"]),
-        (GOOD, {"groups": ["died"]}, ["'died'", "target and a group"]),
+        (GOOD, {"groups": ["died"]}, ["'died'", "both target and group"]),
         ("x,y\n", {"target": "y"}, ["no rows"]),
         ("", {"target": "y"}, ["cannot be read"]),
         ("x,y\n1,a\n2,a\n", {"target": "y"}, ["holds only 'a'"]),

@@ -130,3 +130,4 @@ def test_the_first_page_of_the_dashboard_comes(installed, environment, tmp_path,
         page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=300_000)
         assert page.get_by_text("has not been measured here").count() == 0
         page.close()
+    assert f"http://localhost:{url.rsplit(':', 1)[1]}" in (tmp_path / "log.txt").read_text()

@@ -161,7 +161,7 @@ class Forked(torch.utils.data.Dataset):
 def test_forked_loader_workers_can_compute():
     data = Forked()
     wanted = fixed_fan_in(data.x, data.weight, data.index)
-    loader = torch.utils.data.DataLoader(data, batch_size=8, num_workers=2, multiprocessing_context="fork", timeout=60)
+    loader = torch.utils.data.DataLoader(data, batch_size=8, num_workers=2, multiprocessing_context="fork", timeout=300)
     torch.testing.assert_close(torch.cat(list(loader)), wanted)
 
 
@@ -299,7 +299,7 @@ assert np.array_equal(fixed_fan_in(x, weight, index), wanted)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_a_forked_child_can_compute():
-    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", FORKED], check=True, timeout=600)
 
 
 def test_a_topology_is_copied_and_pickled_as_its_index():

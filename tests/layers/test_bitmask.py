@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from labkit.layers import BitmaskLinear
+from labkit.layers import BitmaskLinear, SharedBasisLinear
 
 
 @settings(max_examples=60, deadline=None)
@@ -73,3 +73,11 @@ def test_export_keeps_the_pattern():
 def test_a_weight_that_is_not_a_matrix_raises(weight):
     with pytest.raises(ValueError, match=r"weight must have shape \[outputs, inputs\]"):
         BitmaskLinear(weight)
+
+
+@pytest.mark.parametrize("storage", ["bitmask", "fixed_fan_in"])
+def test_manifests_of_labkit_0_1_are_still_read(storage):
+    old = {"in_features": 8, "out_features": 3, "links": 5, "bias": True}
+    assert BitmaskLinear.from_spec(**old).spec() == {"in_features": 8, "out_features": 3, "nonzeros": 5, "bias": True}
+    shape = {"width": 6, "rank": 4, "hidden": 3, "bias": False, "widens": True, "storage": storage}
+    assert SharedBasisLinear.from_spec(**shape, links=6).spec() == {**shape, "nonzeros": 6}

@@ -30,7 +30,7 @@ class Answer:
         self.examples, self.total, self.exact = examples, total, examples == total
 
 
-def until(condition, seconds=5.0):
+def until(condition, seconds=300.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen"

@@ -96,7 +96,7 @@ def lab(tmp_path_factory):
     process = subprocess.Popen(
         ["bash", "-c", command(port)], cwd=place, env=own, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
     )
-    url, deadline = f"http://localhost:{port}", time.monotonic() + 60
+    url, deadline = f"http://localhost:{port}", time.monotonic() + 300
     try:
         while True:
             try:
@@ -112,7 +112,7 @@ def lab(tmp_path_factory):
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)
-            process.wait(timeout=20)
+            process.wait(timeout=120)
 
 
 @contextmanager
@@ -124,8 +124,8 @@ def opened(browser, address, run):
     local = ("http://localhost:", "ws://localhost:", "data:", "blob:", "about:")
     page.on("request", lambda request: None if request.url.startswith(local) else wrong.append(request.url))
     page.goto(address)
-    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=60_000)
-    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for(timeout=300_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=300_000)
     asked = page.locator(".jp-Dialog, .Toastify__toast").count()
     run(page)
     assert not asked, "JupyterLab asks something at the first start"
@@ -163,12 +163,12 @@ def training(lab, browser):
     before = until("4. Distributing the sparsity over layers")
     with opened(browser, f"{lab}/lab/workspaces/training/tree/02_dynamic_sparse_training.ipynb", before) as page:
         line = page.get_by_text(MOMENT).first
-        line.wait_for(timeout=120_000)
+        line.wait_for(timeout=300_000)
         panel = page.locator(".jp-OutputArea-output", has=line)
         page.wait_for_function(
-            "panel => panel.querySelectorAll('.js-plotly-plot .main-svg').length > 5", arg=panel.element_handle(), timeout=60_000
+            "panel => panel.querySelectorAll('.js-plotly-plot .main-svg').length > 5", arg=panel.element_handle(), timeout=300_000
         )
-        page.get_by_text(re.compile(r"all \d+ steps$")).first.wait_for(timeout=60_000)
+        page.get_by_text(re.compile(r"all \d+ steps$")).first.wait_for(timeout=300_000)
         panel.locator(".noUi-handle").first.scroll_into_view_if_needed()
         panel.evaluate(FILM)
         yield page, panel
@@ -183,7 +183,7 @@ def sharing(lab, browser):
         line = page.get_by_text("1,000 test images", exact=True)
         line.wait_for(timeout=180_000)
         panel = page.locator(".jp-OutputArea-output", has=line)
-        panel.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=60_000)
+        panel.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=300_000)
         yield page, panel
 
 
@@ -200,18 +200,18 @@ def tour():
 def panel(page):
     """Slider, cards and two figures of section 3."""
     panel = page.locator(".jp-OutputArea-output", has=page.locator(".labkit-cards")).first
-    panel.wait_for(timeout=120_000)
+    panel.wait_for(timeout=300_000)
     page.wait_for_function(
-        "panel => panel.querySelectorAll('.js-plotly-plot .main-svg').length > 3", arg=panel.element_handle(), timeout=60_000
+        "panel => panel.querySelectorAll('.js-plotly-plot .main-svg').length > 3", arg=panel.element_handle(), timeout=300_000
     )
-    page.wait_for_function(ALL_RAN, timeout=120_000)  # then JupyterLab scrolls no more
+    page.wait_for_function(ALL_RAN, timeout=300_000)  # then JupyterLab scrolls no more
     panel.locator(".noUi-handle").scroll_into_view_if_needed()
     return panel
 
 
 def shown(page, panel, other_than=None):
     """Read slider, cards and figures once they agree, as they do when a draw is over."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 300
     while True:
         read = panel.evaluate(READ)
         value = float(read["value"])
@@ -233,7 +233,7 @@ def agree(read, value, tour):
 
 
 def test_figures_are_as_wide_as_their_place(page, panel, tour):
-    page.wait_for_function(f"panel => ({READ})(panel).fits.every(Boolean)", arg=panel.element_handle(), timeout=20_000)
+    page.wait_for_function(f"panel => ({READ})(panel).fits.every(Boolean)", arg=panel.element_handle(), timeout=300_000)
     agree(panel.evaluate(READ), 0.5, tour)
 
 
@@ -269,15 +269,15 @@ def test_figures_follow_the_keyboard(page, panel, tour):
 def test_off_the_grid_first_figures_come_early_and_a_newer_move_cancels(page, panel):
     """Section 4: the line under the second slider tells how many images are in what is shown."""
     line = page.get_by_text(re.compile(r"^(So far|Exact)")).first
-    line.wait_for(timeout=120_000)
+    line.wait_for(timeout=300_000)
     handle = page.locator(".jp-OutputArea-output", has=line).locator(".noUi-handle")
     handle.scroll_into_view_if_needed()
     line.evaluate(WRITE_DOWN)
     handle.focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("said.some(text => text.startsWith('So far 512 '))", timeout=30_000)
+    page.wait_for_function("said.some(text => text.startsWith('So far 512 '))", timeout=300_000)
     page.keyboard.press("ArrowLeft")
-    page.wait_for_function("said.filter(text => text.startsWith('So far 256 ')).length === 2", timeout=30_000)
+    page.wait_for_function("said.filter(text => text.startsWith('So far 256 ')).length === 2", timeout=300_000)
     said = page.evaluate("said")
     assert said[0] == "So far 256 of 10,000 examples; the intervals narrow as more come in."
     assert not any(text.startswith("Exact") for text in said)  # the first question was never answered to the end
@@ -294,9 +294,9 @@ def test_connections_move_while_a_network_learns(training):
     page, panel = training
     panel.locator(".noUi-handle").nth(1).focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_function("film.length > 3", timeout=30_000)
+    page.wait_for_function("film.length > 3", timeout=300_000)
     before = np.array(page.evaluate("density()"))
-    page.wait_for_function("film.at(-1).line.includes(': all ')", timeout=60_000)
+    page.wait_for_function("film.at(-1).line.includes(': all ')", timeout=300_000)
     page.wait_for_timeout(300)  # the figure is drawn a moment later than the line
     after, film = np.array(page.evaluate("density()")), page.evaluate("film")[1:]
     found = [setting_and_step(moment["line"]) for moment in film]
@@ -330,7 +330,7 @@ def test_a_newer_setting_cancels_the_training(training):
         page.wait_for_timeout(300)
     page.mouse.up()
     last = panel.locator(".widget-readout").first.text_content()
-    page.wait_for_function("text => film.at(-1).line.includes(text)", arg=f"every {last}, gamma_sal 0.8: all", timeout=60_000)
+    page.wait_for_function("text => film.at(-1).line.includes(text)", arg=f"every {last}, gamma_sal 0.8: all", timeout=300_000)
     found = [setting_and_step(moment["line"]) for moment in page.evaluate("film")[1:]]
     runs = [[step for _, step in run] for _, run in itertools.groupby(found, key=lambda moment: moment[0])]
     assert len(runs) >= 4
@@ -350,11 +350,11 @@ def test_budget_sparsity_and_groups_are_live(sharing):
     page.wait_for_function(
         "panel => [...panel.querySelectorAll('.widget-readout')].map(node => node.textContent).join() === '0.08,0.85'",
         arg=panel.element_handle(),
-        timeout=20_000,
+        timeout=300_000,
     )
     small = compress.fips(models.load("vit_fashion"), budget=0.08, budget_kind="bytes", sparsity=0.85, groups=8)
     (rank,) = small.fips["ranks"]
-    page.wait_for_function(SHARED, arg=[panel.element_handle(), rank], timeout=60_000)
+    page.wait_for_function(SHARED, arg=[panel.element_handle(), rank], timeout=300_000)
     cards = panel.locator(".labkit-cards strong").all_text_contents()
     right = accuracy(small, data.load("fashion_mnist").test.subset(np.arange(1000)))
     assert cards[0] == str(rank)

@@ -57,6 +57,8 @@ def test_the_first_rule_is_compared_with_every_other_and_significance_is_stated(
     assert found["mean"].tolist() == pytest.approx([0.062 / 3, -0.008 / 3, -0.148 / 3])
     said = results.significant_differences(found, rule, rule_titles())
     assert said.startswith("SRigL is better than **RigL** at 90 %, worse than **dense** at 90 %.")
+    several = pd.concat([found.assign(sparsity=sparsity) for sparsity in (0.8, 0.9, 0.95)])
+    assert "worse than **dense** at 80 %, 90 % and 95 %." in results.significant_differences(several, rule, rule_titles())
     none = results.significant_differences(found[found["other"] == "gmp"], rule, rule_titles())
     assert none == "Every interval contains 0: no difference is significant."
     single = results.rule_differences(table(srigl=[0.9], rigl=[0.8]))[1]

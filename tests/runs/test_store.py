@@ -396,3 +396,21 @@ def test_a_base_of_another_architecture_is_refused(store):
     assert not store.load(run.id, base=right)[0].training
     assert right.training
     assert audit.model_sha(right) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("metrics", "cannot be named 'metrics': the audit has one"),
+        ("per_class", "cannot be named 'per_class'"),
+        ("predictions", "cannot be named 'predictions'"),
+        ("../../x", r"letters, digits and underscores, got '\.\./\.\./x'"),
+        ("", "letters, digits and underscores, got ''"),
+    ],
+)
+def test_tables_that_would_overwrite_are_refused(store, name, words):
+    run, found = save(store, a_model())
+    store.delete(run.id)
+    with pytest.raises(ValueError, match=words):
+        store.save(a_model(), audit=found, tables={name: pd.DataFrame({"a": [1]})})
+    assert store.runs() == []

@@ -3,6 +3,7 @@
 import inspect
 import io
 import json
+from pathlib import Path
 
 import pytest
 import torch
@@ -182,6 +183,13 @@ def test_common_parameters_are_declared_once():
         assert not set(rule.leaves_out) & set(rule.params)
     owners = {name: set(sparsify.get_rule(name).own) for name in NAMES}
     assert {name: own for name, own in owners.items() if own} == {"srigl": {"gamma_sal"}, "n_of_m": {"n", "m"}, "outside": {"x"}}
+
+
+def test_the_parameter_of_one_rule_is_known_to_no_other_room():
+    root = Path(sparsify.__file__).parents[1]
+    files = [path.relative_to(root).as_posix() for path in root.rglob("*.py") if "gamma_sal" in path.read_text()]
+    assert files
+    assert [name for name in files if not name.startswith("sparsify/") and not name.endswith("/srigl.py")] == []
 
 
 def test_a_rule_may_have_another_default_and_must_imply_a_sparsity_it_leaves_out():

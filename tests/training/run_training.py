@@ -12,11 +12,16 @@ from labkit.training import Batches, Callback, fit, flip_and_shift, warmup_cosin
 
 
 class Noise(Callback):
-    """Adds draws from every global generator to a weight, so that a lost random state changes the result."""
+    """Adds draws from every global generator to a weight, so that a lost random state changes the result.
+
+    Pauses after each step, and waits at a given step to be killed.
+    """
 
     def stepped(self, loop):
         with torch.no_grad():
             loop.model[-1].bias += 1e-3 * (random.random() + float(np.random.rand()))  # noqa: NPY002
+        while loop.step >= int(sys.argv[4]):
+            time.sleep(1)
         time.sleep(float(sys.argv[3]))
 
 

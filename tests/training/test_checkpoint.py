@@ -17,19 +17,19 @@ from labkit.training import Batches, checkpoint, fit
 SCRIPT = Path(__file__).parent / "run_training.py"
 
 
-def start(folder, steps, pause):
+def start(folder, steps, pause=0, wait_at=10_000):
     folder.mkdir(exist_ok=True)
-    return subprocess.Popen([sys.executable, SCRIPT, folder, str(steps), str(pause)], stderr=subprocess.PIPE)
+    return subprocess.Popen([sys.executable, SCRIPT, folder, str(steps), str(pause), str(wait_at)], stderr=subprocess.PIPE)
 
 
 def test_resume_after_kill_9_is_bit_exact(tmp_path):
-    whole = start(tmp_path / "whole", 60, 0)
+    whole = start(tmp_path / "whole", 60)
     killed = tmp_path / "killed"
     kills = []
     for _ in range(2):  # kill twice, at different steps
-        process = start(killed, 60, 0.05)
         before = step_in(killed / "run.pt")
-        deadline = time.monotonic() + 60
+        process = start(killed, 60, pause=0.05, wait_at=before + 20)  # cannot finish before it is killed
+        deadline = time.monotonic() + 500
         while step_in(killed / "run.pt") < before + 7:
             assert time.monotonic() < deadline
             assert process.poll() is None, process.stderr.read()
@@ -42,7 +42,7 @@ def test_resume_after_kill_9_is_bit_exact(tmp_path):
     state = torch.load(killed / "run.pt")
     state["random"]["torch"] = torch.Generator().manual_seed(99).get_state()
     torch.save(state, tmp_path / "tampered" / "run.pt")
-    last = [start(killed, 60, 0), start(tmp_path / "tampered", 60, 0)]
+    last = [start(killed, 60), start(tmp_path / "tampered", 60)]
     assert [process.wait() for process in [whole, *last]] == [0, 0, 0]
     a, b, c = (torch.load(tmp_path / name / "done.pt") for name in ("whole", "killed", "tampered"))
     assert a["loss"] == b["loss"]

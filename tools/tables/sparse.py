@@ -21,7 +21,7 @@ def sparse_table(places: list[tuple[str, float]] | None = None, rules: Sequence[
     cells = over_seeds(usual, ["network", "sparsity", "rule"]).set_index(["network", "sparsity", "rule"])
     places = places or [place for place in usual.groupby(["network", "sparsity"]).groups if place[1] > 0]
     return markdown(
-        ["rule", *(f"{network} {percent(sparsity)}" for network, sparsity in places)],
+        ["rule", *(f"{network}<br>{percent(sparsity)}" for network, sparsity in places)],
         (
             [name, *(_cell(cells, (network, 0.0 if name == "dense" else sparsity, name)) for network, sparsity in places)]
             for name in rules or ("dense", *RULES)
@@ -46,7 +46,7 @@ def contrast_table() -> str:
         (row.other, row.network, row.sparsity): _difference(row.mean, row.low, row.high, row.seeds) for row in found.itertuples()
     }
     return markdown(
-        ["SRigL minus", *(f"{network} {percent(sparsity)}" for network, sparsity in places)],
+        ["SRigL minus", *(f"{network}<br>{percent(sparsity)}" for network, sparsity in places)],
         ([other, *(known.get((other, *place), "") for place in places)] for other in dict.fromkeys(found["other"])),
     )
 

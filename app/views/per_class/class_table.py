@@ -13,6 +13,7 @@ def class_table(audit: Audit) -> None:
     st.dataframe(
         shown.assign(**percent),
         width="stretch",
+        placeholder="–",
         alt="Figures of every class",
         column_config={
             "accuracy": st.column_config.NumberColumn("accuracy", format="%.1f %%"),
@@ -24,4 +25,5 @@ def class_table(audit: Audit) -> None:
             "q": st.column_config.NumberColumn("q", format="%.3f", help="Benjamini-Hochberg over the classes"),
         },
     )
-    st.caption(f"How to read this: q below 0.05 marks a significant change. {' '.join(audit.notes[-1:])}")
+    notes = "".join(f" {note.rstrip('.')}." for note in audit.notes[-1:])
+    st.caption(f"How to read this: q below 0.05 marks a significant change.{notes}")

@@ -45,13 +45,15 @@ def srigl(
         Not modified.
     dataset : Dataset
         Trained on its training part.
-    sparsity, gamma_sal, distribution, exclude
+    sparsity, gamma_sal
         As `labkit.sparsify.srigl`.
     epochs : int
     start : {"trained", "scratch"}
         Start from the largest weights of the network, or from random ones.
     learning_rate : float
         Maximum of the schedule.
+    distribution, exclude
+        As `labkit.sparsify.srigl`.
     seed : int
     progress : bool
         Show a progress bar.

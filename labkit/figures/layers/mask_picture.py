@@ -24,9 +24,9 @@ class Cell(IntEnum):
 
 
 WORDS = {
-    Cell.STAYS: "connection kept",
-    Cell.NEW: "new connection",
-    Cell.GONE: "removed connection",
+    Cell.STAYS: "kept",
+    Cell.NEW: "new",
+    Cell.GONE: "removed",
     Cell.EMPTY: "empty neuron",
 }
 

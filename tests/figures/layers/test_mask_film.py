@@ -58,7 +58,7 @@ def test_colours_say_what_happened_since_the_frame_before():
 def test_the_legend_shows_the_colours_of_the_picture(theme):
     figure = figures.mask_film([(0, RANDOM[0]), (5, RANDOM[1])], theme=theme)
     legend = {trace.name: trace.marker.color for trace in figure.data[1:]}
-    assert list(legend) == ["connection kept", "new connection", "removed connection", "empty neuron"]
+    assert list(legend) == ["kept", "new", "removed", "empty neuron"]
     image = Image.open(io.BytesIO(base64.b64decode(figure.data[0].source.partition(",")[2])))
     palette = bytes(image.getpalette())
     drawn = ["#" + palette[3 * kind : 3 * kind + 3].hex().upper() for kind in (STAYS, NEW, GONE, EMPTY)]

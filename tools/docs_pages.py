@@ -53,8 +53,9 @@ def sections() -> dict[str, list[str]]:
 def filled(text: str, path: str) -> str:
     """Return the Markdown of the page at `path` with every marker replaced by what it names.
 
-    ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, ``<!-- options -->``,
-    ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry whose page it is, ``<!-- file PATH -->`` is a file of docs/.
+    ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, and
+    ``<!-- file PATH -->`` a file of docs/; ``<!-- options -->``, ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry whose
+    page it is.
     """
     text = re.sub(r"<!-- table (.+?) -->", lambda m: TABLES[m[1]](), text)
     text = re.sub(r"<!-- file (.+?) -->", lambda m: _code((DOCS / m[1]).read_text()), text)
@@ -71,7 +72,7 @@ def filled(text: str, path: str) -> str:
 
 def entry_page(section: str, entry: Entry) -> str:
     """Return the page of an entry that has no written one: what the registry and the docstring of its function say."""
-    parts = [f"# {entry.title[:1].upper()}{entry.title[1:]}", f"`{entry.name}`"]
+    parts = [f"# {entry.title[:1].upper()}{entry.title[1:]}"]
     definition = description(entry).removeprefix("Return ")
     parts += [
         text for text in (getattr(entry, "help", ""), definition[:1].upper() + definition[1:], getattr(entry, "watch", "")) if text
@@ -88,12 +89,12 @@ def entry_page(section: str, entry: Entry) -> str:
 
 
 def description(entry: Entry) -> str:
-    """Return what the docstring of the entry's function says before its first section, without the markup of docstrings."""
+    """Return what the docstring of the entry's function, or of a rule's file, says before its first section."""
     function: Any = next(getattr(entry, name) for name in ("apply", "compute", "make") if hasattr(entry, name))
     function = getattr(function, "func", function)
-    found = inspect.getdoc(function) if inspect.getmodule(function) is not None else None
-    text = re.split(r"\n\n?[A-Z][a-z ]+\n-{3,}", found or "")[0].strip()
-    return re.sub(r"(?<!`)``(?!`)", "`", text)
+    source = inspect.getmodule(function) if entry.kind == "rule" else function
+    text = (inspect.getdoc(source) or "") if inspect.getmodule(function) is not None else ""
+    return re.split(r"\n\n?[A-Z][a-z ]+\n-{3,}", text)[0].strip().replace("``", "`")
 
 
 def api_page(*modules: str) -> str:
@@ -140,12 +141,9 @@ def _results(entry: Entry) -> str:
         "rule": partial(sparse_table, rules=("dense", entry.name)),
         "measure": partial(measure_table, entry),
     }
-    table = makers[entry.kind]() if entry.kind in makers else ""
-    return (
-        table
-        if (table.count("\n") > 1 and f"| {entry.name} |" in table) or (entry.kind != "rule" and table.count("\n") > 1)
-        else ""
-    )
+    table = makers[entry.kind]()
+    found = f"\n| {entry.name} |" in table if entry.kind == "rule" else table.count("\n") > 1
+    return table if found else ""
 
 
 def _use_method(entry: Any) -> str:
