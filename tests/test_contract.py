@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tomllib
+import types
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,15 @@ def test_the_import_contract_places_every_room():
     optional = layer_contract()
     assert {name for name, missing_is_fine in optional.items() if not missing_is_fine} == {*ROOMS, *modules}
     assert not {name for name, missing_is_fine in optional.items() if missing_is_fine} & {*ROOMS, *modules}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_exported_name_shadows_a_module(room):
+    package = importlib.import_module(f"labkit.{room}")
+    places = [path for path in Path(package.__file__).parent.iterdir() if not path.name.startswith("__")]
+    modules = {path.stem for path in places if path.suffix == ".py" or (path / "__init__.py").is_file()}
+    shadowed = {name for name in modules if not isinstance(getattr(package, name, types), types.ModuleType)}
+    assert shadowed == set()
 
 
 def test_front_ends_hold_no_numerics():

@@ -18,7 +18,7 @@ from labkit.data import Split
 from labkit.live.grid import Grid
 
 if TYPE_CHECKING:
-    from labkit.live.session import Session
+    from labkit.live.sessions import Session
 
 # Of a step of the grid the predicted classes are known exactly, but neither probabilities nor the network.
 FROM_CLASSES = frozenset({"reference", "groups"})

@@ -16,7 +16,7 @@ from labkit.data import Split
 from labkit.layers import describe_layers
 from labkit.live.auditing import audit_of, audit_of_step, costs
 from labkit.live.progress import Cancel, Progress, cancelled
-from labkit.live.session import BATCH, Session, session
+from labkit.live.sessions import BATCH, Session, session
 
 # one batch at a time in the whole process: two jobs that each want all cores take ten times as long, and time each other's latency
 _TURN = threading.Lock()

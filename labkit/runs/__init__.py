@@ -2,13 +2,13 @@
 
 from labkit.runs.by_group import group_measures
 from labkit.runs.comparison import Comparison, compare
-from labkit.runs.contrasts import contrasts, usual_settings
 from labkit.runs.gallery_runs import gallery
 from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
 from labkit.runs.recommendation import Recommendation, recommend
+from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
 from labkit.runs.store import Store
 from labkit.runs.sweeping import sweep

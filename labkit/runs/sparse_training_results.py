@@ -11,7 +11,7 @@ import pandas as pd
 
 from labkit import figures
 from labkit.audit import over_seeds
-from labkit.runs.contrasts import contrasts, rule_settings
+from labkit.runs.rule_contrasts import contrasts, rule_settings
 from labkit.sparsify import RULES
 
 DENSE = "dense"

@@ -12,7 +12,7 @@ from torch import nn
 from labkit import audit, compress, data, live, models
 from labkit.compress import METHODS, Choice, Method, Param, register
 from labkit.data import Split
-from labkit.live.fill import _coarse_first
+from labkit.live.filling import _coarse_first
 
 STEPS = [0.5, 0.6, 0.7, 0.8, 0.9]
 

@@ -9,7 +9,7 @@ from labkit.compress import get_method
 from labkit.live.grid import slider_of
 from labkit.live.progress import Cancel, cancelled
 from labkit.live.progressive import progressive_audit
-from labkit.live.session import Session
+from labkit.live.sessions import Session
 
 
 def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | None = None) -> Iterator[tuple[int, int]]:
