@@ -32,7 +32,7 @@ def test_moving_the_sliders_does_not_pile_up_trainings(notebook):
     # those that nobody wants stop long before the wanted one is halfway, however slow the machine is
     while len(trainings()) > 1:
         answer = latest.answer
-        assert answer is None or answer.step < notebook["steps"] / 2, "cancelled trainings continue"
+        assert answer is None or answer["step"] < notebook["steps"] / 2, "cancelled trainings continue"
         time.sleep(0.01)
     assert latest.wait(600)
     assert latest.answer["setting"] == "rigl, every 25"
