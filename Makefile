@@ -44,7 +44,7 @@ docstrings: setup
 	$(PY) tools/docstrings.py
 
 docs: setup      ## build the documentation into site/; a warning is an error
-	$(PY) -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 unit: setup      ## every test without a browser, notebook kernel or installation
 	$(PYTEST) $(OTHERS) -m "not browser and not notebook"

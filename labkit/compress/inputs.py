@@ -16,9 +16,20 @@ LEAST = 16
 
 
 def calibration_inputs(data: Any, count: int = 1024, seed: int = 0) -> Inputs:
-    """Return inputs of a network: tensors and dicts of tensors as they are; of a data set `count` examples of the training part.
+    """Return calibration inputs of a network.
 
-    As many of every class as there are, in random order.
+    Parameters
+    ----------
+    data : Tensor, dict of Tensors, Split or Dataset
+        Tensors and dicts of tensors are returned as they are. Of a data set `count` examples of the training part are taken, in
+        random order and with equal class frequencies as far as there are enough examples of each class.
+    count : int
+    seed : int
+        Of the choice of examples.
+
+    Returns
+    -------
+    Tensor or dict of Tensors
 
     Raises
     ------
@@ -34,7 +45,7 @@ def calibration_inputs(data: Any, count: int = 1024, seed: int = 0) -> Inputs:
 
 
 def _stratified(labels: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """Rows in which classes take turns, so that any first `count` of them have as many of each as there are."""
+    """Rows in which the classes alternate, so that class frequencies are equal in every prefix while examples of each remain."""
     order = random.permutation(len(labels))
     turn = np.empty(len(labels), dtype=np.int64)
     for label in np.unique(labels):
@@ -46,10 +57,20 @@ def _stratified(labels: np.ndarray, count: int, random: np.random.Generator) -> 
 def check_inputs(model: nn.Module, inputs: Inputs) -> Inputs:
     """Return the inputs if the model takes them.
 
+    Parameters
+    ----------
+    model : nn.Module
+    inputs : Tensor or dict of Tensors
+
+    Returns
+    -------
+    Tensor or dict of Tensors
+        The same inputs.
+
     Raises
     ------
     ValueError
-        For NaN or infinite values, fewer than 16 examples, tensors of unlike length, or a shape that the model does not take.
+        For NaN or infinite values, fewer than 16 examples, tensors of different lengths, or a shape that the model does not take.
     """
     parts = dict(inputs) if isinstance(inputs, Mapping) else {"x": inputs}
     for name, part in parts.items():
@@ -70,19 +91,29 @@ def check_inputs(model: nn.Module, inputs: Inputs) -> Inputs:
 
 
 def length_of(inputs: Inputs) -> int:
-    """Number of examples."""
+    """Return the number of examples."""
     return len(next(iter(inputs.values()))) if isinstance(inputs, Mapping) else len(inputs)
 
 
 def rows_of(inputs: Inputs, rows: slice | Tensor) -> Inputs:
-    """Some of the examples."""
+    """Return some of the examples, given by a slice or an index tensor."""
     return {name: part[rows] for name, part in inputs.items()} if isinstance(inputs, Mapping) else inputs[rows]
 
 
 def without_padding(inputs: Inputs, *values: Tensor) -> tuple[Tensor, ...]:
-    """Leave out of values [examples, tokens, ...] what ``attention_mask`` [examples, tokens] says is padding.
+    """Remove padding from values [examples, tokens, ...], as ``attention_mask`` [examples, tokens] marks it.
 
-    Values of another shape, and all values where the inputs have no such mask, come back as they are.
+    Parameters
+    ----------
+    inputs : Tensor or dict of Tensors
+        Calibration inputs.
+    *values : Tensor
+        Activations on these inputs.
+
+    Returns
+    -------
+    tuple of Tensor
+        [unmasked tokens, ...]; values of another shape, and all values where the inputs have no mask, are returned as they are.
     """
     mask = inputs.get("attention_mask") if isinstance(inputs, Mapping) else None
     if mask is None or any(value.shape[: mask.ndim] != mask.shape for value in values):
@@ -91,5 +122,5 @@ def without_padding(inputs: Inputs, *values: Tensor) -> tuple[Tensor, ...]:
 
 
 def called(model: nn.Module, inputs: Inputs) -> Any:
-    """What the model makes of the inputs."""
+    """Return the output of the model, called with a tensor or with a dict of keyword arguments."""
     return model(**inputs) if isinstance(inputs, Mapping) else model(inputs)

@@ -12,7 +12,7 @@ from torch import nn
 class MLP:
     """A feed-forward block: linear layers d -> p (two where it is gated), an activation, and a linear layer p -> d.
 
-    Attributes
+    Parameters
     ----------
     up : tuple of str
         Paths of the layers that widen.
@@ -28,11 +28,12 @@ class MLP:
 
     @property
     def paths(self) -> tuple[str, ...]:
+        """Paths of all its layers, in module order."""
         return (*self.up, self.down)
 
     @property
     def name(self) -> str:
-        """What all its paths begin with."""
+        """Common prefix of its paths."""
         parts = [path.split(".") for path in self.paths]
         shared = []
         for words in zip(*parts, strict=False):
@@ -43,8 +44,18 @@ class MLP:
 
 
 def find_mlps(model: nn.Module) -> list[MLP]:
-    """Return the feed-forward blocks of `model` in module order.
+    """Return the feed-forward blocks of a network in module order.
 
+    Parameters
+    ----------
+    model : nn.Module
+
+    Returns
+    -------
+    list of MLP
+
+    Notes
+    -----
     A block is, of the linear layers in module order, one or two d -> p followed by one p -> d with p > d (or p -> d where the first
     gives 2 p, a gate and its values in one), within one module or in modules side by side. That takes in timm's VisionTransformer,
     DeiT, Swin, MLP-Mixer and ConvNeXt, encoders as BERT has them, and gated blocks (gate, up, down).
@@ -88,9 +99,16 @@ def group_mlps(model: nn.Module, mlps: Sequence[MLP], groups: str | int | Sequen
 
     Parameters
     ----------
+    model : nn.Module
+    mlps : sequence of MLP
+        As `find_mlps` returns them.
     groups : "auto", int, or lists of block numbers
-        "auto" takes up to four blocks after one another, as the paper does; a number takes so many; lists name the blocks, counted
+        "auto" takes up to four consecutive blocks, as the paper does; a number takes that many; lists name the blocks, counted
         from 0, and leave out the others. A group ends where the width changes.
+
+    Returns
+    -------
+    list of lists of MLP
 
     Raises
     ------

@@ -15,7 +15,13 @@ ROOM = 1e9  # bytes of moments that are kept at once
 
 
 class Moments:
-    """Running mean and second moments of the rows that a layer is given."""
+    """Running mean and second moments of the inputs of a layer.
+
+    Parameters
+    ----------
+    width : int
+        Input features D.
+    """
 
     def __init__(self, width: int) -> None:
         self.count = 0
@@ -23,7 +29,7 @@ class Moments:
         self.square = torch.zeros(width, width, dtype=torch.float64)
 
     def add(self, x: Tensor) -> None:
-        """Take in x [..., D]."""
+        """Add the rows of x [..., D]."""
         rows = x.detach().reshape(-1, x.shape[-1]).float()
         self.count += len(rows)
         self.total += rows.sum(0).double()
@@ -31,28 +37,44 @@ class Moments:
 
     @property
     def mean(self) -> Tensor:
+        """Mean, [D]."""
         return (self.total / self.count).float()
 
     @property
     def second(self) -> Tensor:
-        """About zero, [D, D]."""
+        """Second moments about zero, damped, [D, D]."""
         return _damped(self.square / self.count)
 
     @property
     def covariance(self) -> Tensor:
-        """About the mean, [D, D]."""
+        """Covariance, damped, [D, D]."""
         mean = self.total / self.count
         return _damped(self.square / self.count - torch.outer(mean, mean))
 
 
 def _damped(moments: Tensor) -> Tensor:
-    """With a millionth of the mean variance on the diagonal, so that what never came in has no free hand."""
+    """Add damping of 1e-6 x mean variance to the diagonal (in place): directions without data stay determined."""
     moments.diagonal().add_(1e-6 * moments.diagonal().mean().clamp(min=1e-30))
     return moments.float()
 
 
 def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str, Moments]:
-    """Return path -> moments of what each linear layer is given, over all inputs; padding of texts does not count."""
+    """Return the moments of the inputs of linear layers, padding of texts excluded.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Run in eval mode without gradients; its mode is restored.
+    paths : sequence of str
+        Of the layers.
+    inputs : Tensor or dict of Tensors
+        Calibration inputs.
+
+    Returns
+    -------
+    dict of str to Moments
+        By path.
+    """
     layers = {path: model.get_submodule(path) for path in paths}
     found = {path: Moments(layer.in_features) for path, layer in layers.items()}  # type: ignore[arg-type]
     some = inputs
@@ -75,7 +97,19 @@ def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dic
 
 
 def moments_by_group(model: nn.Module, groups: Sequence[Sequence[str]], inputs: Inputs) -> Iterator[dict[str, Moments]]:
-    """Yield the `input_moments` of each group of layers; one pass does for as many groups as there is room for."""
+    """Yield the `input_moments` of each group of layers; one forward pass serves as many groups as fit into 1 GB of moments.
+
+    Parameters
+    ----------
+    model : nn.Module
+    groups : sequence of sequences of str
+        Paths of linear layers.
+    inputs : Tensor or dict of Tensors
+
+    Yields
+    ------
+    dict of str to Moments
+    """
     layers: dict[str, Any] = {path: model.get_submodule(path) for group in groups for path in group}
     sizes = [sum(8 * layers[path].in_features ** 2 for path in group) for group in groups]
     first = 0

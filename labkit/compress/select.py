@@ -24,16 +24,20 @@ def select_layers(
     ----------
     model : nn.Module
     layers : "all", "inner", "mlp", a pattern such as ``"blocks.*.mlp.fc1"``, a list of patterns, or callable (path, layer) -> bool
-        "inner" leaves out the first layer and the last, which see the raw input and decide the class; most works keep them dense.
+        "inner" leaves out the first and the last layer, which most works keep dense.
         "mlp" takes the linear layers of transformer feed-forward blocks, as `find_mlps` finds them.
     kinds : tuple of classes
+
+    Returns
+    -------
+    dict of str to nn.Module
 
     Raises
     ------
     ValueError
         When nothing matches, or a weight is not finite.
     TypeError
-        When the filter is neither words nor a callable.
+        When the filter is neither strings nor a callable.
     """
     _check_filter(layers)
     found = {path: layer for path, layer in _candidates(model, kinds) if _takes(layers, path, layer)}
@@ -55,7 +59,7 @@ def select_layers(
 
 
 def _candidates(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> list[tuple[str, nn.Module]]:
-    """Layers of `kinds` that a drop-in can stand for: none that computes in its own way (weight standardisation, padding by need),
+    """Layers of `kinds` that a drop-in can stand for: none that computes something else (weight standardisation, dynamic padding),
     and none inside nn.MultiheadAttention, which reads the weights past their forward.
     """
     closed = tuple(f"{path}." for path, module in model.named_modules() if isinstance(module, nn.MultiheadAttention))
@@ -64,7 +68,7 @@ def _candidates(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> list[tu
 
 
 def _is_plain(layer: nn.Module) -> bool:
-    """Whether the layer computes as nn.Linear or nn.Conv2d does; subclasses with a forward of their own are not."""
+    """Whether the layer computes as nn.Linear or nn.Conv2d does; subclasses that override forward do not."""
     inherited = all(
         getattr(type(layer), name, None) is getattr(kind, name, None)
         for kind in (nn.Linear, nn.Conv2d)
@@ -125,7 +129,19 @@ def _takes(layers: Layers, path: str, layer: nn.Module) -> bool:
 
 
 def replaced(model: nn.Module, new_layers: dict[str, nn.Module]) -> nn.Module:
-    """Return a copy of `model` with `new_layers` in place; a layer used in several places is replaced in all of them."""
+    """Return a copy of a network with new layers; a layer that is used in several places is replaced in all of them.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Not modified.
+    new_layers : dict of str to nn.Module
+        By path.
+
+    Returns
+    -------
+    nn.Module
+    """
     old = {id(model.get_submodule(path)): layer for path, layer in new_layers.items()}
     if "" in new_layers:  # the model is itself one layer
         return new_layers[""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -173,7 +174,7 @@ def ranks_of_budget(
     >>> ranks_of_budget(768, [3072] * 8, 0.25, [0.75])["parameters"].tolist()
     [682.0]
     """
-    counted = {"parameters": {"kind": "parameters"}}
+    counted: dict[str, dict[str, Any]] = {"parameters": {"kind": "parameters"}}
     counted |= {f"bytes, {storage}": {"kind": "bytes", "storage": storage, "value_bytes": value_bytes} for storage in STORAGES}
     table = {name: [_rank(width, hidden, budget, s, **options) for s in sparsities] for name, options in counted.items()}
     return pd.DataFrame(table, index=pd.Index(sparsities, name="sparsity"))
@@ -202,8 +203,11 @@ def bytes_of_budget(
     rows = []
     for sparsity in sparsities:
         rank = _rank(width, hidden, budget, sparsity)
-        known = {} if np.isnan(rank) else {"rank": int(rank), "sparsity": sparsity, "value_bytes": value_bytes}
-        rows.append({name: PERCENT * bytes_of_rank(width, hidden, **known, storage=name) if known else np.nan for name in STORAGES})
+        options: dict[str, Any] = {"sparsity": sparsity, "value_bytes": value_bytes}
+        share = [
+            np.nan if np.isnan(rank) else bytes_of_rank(width, hidden, int(rank), storage=name, **options) for name in STORAGES
+        ]
+        rows.append(dict(zip(STORAGES, (PERCENT * one for one in share), strict=True)))
     return pd.DataFrame(rows, index=pd.Index(sparsities, name="sparsity"))
 
 
@@ -233,9 +237,9 @@ def bytes_of_rank(
     return size_of(width, hidden, rank, sparsity, "bytes", storage, value_bytes) / (width * sum(hidden) * value_bytes)
 
 
-def _rank(width: int, hidden: Sequence[int], budget: float, sparsity: float, **counted: object) -> float:
+def _rank(width: int, hidden: Sequence[int], budget: float, sparsity: float, **counted: Any) -> float:
     try:
-        return float(rank_for(width, hidden, budget, sparsity, **counted))  # type: ignore[arg-type]
+        return float(rank_for(width, hidden, budget, sparsity, **counted))
     except ValueError:  # not even rank 1
         return np.nan
 

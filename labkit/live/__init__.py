@@ -1,4 +1,4 @@
-"""What sliders call: progressive, cancellable audits, and exact answers on the audited grid."""
+"""Progressive, cancellable audits for sliders, and exact answers from the audited grid."""
 
 from labkit.live.background import Latest
 from labkit.live.fill import fill

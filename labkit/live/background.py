@@ -1,4 +1,4 @@
-"""`Latest`: one question at a time in the background; a newer question cancels the older, whose answers are never seen."""
+"""`Latest`: one job at a time in a background thread; a newer job cancels the older, whose answers are discarded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ Make = Callable[[threading.Event], Iterator[Any]]
 
 
 class Latest:
-    """Works through an iterator of answers in a thread, always that of the newest question.
+    """Run an iterator of answers in a background thread, always that of the newest question.
 
-    Thread-safe. Nothing is ever read from a question that was cancelled or overtaken.
+    Thread-safe. Answers to a question that was cancelled or superseded are never returned.
 
     Examples
     --------
@@ -36,14 +36,19 @@ class Latest:
         self._seen = self.count = 0
 
     def ask(self, question: Hashable, make: Make) -> bool:
-        """Start ``make(cancel)`` in the background, unless `question` is the one asked last; say whether it was started.
+        """Start ``make(cancel)`` in the background, unless `question` is the one asked last.
 
         Parameters
         ----------
         question : hashable
-            What makes two questions the same, e.g. (method, settings).
+            Identifies the question, e.g. (method, settings).
         make : callable (threading.Event) -> iterator
-            The event is set when the answers are wanted no more.
+            The event is set when the answers are no longer needed.
+
+        Returns
+        -------
+        bool
+            Whether it was started.
         """
         with self._news:
             if question == self.question and not self._cancel.is_set():
@@ -56,30 +61,62 @@ class Latest:
         return True
 
     def cancel(self) -> None:
-        """Stop what is running and drop what it answered; asking the same again starts it anew."""
+        """Stop the running job and discard its answers; asking the same question again restarts it."""
         with self._news:
             self._cancel.set()
             self.answer, self.finished, self._error = None, True, None
-            self._seen = self.count  # what was answered is no news any more
+            self._seen = self.count  # earlier answers no longer count as new
             self._news.notify_all()
 
     def wait(self, seconds: float) -> bool:
-        """Wait until the question is finished, or for `seconds`; say whether it is finished."""
+        """Wait until the question is finished.
+
+        Parameters
+        ----------
+        seconds : float
+            At most.
+
+        Returns
+        -------
+        bool
+            Whether it is finished.
+        """
         with self._news:
             return self._news.wait_for(lambda: self.finished, seconds)
 
     def has_news(self, seconds: float = 0.0) -> bool:
-        """Say whether an answer, an error or the end came that `newest` has not seen yet, waiting up to `seconds` for it."""
+        """Wait for an answer, an error or the end that `newest` has not returned yet.
+
+        Parameters
+        ----------
+        seconds : float
+            At most.
+
+        Returns
+        -------
+        bool
+            Whether there is one.
+        """
         with self._news:
             return self._news.wait_for(lambda: self.count > self._seen, seconds)
 
     def newest(self, seconds: float = 0.0) -> Any:
-        """Return the newest answer, waiting up to `seconds` for one that was not returned before; None before the first.
+        """Return the newest answer, waiting for one that was not returned before.
+
+        Parameters
+        ----------
+        seconds : float
+            At most.
+
+        Returns
+        -------
+        object
+            None before the first answer.
 
         Raises
         ------
         Exception
-            Whatever the iterator raised; asking again then tries again.
+            Whatever the iterator raised; asking again then retries.
         """
         with self._news:
             self._news.wait_for(lambda: self.finished or self.count > self._seen, seconds)
@@ -96,7 +133,7 @@ class Latest:
                 if not self._publish(cancel, found):
                     return
             self._finish(cancel, None)
-        except Exception as error:  # whoever reads the answers gets it
+        except Exception as error:  # raised where the answers are read
             self._finish(cancel, error)
 
     def _publish(self, cancel: threading.Event, found: Any) -> bool:
@@ -110,5 +147,5 @@ class Latest:
     def _finish(self, cancel: threading.Event, error: Exception | None) -> None:
         with self._news:
             if not cancel.is_set():
-                self.finished, self._error, self.count = True, error, self.count + 1  # an end is news too
+                self.finished, self._error, self.count = True, error, self.count + 1  # the end counts as new too
                 self._news.notify_all()

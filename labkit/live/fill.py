@@ -1,4 +1,4 @@
-"""Audit every step of a slider that is not known yet, so that it answers at once from then on."""
+"""Audit every step of a slider that is not known yet, so that the slider answers immediately afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from labkit.live.session import Session
 
 
 def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | None = None) -> Iterator[tuple[int, int]]:
-    """Audit every step of the method's slider on the whole split, coarse steps first; what is known already is left.
+    """Audit every step of the method's slider on the whole split, coarse steps first; known steps are skipped.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | N
     Yields
     ------
     (done, total) : tuple of int
-        Steps that are known, of all; a step that the method refuses, e.g. below rank 1, is never among them.
+        Known steps, and all steps; a step that the method refuses, e.g. below rank 1, is never counted as known.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def fill(method: str, params: dict[str, Any], place: Session, cancel: Cancel | N
 
 
 def _coarse_first(steps: list[float]) -> list[float]:
-    """Both ends, the middle, the quarters, …: the whole range soon has a shape.
+    """Both ends, the middle, the quarters, …: the shape of the curve appears early.
 
     Examples
     --------

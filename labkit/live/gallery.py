@@ -1,4 +1,4 @@
-"""Make what ships: the gallery of runs, and the audited grid of every live slider."""
+"""Make the runs and grids that ship with labkit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,16 @@ LIVE_LAYERS = ("inner", "all")
 
 
 def make_gallery(report: Callable[[int, int, str], None] | None = None) -> list[Run]:
-    """Make the runs that ship and the grids of condense and low_rank on the image models; what is there is kept."""
+    """Make the runs that ship, and the grids of condense and low_rank on the image models; existing files are kept.
+
+    Parameters
+    ----------
+    report : callable (done, total, sentence), optional
+
+    Returns
+    -------
+    list of Run
+    """
     todo = [job for grid in GRIDS for job in jobs(grid)]
     made = sweep(todo, gallery(), weights=False, compact=True, report=report)
     for name in LIVE_MODELS:

@@ -29,9 +29,15 @@ SHIPPED = Path(__file__).parent / "shipped"
 
 @dataclass(frozen=True)
 class Key:
-    """What a grid belongs to: one method's one slider on one model and split, its other parameters fixed.
+    """Identity of a grid: the slider of a method on one model and split, with its other parameters fixed; see `key_of`.
 
-    `fixed` is the canonical JSON of those other parameters; make keys with `key_of`.
+    Parameters
+    ----------
+    method : str
+    version : int
+    fixed : str
+        Canonical JSON of the method's other parameters.
+    model_sha, data_id : str
     """
 
     method: str
@@ -42,6 +48,7 @@ class Key:
 
     @property
     def file(self) -> str:
+        """Name of its file."""
         digest = hashlib.sha256(self.fixed.encode()).hexdigest()[:8]
         return f"{self.method}-{self.version}-{digest}-{self.model_sha}-{self.data_id}.parquet"
 
@@ -104,6 +111,7 @@ class Grid:
 
     @property
     def values(self) -> list[float]:
+        """Values of the slider, in increasing order."""
         return [float(value) for value in self.rows.index]
 
     def holds(self, value: float) -> bool:
@@ -264,7 +272,17 @@ def make_grid(
 
 
 def save_grid(grid: Grid, folder: str | os.PathLike) -> Path:
-    """Write one Parquet file atomically and return its path."""
+    """Write one Parquet file atomically.
+
+    Parameters
+    ----------
+    grid : Grid
+    folder : path
+
+    Returns
+    -------
+    Path
+    """
     table = pa.Table.from_pandas(grid.rows.reset_index(), preserve_index=False)
     path = Path(folder) / grid.key.file
     with atomic_path(path) as temporary:
@@ -274,6 +292,17 @@ def save_grid(grid: Grid, folder: str | os.PathLike) -> Path:
 
 @lru_cache(maxsize=16)
 def load_grid(key: Key, folder: Path = SHIPPED) -> Grid | None:
-    """Return the grid of this method, model and split if one ships, else None."""
+    """Return the grid of this method, model and split.
+
+    Parameters
+    ----------
+    key : Key
+    folder : Path
+
+    Returns
+    -------
+    Grid or None
+        None where there is no file.
+    """
     path = folder / key.file
     return Grid(key, pq.read_table(path).to_pandas()) if path.is_file() else None

@@ -1,4 +1,4 @@
-"""Activations of the unchanged beginning of a network, computed once and reused for every setting of a slider."""
+"""Activations of the unchanged first blocks of a network, computed once and reused for every setting of a slider."""
 
 from __future__ import annotations
 
@@ -13,14 +13,18 @@ LIMIT = 256 * 2**20  # bytes of activations kept for one reference model
 
 
 class PrefixCache:
-    """Skips the blocks of a compressed copy that come before its first changed layer.
+    """Skip the blocks of a compressed copy that come before its first changed layer.
 
-    A block is a child of the network, or of an nn.Sequential among its children, that takes one tensor and gives one tensor. The
-    last unchanged block of the beginning is replaced by its stored output, and the blocks before it by their stored shapes. Whether
-    that is allowed (no later block looks back past it) is not assumed but checked: on its first use the shortened network must
-    give the same output as the whole one, else the cache stays out of the way.
+    A block is a child of the network, or of an nn.Sequential among its children, that maps one tensor to one tensor. The last
+    unchanged block is replaced by its stored output, and the blocks before it by their stored shapes. Whether that is valid (no
+    later block reads an earlier activation) is checked: on its first use the shortened network must give the same output as the
+    whole one, otherwise the cache is not used.
 
     Thread-safe; one cache serves one reference model.
+
+    Parameters
+    ----------
+    reference : nn.Module
     """
 
     def __init__(self, reference: nn.Module) -> None:
@@ -35,8 +39,16 @@ class PrefixCache:
 
         Parameters
         ----------
+        model : nn.Module
+        changed : set of str
+            Paths of layers or parameters.
+        x : Tensor, [n, ...]
         batch : (start, stop)
-            Names the rows that `x` holds; the same rows give the same stored activations.
+            Identifies the rows in `x`; the same rows have the same stored activations.
+
+        Returns
+        -------
+        Tensor, [n, C]
         """
         last = self._last_unchanged(changed, x)
         if last is None or self._allowed.get(last) is False:
@@ -56,7 +68,7 @@ class PrefixCache:
         return whole
 
     def _last_unchanged(self, changed: set[str], x: Tensor) -> str | None:
-        """The last block of the beginning that holds no changed layer."""
+        """The last block before the first one with a changed layer."""
         with self._lock:
             if self._order is None:
                 self._order = _blocks_in_order(self.reference, x[:1])
@@ -86,7 +98,7 @@ class PrefixCache:
 
 
 class _Stored(nn.Module):
-    """Gives the same tensor whatever comes in; a plain attribute, so that it is no part of any state dict."""
+    """Returns a stored tensor for every input; a plain attribute, so that it is not part of the state dict."""
 
     def __init__(self, output: Tensor) -> None:
         super().__init__()
@@ -97,7 +109,7 @@ class _Stored(nn.Module):
 
 
 class _Skipped(nn.Module):
-    """Gives memory of the right shape and any content: it is thrown away by the stored block after it."""
+    """Returns uninitialised memory of the right shape, which the stored block after it ignores."""
 
     def __init__(self, shape: tuple[int, ...]) -> None:
         super().__init__()
@@ -116,7 +128,7 @@ def _candidates(model: nn.Module) -> list[str]:
 
 
 def _blocks_in_order(model: nn.Module, x: Tensor) -> dict[str, tuple[int, ...]]:
-    """Candidate blocks in running order with the shapes they give, up to the first that is not one tensor in, one out."""
+    """Candidate blocks in execution order with their output shapes, up to the first that does not map one tensor to one tensor."""
     order: list[tuple[str, tuple[int, ...] | None]] = []
     handles = []
     for path in _candidates(model):
@@ -141,7 +153,7 @@ def _blocks_in_order(model: nn.Module, x: Tensor) -> dict[str, tuple[int, ...]]:
 
 
 class _Stop(Exception):
-    """Ends a forward pass once the wanted output is there."""
+    """Ends a forward pass as soon as the output of the block is known."""
 
     def __init__(self, output: Tensor) -> None:
         self.output = output

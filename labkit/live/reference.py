@@ -1,4 +1,4 @@
-"""What a shipped reference model predicts, kept beside its grids: no slider has to wait for the model to be loaded and run."""
+"""Stored predictions of the shipped reference models, so that no slider waits for a model to be loaded and run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,19 @@ from labkit.live.grid import SHIPPED, pack, unpack
 
 
 def save_reference(name: str, model_sha: str, data_id: str, logits: np.ndarray, folder: Path = SHIPPED) -> Path:
-    """Write the predictions of a reference model with shipped weights and return the path."""
+    """Write the predictions of a reference model with shipped weights.
+
+    Parameters
+    ----------
+    name : str
+    model_sha, data_id : str
+    logits : ndarray, [N, C]
+    folder : Path
+
+    Returns
+    -------
+    Path
+    """
     predicted, confidence = pack(logits)
     weights = models.cards()[name].sha256
     table = pd.DataFrame([{"model": name, "weights": weights, "predicted": predicted, "confidence": confidence}])
@@ -28,7 +40,17 @@ def save_reference(name: str, model_sha: str, data_id: str, logits: np.ndarray, 
 
 @lru_cache(maxsize=16)
 def known_sha(name: str) -> str | None:
-    """Return the fingerprint of a reference model without loading it; None unless its weights are those the grids are of."""
+    """Return the fingerprint of a reference model without loading it.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str or None
+        None unless its weights are those that the grids were made with.
+    """
     card = models.cards().get(name)
     for path in SHIPPED.glob("reference-*.parquet"):
         row = pq.read_table(path, columns=["model", "weights"]).to_pylist()[0]
@@ -39,7 +61,18 @@ def known_sha(name: str) -> str | None:
 
 @lru_cache(maxsize=8)
 def known_reference(model_sha: str, data_id: str, classes: int) -> np.ndarray | None:
-    """Return float32 log-probabilities [N, classes] of a shipped reference model, as exact as `pack` keeps them, or None."""
+    """Return the stored predictions of a reference model.
+
+    Parameters
+    ----------
+    model_sha, data_id : str
+    classes : int
+
+    Returns
+    -------
+    ndarray of float32, [N, classes], or None
+        Log-probabilities, as exact as `pack` keeps them.
+    """
     path = SHIPPED / f"reference-{model_sha}-{data_id}.parquet"
     if not path.is_file():
         return None

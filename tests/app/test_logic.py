@@ -85,3 +85,17 @@ def test_the_first_page_waits_for_no_library_that_it_does_not_need(tmp_path):
     )
     answer = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert answer.stdout.splitlines()[-1] == "2"  # two tables, and none of those libraries
+
+
+def test_empty_names_among_the_sensitive_columns_are_dropped(app, tmp_path):
+    rows = "\n".join(f"{i},{'fm'[i % 2]},{'ny'[i % 3 == 0]}" for i in range(60))
+    (tmp_path / "people.csv").write_text(f"age,sex,label\n{rows}\n")
+    app.run().switch_page("views/live/page.py")
+    app.query_params["model"] = "your own"
+    app.run()
+    data = str(tmp_path / "people.csv")
+    given = {"network": "timm:resnet18", "data": data, "target column": "label", "sensitive columns": "sex, "}
+    for box in app.text_input:
+        box.set_value(given.get(box.label, ""))
+    app.button[0].click().run()
+    assert app.error[0].value == "timm models take images; people holds none"  # the file and its groups were read before

@@ -1,4 +1,4 @@
-"""One-shot magnitude pruning to a constant fan-in: every output keeps the same number of its largest weights."""
+"""One-shot magnitude pruning to a fixed fan-in: every output keeps the same number of its largest weights."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from labkit.registry import Choice, Param
 
 
 def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | None = None, layers: Layers = "all") -> nn.Module:
-    """Condense linear layers and convolutions to a constant fan-in, without training.
+    """Condense linear layers and convolutions to a fixed fan-in ("constant fan-in" in the paper), without training.
 
     Biases and output width are kept (the condensed form of SRigL, arXiv 2305.02299, made a drop-in layer).
 
     Parameters
     ----------
     model : nn.Module
-        Stays untouched.
+        Not modified.
     sparsity : float in [0, 1)
-        Share of the weights of each output to drop. When neither this nor `fan_in` is given, a network with layers that are sparse
-        already (trained so: no output has all its inputs) is exported exactly, its other layers as they are; any other gets 0.9.
+        Fraction of the weights of each output to drop. When neither this nor `fan_in` is given, a network with sparse layers (no
+        output has all its inputs) is exported exactly, its other layers as they are; for any other network it is 0.9.
     fan_in : int, optional
-        Links kept for each output, instead of `sparsity`; layers with fewer inputs keep them all.
+        Connections kept for each output, instead of `sparsity`; layers with fewer inputs keep them all.
     layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
 
     Returns
@@ -65,7 +65,7 @@ def _exported(model: nn.Module, layers: Layers) -> nn.Module | None:
     sparse = {path: _most(layer) for path, layer in chosen.items() if _most(layer) < _width(layer)}
     if not sparse and not held:
         return None
-    # what is sparse too little for its condensed form to be smaller stays too
+    # layers whose condensed form would not be smaller stay dense too
     worth = {path: most for path, most in sparse.items() if 2 * most <= _width(chosen[path])}
     return _with_fused_mlps(replaced(model, {path: _condensed(chosen[path], None, most) for path, most in worth.items()}).eval())
 
@@ -76,7 +76,7 @@ def _width(layer: nn.Module) -> int:
 
 
 def _most(layer: nn.Module) -> int:
-    """The most links of an output."""
+    """Largest number of nonzeros of an output."""
     return max(1, int((layer.weight.detach().flatten(1) != 0).sum(1).max()))  # type: ignore[operator]
 
 
@@ -103,7 +103,7 @@ def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any =
 register(
     Method(
         name="condense",
-        title="Constant fan-in (condensed)",
+        title="Fixed fan-in (condensed)",
         paper="Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024 (its condensed form, here one-shot)",
         apply=_apply,
         params={

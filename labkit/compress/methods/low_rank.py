@@ -25,12 +25,12 @@ def low_rank(
     calibration: Any = None,
     seed: int = 0,
 ) -> nn.Module:
-    """Factor linear layers and ungrouped convolutions; each keeps the same share of its weights.
+    """Factor linear layers and ungrouped convolutions; each keeps the same fraction of its weights.
 
     Parameters
     ----------
     model : nn.Module
-        Stays untouched.
+        Not modified.
     budget : float in (0, 1]
         Fraction of the weights of the touched layers that may remain; at 1 nothing changes.
     layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
@@ -66,7 +66,7 @@ def low_rank(
 
 
 def _moments(model: nn.Module, chosen: dict[str, nn.Module], calibration: Any, seed: int) -> dict[str, Tensor]:
-    """Second moments of what each linear layer is given."""
+    """Second moments of the inputs of each linear layer."""
     linear = [path for path, layer in chosen.items() if isinstance(layer, nn.Linear)]
     still = copy.deepcopy(model).eval()
     found = input_moments(still, linear, check_inputs(still, calibration_inputs(calibration, seed=seed)))
@@ -84,6 +84,17 @@ def _positive_definite(moments: Tensor) -> Tensor:
 
 def ranks_for(layers: dict[str, nn.Module], budget: float, unit: str = "parameters") -> dict[str, int]:
     """Return the largest ranks, proportional to each layer's size, that together stay within the budget (at least 1 each).
+
+    Parameters
+    ----------
+    layers : dict of str to nn.Module
+        Layers with a weight [N, ...], by path.
+    budget : float in (0, 1]
+    unit : {"parameters", "bytes"}
+
+    Returns
+    -------
+    dict of str to int
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Magnitude pruning in one shot: the largest weights stay, wherever they are, with a bit a place to say where."""
+"""One-shot unstructured magnitude pruning: the largest weights stay, and a bitmask says where they are."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def magnitude(model: nn.Module, *, budget: float = 0.25, layers: Layers = "all",
     Parameters
     ----------
     model : nn.Module
-        Stays untouched.
+        Not modified.
     budget : float in (0, 1]
-        Share of the weights (or of their bytes) that may remain.
+        Fraction of the weights (or of their bytes) that may remain.
     layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
         Of the linear layers; convolutions stay.
     unit : {"parameters", "bytes"}
-        What the budget counts; "bytes" counts a bit a place beside the weights.
+        What the budget counts; "bytes" counts the bitmask, one bit per entry, beside the weights.
 
     Returns
     -------
@@ -43,14 +43,14 @@ def magnitude(model: nn.Module, *, budget: float = 0.25, layers: Layers = "all",
     chosen: dict[str, Any] = select_layers(model, layers, (nn.Linear,))
     weights = {path: layer.weight.detach() for path, layer in chosen.items()}
     places = sum(weight.numel() for weight in weights.values())
-    links = int(budget * places + 1e-6)
+    kept = int(budget * places + 1e-6)
     if unit == "bytes":
         size = next(iter(weights.values())).element_size()
         bits = sum(len(weight) * -(-weight.shape[1] // 8) for weight in weights.values())
-        links = int((budget * size * places - bits) / size)
-    if links < 1:
-        raise ValueError(f"a budget of {budget} is less than the bits that say where weights are; give at least 0.04")
-    least = torch.cat([weight.abs().flatten() for weight in weights.values()]).topk(links, sorted=False).values.min()
+        kept = int((budget * size * places - bits) / size)
+    if kept < 1:
+        raise ValueError(f"a budget of {budget} is less than the bitmask of the positions takes; give at least 0.04")
+    least = torch.cat([weight.abs().flatten() for weight in weights.values()]).topk(kept, sorted=False).values.min()
     return replaced(model, {path: _pruned(layer, weights[path], least) for path, layer in chosen.items()}).eval()
 
 

@@ -1,4 +1,4 @@
-"""8-bit weights through torchao: the baseline a practitioner would pick first."""
+"""8-bit weights through torchao."""
 
 from __future__ import annotations
 
@@ -14,15 +14,20 @@ from labkit.registry import Choice
 
 
 def quantize(model: nn.Module, *, mode: Mode = "dynamic", layers: Layers = "all") -> nn.Module:
-    """Quantize the weights of linear layers to int8, one scale an output row (torchao); convolutions stay as they are.
+    """Quantize the weights of linear layers to int8, one scale per output row (torchao); convolutions stay as they are.
 
     Parameters
     ----------
     model : nn.Module
-        Stays untouched.
+        Not modified.
     mode : {"dynamic", "weight_only"}
         "dynamic" quantizes activations too, row by row at run time.
     layers : "all", "inner", "mlp", pattern, list of patterns, or callable (path, layer) -> bool
+
+    Returns
+    -------
+    nn.Module
+        In eval mode, with `Int8Linear` layers.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""What a shared basis with sparse factors takes, and the rank that a budget allows."""
+"""Size of a shared basis with sparse factors, and the rank that a budget allows."""
 
 from __future__ import annotations
 
@@ -28,14 +28,19 @@ def rank_for(
     hidden : sequence of int
         p of every matrix.
     budget : float
-        Share of the matrices' weights (or bytes) that may remain.
+        Fraction of the matrices' weights (or bytes) that may remain.
     sparsity : float in [0, 1)
         Of the factors.
     kind : {"parameters", "bytes"}
-        "parameters" counts the base once and the links, as the paper does; "bytes" counts what is stored: values, and a bit a place
-        ("bitmask") or an index of 16 bits a link ("fixed_fan_in").
+        "parameters" counts the base once and the nonzeros, as the paper does; "bytes" counts what is stored: values, and one bit
+        per entry ("bitmask") or an index of 16 bits per nonzero ("fixed_fan_in").
+    storage : {"bitmask", "fixed_fan_in"}
     value_bytes : int
         4 for float32, 2 for float16.
+
+    Returns
+    -------
+    int
 
     Raises
     ------
@@ -49,7 +54,7 @@ def rank_for(
     """
     most = budget * width * sum(hidden) * (1 if kind == "parameters" else value_bytes)
     rank = int(most / cost_of_rank(width, hidden, sparsity, kind, storage, value_bytes) + 1e-9)
-    # a hidden unit may have whole links only, and rows of bits end on whole bytes
+    # the nonzeros of a hidden unit are rounded to a whole number, and rows of bits to whole bytes
     while rank and size_of(width, hidden, rank, sparsity, kind, storage, value_bytes) > most * (1 + 1e-9):
         rank -= 1
     if rank < 1:
@@ -61,21 +66,21 @@ def rank_for(
 
 
 def cost_of_rank(width: int, hidden: Sequence[int], sparsity: float, kind: BudgetKind, storage: str, value_bytes: int) -> float:
-    """Parameters or bytes of one more rank."""
-    links = (1 - sparsity) * sum(hidden)
+    """Return the parameters or bytes that one more rank takes, before rounding; arguments as in `rank_for`."""
+    nonzeros = (1 - sparsity) * sum(hidden)
     if kind == "parameters":
-        return links + width
-    index = sum(hidden) / 8 if storage == "bitmask" else 2 * links
-    return value_bytes * (links + width) + index
+        return nonzeros + width
+    index = sum(hidden) / 8 if storage == "bitmask" else 2 * nonzeros
+    return value_bytes * (nonzeros + width) + index
 
 
 def size_of(width: int, hidden: Sequence[int], rank: int, sparsity: float, kind: BudgetKind, storage: str, value_bytes: int) -> int:
-    """Parameters or bytes of a group at a rank."""
+    """Return the parameters or bytes of a group at a rank; other arguments as in `rank_for`."""
     total = sum(hidden) * rank
-    links = max(1, int((1 - sparsity) * total))
+    nonzeros = max(1, int((1 - sparsity) * total))
     if storage == "fixed_fan_in":
-        links = sum(hidden) * max(1, round(rank * (1 - sparsity)))
+        nonzeros = sum(hidden) * max(1, round(rank * (1 - sparsity)))
     if kind == "parameters":
-        return links + width * rank
-    index = sum(hidden) * math.ceil(rank / 8) if storage == "bitmask" else 2 * links
-    return value_bytes * (links + width * rank) + index
+        return nonzeros + width * rank
+    index = sum(hidden) * math.ceil(rank / 8) if storage == "bitmask" else 2 * nonzeros
+    return value_bytes * (nonzeros + width * rank) + index

@@ -128,21 +128,21 @@ def _oriented(layer: Any, width: int) -> Tensor:
 def _targets(
     model: nn.Module, matrices: dict[str, Tensor], moments: dict[str, Moments] | None
 ) -> tuple[dict[str, Target], dict[str, Tensor]]:
-    """What to approximate, and the mean of what each layer is given."""
+    """What to approximate, and the mean input of each layer."""
     if moments is None:
         return {path: Target(matrix) for path, matrix in matrices.items()}, {}
     targets = {}
     for path, matrix in matrices.items():
         covariance, widens = moments[path].covariance, model.get_submodule(path).out_features != len(matrix)
         target = Target(matrix, left=covariance) if widens else Target(matrix, right=covariance)
-        # each layer's error as a share of what it gives
+        # each layer's error relative to its output
         target.weight = 1 / max(float((matrix * target.weighted(matrix)).sum()), 1e-30)
         targets[path] = target
     return targets, {path: found.mean for path, found in moments.items()}
 
 
 def _learning(model: nn.Module, targets: dict[str, Target], found: Factors, means: dict[str, Tensor]) -> dict[str, LearningLayer]:
-    """Layers that hold the factors; biases make up for what the change of weights does to the mean."""
+    """Layers that hold the factors; biases compensate the change of the mean output."""
     base, layers = nn.Parameter(found.base), {}
     for (path, target), factor in zip(targets.items(), found.factors, strict=True):
         layer: Any = model.get_submodule(path)

@@ -1,4 +1,4 @@
-"""Which layers of a compressed network share a basis, and what that takes: the table behind `figures.shared_bases`."""
+"""Which layers of a compressed network share a basis, and its cost: the table behind `figures.shared_bases`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def sharing(model: nn.Module) -> pd.DataFrame:
-    """Return a row a layer that shares a basis, in module order; no row for a network without such layers.
+    """Return one row per layer that shares a basis, in module order; no row for a network without such layers.
 
     Parameters
     ----------
@@ -33,20 +33,20 @@ def sharing(model: nn.Module) -> pd.DataFrame:
         width, rank, hidden
             d, r and p: the basis is [d, r], the factor [r, p].
         links
-            Values that the factor holds.
+            Nonzeros that the factor stores.
         base_bytes
             Of the basis, which its group keeps once.
         factor_bytes
-            Of the factor: values, and where they are.
+            Of the factor: values and indices.
         dense_bytes
-            Of the weight that the two stand for. Biases are in none of the three.
+            Of the weight that the two replace. Biases are in none of the three.
         macs
-            Multiply-accumulates a row of inputs where zeros are skipped: d r and one a link.
+            Multiply-accumulates per row of inputs where zeros are skipped: d r and one per nonzero.
         spread_macs
-            The same where the factor is spread out, zeros included: d r + r p.
+            The same with a dense factor, zeros included: d r + r p.
         whole_macs, making_macs
-            Where U V is made first: d p a row, as in the original layer, and d r p once a call. Whichever of this and
-            `spread_macs` is less for all rows of a call is what a layer does.
+            Where U V is computed first: d p per row, as in the original layer, and d r p once per call. A layer takes whichever of
+            this and `spread_macs` is less for the rows of a call.
 
     Examples
     --------

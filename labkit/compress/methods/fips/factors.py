@@ -14,18 +14,18 @@ STEPS = 6  # of conjugate gradients in each
 
 @dataclass
 class Target:
-    """A matrix [d, p] to approximate by U V, and how errors count.
+    """A matrix [d, p] to approximate by U V, and the weights of its error.
 
-    Attributes
+    Parameters
     ----------
     matrix : Tensor [d, p]
         Oriented so that the short side, which all matrices of a group have in common, comes first.
     left : Tensor [d, d] or None
-        Second moments of what comes in where the layer widens; the error of E is trace(E^T left E).
+        Second moments of the inputs where the layer widens; the error of E is trace(E^T left E).
     right : Tensor [p, p] or None
         The same where it narrows; the error is trace(E right E^T).
     weight : float
-        What the error counts among the others.
+        Of the error among those of the other targets.
     """
 
     matrix: Tensor
@@ -54,10 +54,10 @@ class Factors:
 
 
 def shared_svd(targets: list[Target], rank: int, generator: torch.Generator) -> Factors:
-    """Return the best dense factors for all targets together (Eckart & Young 1936, on the matrices side by side).
+    """Return the best dense factors for all targets together (Eckart & Young 1936, on the concatenated matrices).
 
-    U comes from the eigenvectors of the Gram matrix [d, d], so that the matrices are never put side by side. Beyond rank d, where
-    nothing is lost any more, further columns are columns of the targets, and their rows of V are zero: U V stays what it was.
+    U comes from the eigenvectors of the Gram matrix [d, d], so that the matrices are never concatenated. Beyond rank d, where the
+    error is zero, further columns are columns of the targets, and their rows of V are zero: U V does not change.
     """
     narrow = len(targets[0].matrix)
     gram = sum(_gram(target) for target in targets)
@@ -92,7 +92,7 @@ def shared_factors(
     generator: torch.Generator,
     by_unit: bool = False,
 ) -> Factors:
-    """Return U and sparse V that approximate all targets, by alternating least squares while links become fewer.
+    """Return U and sparse V that approximate all targets, by alternating least squares while nonzeros become fewer.
 
     Parameters
     ----------
@@ -100,15 +100,15 @@ def shared_factors(
         Of one d.
     rank : int
     density : float in (0, 1]
-        Share of V that may be nonzero, over all targets together; the links that stay are those whose loss would cost most.
+        Fraction of V that may be nonzero, over all targets together; the nonzeros of largest saliency remain.
     by_unit : bool
-        As many links in every column of V, instead.
+        The same number of nonzeros in every column of V, instead.
 
     Notes
     -----
-    V with U fixed is a least-squares problem on its links, U with V fixed another; both are solved by a few conjugate gradients
-    from where they were, which never raise the error. Links are chosen by the fall of the error that a link alone brings, w V^2 h
-    with the curvature h, for those that are there and those that are not.
+    V with U fixed is a least-squares problem on its nonzeros, U with V fixed another; both are solved by a few conjugate-gradient
+    steps from the previous solution, which never raise the error. Nonzeros are chosen by saliency: the decrease of the error from
+    optimising one entry alone, w V^2 h with the curvature h, for entries that are nonzero and entries that are not.
     """
     found = shared_svd(targets, rank, generator)
     weighted = any(target.left is not None or target.right is not None for target in targets)
@@ -119,7 +119,7 @@ def shared_factors(
     if density < 1:
         for turn in range(1, ROUNDS + 1):
             kept = density + (1 - density) * (1 - turn / ROUNDS) ** 3  # cubic, as gradual magnitude pruning
-            _choose_links(targets, found, kept, by_unit)
+            _choose_nonzeros(targets, found, kept, by_unit)
             _fit_factors(targets, found)
             _fit_base(targets, found)
     if weighted or density < 1:
@@ -127,8 +127,8 @@ def shared_factors(
     return found
 
 
-def _choose_links(targets: list[Target], found: Factors, density: float, by_unit: bool) -> None:
-    """Keep the links that lower the error most, and start new ones from the best value of theirs alone."""
+def _choose_nonzeros(targets: list[Target], found: Factors, density: float, by_unit: bool) -> None:
+    """Choose the nonzeros by saliency: the decrease of the error from optimising one entry; new ones start from that optimum."""
     values, gains = [], []
     for target, factor in zip(targets, found.factors, strict=True):
         slope = found.base.t() @ target.weighted(target.matrix - found.base @ factor)
@@ -137,9 +137,9 @@ def _choose_links(targets: list[Target], found: Factors, density: float, by_unit
         values.append(best)
         gains.append(best.square() * curvature)
     if by_unit:
-        links = max(1, round(found.base.shape[1] * density))
+        count = max(1, round(found.base.shape[1] * density))
         found.masks = [
-            torch.zeros_like(gain, dtype=torch.bool).scatter_(0, gain.topk(links, dim=0).indices, True) for gain in gains
+            torch.zeros_like(gain, dtype=torch.bool).scatter_(0, gain.topk(count, dim=0).indices, True) for gain in gains
         ]
     else:
         flat = torch.cat([gain.flatten() for gain in gains])
@@ -152,7 +152,7 @@ def _choose_links(targets: list[Target], found: Factors, density: float, by_unit
 
 
 def _curvature(target: Target, base: Tensor) -> Tensor:
-    """How steeply the error rises in each entry of V alone, [r, 1] or [r, p]."""
+    """Curvature of the error in each entry of V alone, [r, 1] or [r, p]."""
     left = base if target.left is None else target.left @ base
     curvature = target.weight * (base * left).sum(0)[:, None]
     if target.right is not None:
@@ -161,7 +161,7 @@ def _curvature(target: Target, base: Tensor) -> Tensor:
 
 
 def _fit_factors(targets: list[Target], found: Factors) -> None:
-    """V of every target on its links, with U fixed."""
+    """Solve for V of every target on its nonzeros, with U fixed."""
     for place, target in enumerate(targets):
         left = found.base if target.left is None else target.left @ found.base
         square, mask = target.weight * (found.base.t() @ left), found.masks[place]
@@ -180,7 +180,7 @@ def _fit_factors(targets: list[Target], found: Factors) -> None:
 
 
 def _fit_base(targets: list[Target], found: Factors) -> None:
-    """U with every V fixed."""
+    """Solve for U with every V fixed."""
     wanted = torch.zeros_like(found.base)
     plain = found.base.new_zeros(found.base.shape[1], found.base.shape[1])
     moments: list[tuple[Tensor, Tensor]] = []
@@ -218,10 +218,20 @@ def conjugate_gradients(
 
     Parameters
     ----------
+    applied : callable
+        The operator.
+    wanted, start : Tensor
+        Right-hand side, and the first iterate.
     diagonal : Tensor, optional
-        Of the operator, positive: steps are taken in units of it (Jacobi preconditioning).
+        Of the operator, positive, for Jacobi preconditioning.
+    steps : int
     by_column : bool
-        The operator works on each column alone, and each gets steps of its own length.
+        The operator acts on each column separately, and step sizes are computed per column.
+
+    Returns
+    -------
+    Tensor
+        Of the shape of `start`.
     """
 
     def product(a: Tensor, b: Tensor) -> Tensor:

@@ -23,7 +23,17 @@ BATCH = 64
 
 
 class LearningLayer(nn.Module):
-    """A linear layer whose base and whole factor V [r, p] learn."""
+    """A linear layer with trainable base and dense factor V [r, p].
+
+    Parameters
+    ----------
+    base : nn.Parameter, [d, r]
+        Shared with other layers.
+    factor : Tensor, [r, p]
+    bias : Tensor, optional
+    widens : bool
+        Whether it maps d -> p; else p -> d.
+    """
 
     def __init__(self, base: nn.Parameter, factor: Tensor, bias: Tensor | None, widens: bool) -> None:
         super().__init__()
@@ -38,23 +48,23 @@ class LearningLayer(nn.Module):
 
 
 class GlobalMasks(Callback):
-    """Chooses the links of all factors together, by magnitude, while they learn.
+    """Choose the nonzeros of all factors together while they are trained.
 
     Parameters
     ----------
     layers : mapping of name to LearningLayer
-        Their factors are zero where there is no link.
-    links : int
-        Of all of them, at the end.
+        Zero entries of their factors are masked.
+    nonzeros : int
+        Of all factors together, at the end.
     how : {"static", "gmp", "rigl"}
-        "gmp" prunes along a cubic that ends, exactly, with the last change; "rigl" replaces links, a tenth at first, by those of
+        "gmp" prunes along a cubic schedule that ends exactly with the last change; "rigl" replaces a tenth at first by those of
         largest gradient.
     schedule : Schedule
     """
 
-    def __init__(self, layers: dict[str, LearningLayer], links: int, how: Masks, schedule: Schedule) -> None:
-        self.links, self.how, self.schedule = links, how, schedule
-        self.parts = [MaskedLayer(name, layer.factor, links, ablates=False) for name, layer in layers.items()]
+    def __init__(self, layers: dict[str, LearningLayer], nonzeros: int, how: Masks, schedule: Schedule) -> None:
+        self.nonzeros, self.how, self.schedule = nonzeros, how, schedule
+        self.parts = [MaskedLayer(name, layer.factor, nonzeros, ablates=False) for name, layer in layers.items()]
         for part in self.parts:
             part.begin(part.weight.detach() != 0)
         self.places = sum(part.mask.numel() for part in self.parts)
@@ -77,15 +87,15 @@ class GlobalMasks(Callback):
 
     def _gmp(self, loop: Loop) -> None:
         last = (self.schedule.end - 1) // self.schedule.every * self.schedule.every
-        begin, final = 1 - self.first / self.places, 1 - self.links / self.places
+        begin, final = 1 - self.first / self.places, 1 - self.nonzeros / self.places
         left = 1 - cubic_sparsity(loop.step, begin=0, end=last, final=final, initial=begin)
         kept = self._largest([part.weight.detach().abs() * part.mask for part in self.parts], round(left * self.places))
         self._take(kept, loop)
 
     def _rigl(self, loop: Loop) -> None:
-        going = int(self.schedule.share(loop.step) * self.links)
-        kept = self._largest([part.weight.detach().abs() * part.mask for part in self.parts], self.links - going)
-        # what goes may come again, at zero
+        going = int(self.schedule.share(loop.step) * self.nonzeros)
+        kept = self._largest([part.weight.detach().abs() * part.mask for part in self.parts], self.nonzeros - going)
+        # removed entries may be chosen again; they then start at zero
         slopes = [
             torch.where(mask, 0.0, part.gradient.abs())
             for part, mask in zip(self.parts, kept, strict=True)
@@ -115,7 +125,7 @@ class GlobalMasks(Callback):
 
 
 class EarlyStop(Callback):
-    """Ends a training whose running loss has not fallen by a thousandth for a tenth of the steps, once the links have settled."""
+    """Stop a training whose running loss has not fallen by a thousandth for a tenth of the steps, once the nonzeros are fixed."""
 
     def __init__(self) -> None:
         self.best, self.since = float("inf"), 0
@@ -134,16 +144,24 @@ class EarlyStop(Callback):
 
 
 class Blocks(nn.Module):
-    """The blocks of a student beside those of its teacher: for rows of the calibration inputs, how far each block is off.
+    """The error of each block of a student against its teacher, on rows of the calibration inputs.
 
-    Every block is given what the teacher's block is given, so that all blocks learn at once and none from the errors of others. The
-    loss of a block is its squared error over the variance of what the teacher's block gives.
+    Every block gets the inputs of the teacher's block, so that all blocks are trained at once, independently of each other's
+    errors. The loss of a block is its squared error over the variance of the output of the teacher's block.
+
+    Parameters
+    ----------
+    teacher, student : nn.Module
+    paths : sequence of str
+        Of the blocks.
+    inputs : Tensor or dict of Tensors
+        Calibration inputs.
     """
 
     def __init__(self, teacher: nn.Module, student: nn.Module, paths: Sequence[str], inputs: Inputs) -> None:
         super().__init__()
         self.student, self.paths, self.inputs = student, list(paths), inputs
-        self.teacher = [teacher]  # in a list: it does not learn, and belongs to no state
+        self.teacher = [teacher]  # in a list: it is not trained, and is no part of the state
 
     def forward(self, rows: Tensor) -> Tensor:
         """Loss of each block, [blocks]."""
@@ -157,7 +175,14 @@ class Blocks(nn.Module):
 
 
 class Outputs(nn.Module):
-    """A student beside its teacher: for rows of the calibration inputs, how far the outputs are apart."""
+    """The error of the outputs of a student against its teacher, on rows of the calibration inputs.
+
+    Parameters
+    ----------
+    teacher, student : nn.Module
+    inputs : Tensor or dict of Tensors
+        Calibration inputs.
+    """
 
     def __init__(self, teacher: nn.Module, student: nn.Module, inputs: Inputs) -> None:
         super().__init__()
@@ -174,13 +199,13 @@ class Outputs(nn.Module):
 
 
 def unexplained(got: Tensor, wanted: Tensor, inputs: Inputs) -> Tensor:
-    """Mean squared error over variance, padding left out."""
+    """Return the mean squared error over the variance of what is wanted, without padding."""
     got, wanted = without_padding(inputs, got, wanted)
     return F.mse_loss(got, wanted) / wanted.var().clamp(min=1e-12)
 
 
 def captured(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str, tuple[tuple, dict, Any]]:
-    """Return path -> arguments, keyword arguments and output of each module in one pass, without gradients."""
+    """Return path -> (arguments, keyword arguments, output) of each module in one forward pass, without gradients."""
     seen: dict[str, tuple[tuple, dict, Any]] = {}
     hooks = [
         model.get_submodule(path).register_forward_hook(
@@ -199,7 +224,7 @@ def captured(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str
 
 
 def _tensor(output: Any) -> Tensor:
-    """The first tensor of what a module gives."""
+    """The first tensor of the output of a module."""
     if isinstance(output, Tensor):
         return output
     values = output.values() if isinstance(output, dict) else output
@@ -211,7 +236,7 @@ def learn(
     layers: dict[str, LearningLayer],
     *,
     steps: int,
-    links: int,
+    nonzeros: int,
     masks: Masks,
     learning_rate: float,
     examples: int,
@@ -221,9 +246,26 @@ def learn(
     title: str,
     report: Callable[[float], None] | None = None,
 ) -> None:
-    """Fit the layers by AdamW with a cosine learning rate; the task's output, summed, is the loss.
+    """Fit the layers (in place) by AdamW with a cosine learning rate; the task's output, summed, is the loss.
 
-    Only bases, factors and biases of the layers learn.
+    Parameters
+    ----------
+    task : nn.Module
+        `Blocks` or `Outputs`.
+    layers : dict of str to LearningLayer
+        Only their bases, factors and biases are trained.
+    steps : int
+    nonzeros : int
+        Of all factors together, at the end.
+    masks : {"static", "gmp", "rigl"}
+    learning_rate : float
+    examples : int
+        Number of calibration inputs.
+    seed : int
+    checkpoint : path, optional
+    progress : bool
+    title : str
+    report : callable (share), optional
     """
     for parameter in task.parameters():
         parameter.requires_grad_(False)
@@ -232,7 +274,7 @@ def learn(
         parameter.requires_grad_(True)
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=0.0)
     schedule = Schedule(steps, max(1, min(50, int(0.75 * steps) // 10)), 0.75, 0.1)
-    chooser = GlobalMasks(layers, links, masks, schedule)
+    chooser = GlobalMasks(layers, nonzeros, masks, schedule)
     callbacks: list[Callback] = [chooser, EarlyStop()]
     if report is not None:
         callbacks.append(_Report(report))
@@ -277,7 +319,7 @@ class _Report(Callback):
 
 
 def student_of(model: nn.Module, layers: dict[str, LearningLayer]) -> nn.Module:
-    """A copy of the model with the learning layers in their places."""
+    """Return a copy of the model with the learning layers in their places."""
     student = copy.deepcopy(model).eval()
     for path, layer in layers.items():
         replace_layer(student, path, layer)
@@ -285,13 +327,22 @@ def student_of(model: nn.Module, layers: dict[str, LearningLayer]) -> nn.Module:
 
 
 def errors(teacher: nn.Module, student: nn.Module, paths: Sequence[str], inputs: Inputs, count: int = 256) -> dict[str, float]:
-    """How far a student is off on the first examples: per block on the teacher's activations, and from end to end.
+    """Return the errors of a student on the first examples: per block on the teacher's activations, and from end to end.
+
+    Parameters
+    ----------
+    teacher, student : nn.Module
+    paths : sequence of str
+        Of the blocks.
+    inputs : Tensor or dict of Tensors
+    count : int
+        Examples.
 
     Returns
     -------
     dict
-        "blocks": mean over blocks of squared error over variance; "outputs": the same of the network's output, each block having
-        what the student's earlier blocks give it.
+        "blocks": mean over blocks of squared error over variance; "outputs": the same of the network's output, where each
+        block gets the output of the student's earlier blocks.
     """
     rows = torch.arange(min(count, length_of(inputs)))
     with torch.no_grad():

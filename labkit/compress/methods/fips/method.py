@@ -49,18 +49,18 @@ def fips(
     seed: int = 0,
     progress: bool | Callable[[float, str], None] = False,
 ) -> nn.Module:
-    """Let feed-forward layers share bases.
+    """Replace the weights of feed-forward layers by shared bases and sparse factors.
 
     Parameters
     ----------
     model : nn.Module
-        Any network with feed-forward blocks, see `find_mlps`; stays untouched.
+        Any network with feed-forward blocks, see `find_mlps`; not modified.
     budget : float in (0, 1]
-        Share of the feed-forward weights that may remain.
+        Fraction of the feed-forward weights that may remain.
     budget_kind : {"parameters", "bytes"}
-        "parameters" counts bases once and links, as the paper does; "bytes" counts the pattern of the links too.
+        "parameters" counts bases once and nonzeros, as the paper does; "bytes" counts their positions too.
     rank : int, optional
-        Columns of every base, instead of as many as the budget allows.
+        Columns of every base, instead of the most that the budget allows.
     groups : "auto", int, or lists of block numbers
         Which blocks share a basis, see `group_mlps`.
     sparsity : float in [0, 1)
@@ -69,24 +69,27 @@ def fips(
         Inputs of the network, at least 16; of a data set, 256 training examples for a closed form, and 1,024 to fit. Needed to fit,
         and for an initialisation that looks at activations.
     steps : int
-        Of fitting all blocks at once to what the original's blocks give; 0 is the closed form alone.
+        Gradient steps that fit all blocks at once to the outputs of the original's blocks; 0 is the closed form alone.
     finetune : int
-        Of fitting the whole network to the original's outputs, afterwards.
+        Gradient steps that fit the whole network to the original's outputs, afterwards.
     init : {"svd", "activation_aware"}
-        Whether the closed form minimises the error of the weights, or of what the layers give for the calibration inputs; by
+        Whether the closed form minimises the error of the weights, or the output error of the layers on the calibration inputs; by
         default the latter where there are any.
     masks : {"rigl", "gmp", "static"}
-        How links change while fitting; "gmp" begins with most of them and prunes.
+        How the positions of the nonzeros change while fitting; "gmp" starts with twice as many and prunes.
     storage : {"bitmask", "fixed_fan_in"}
-        See `SharedBasisLinear`; "fixed_fan_in" keeps as many links for every hidden unit, and its links stay while fitting.
+        See `SharedBasisLinear`; "fixed_fan_in" keeps the same number of nonzeros for every hidden unit, at fixed positions.
+    learning_rate : float
+        Maximum of the cosine schedule.
     checkpoint : path, optional
-        An interrupted fit goes on from there, with the ending ``.blocks`` or ``.outputs``.
+        An interrupted fit resumes from this file, with the ending ``.blocks`` or ``.outputs``.
+    seed : int
     progress : bool or callable (share, sentence)
 
     Returns
     -------
     nn.Module
-        In eval mode. Its attribute `fips` tells rank, groups, size and errors.
+        In eval mode. Its attribute `fips`, a dict with ranks, groups, size and errors, survives storing and loading.
 
     Raises
     ------
@@ -99,7 +102,7 @@ def fips(
     References
     ----------
     Üyük et al., Learning Parameter Sharing with Tensor Decompositions and Sparsity, arXiv 2411.09816. Unlike there, bases and
-    factors begin as an alternating least-squares solution with its links, and blocks of a group are fitted together.
+    factors start from an alternating least-squares solution with its nonzeros, and blocks of a group are fitted together.
 
     Examples
     --------
@@ -129,7 +132,7 @@ def fips(
 
 @dataclass(frozen=True)
 class _Fitting:
-    """How factors are fitted, and who is told."""
+    """How factors are fitted, and what reports progress."""
 
     learning_rate: float
     seed: int
@@ -152,12 +155,12 @@ def _fitted(
     masks: Masks,
     fitting: _Fitting,
 ) -> dict[str, Any]:
-    """Fit the layers, in place, to what blocks give and then to the outputs; return the errors before and after each."""
+    """Fit the layers (in place) to the outputs of the blocks and then of the network; return the errors before and after each."""
     checked = 256 if any(steps.values()) else 32
     report: dict[str, Any] = {"closed_form": errors(model, student_of(model, layers), blocks, inputs, checked)}
-    links = sum(int((layer.factor != 0).sum()) for layer in layers.values())
+    nonzeros = sum(int((layer.factor != 0).sum()) for layer in layers.values())
     if plan.prunes:
-        links = int((1 - plan.sparsity) * sum(layer.factor.numel() for layer in layers.values()))
+        nonzeros = int((1 - plan.sparsity) * sum(layer.factor.numel() for layer in layers.values()))
     for kind, count in steps.items():
         if not count:
             continue
@@ -167,7 +170,7 @@ def _fitted(
             task,
             layers,
             steps=count,
-            links=links,
+            nonzeros=nonzeros,
             masks="static" if plan.fixed or kind == "outputs" else masks,
             learning_rate=fitting.learning_rate,
             examples=length_of(inputs),
@@ -231,7 +234,7 @@ def _check_weights(model: nn.Module, paths: Sequence[str]) -> None:
 
 
 def _packed(layers: dict[str, LearningLayer], storage: Storage) -> dict[str, nn.Module]:
-    """The layers as they are stored, with one base a group."""
+    """The layers as they are stored, with one base per group."""
     bases: dict[int, nn.Parameter] = {}
     packed: dict[str, nn.Module] = {}
     for path, layer in layers.items():
