@@ -53,9 +53,8 @@ def sections() -> dict[str, list[str]]:
 def filled(text: str, path: str) -> str:
     """Return the Markdown of the page at `path` with every marker replaced by what it names.
 
-    ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, and
-    ``<!-- file PATH -->`` a file of docs/; ``<!-- options -->``, ``<!-- facts -->`` and ``<!-- results -->`` belong to the entry that
-    the page is about.
+    ``<!-- table NAME -->`` is a table of tools/tables, ``<!-- entries SECTION -->`` the overview of a registry, ``<!-- file F -->``
+    a file of docs/; ``<!-- options -->``, ``<!-- facts -->`` and ``<!-- results -->`` are about the entry whose page it is.
     """
     text = re.sub(r"<!-- table (.+?) -->", lambda m: TABLES[m[1]](), text)
     text = re.sub(r"<!-- file (.+?) -->", lambda m: _code((DOCS / m[1]).read_text()), text)
