@@ -218,12 +218,14 @@ def bytes_of_rank(
 
     Parameters
     ----------
-    width, hidden, value_bytes
+    width, hidden
         As in `ranks_of_budget`.
     rank : int
     sparsity : float
         Of the factors.
     storage : {"bitmask", "fixed_fan_in"}
+    value_bytes : int
+        Of one value.
 
     Returns
     -------

@@ -115,19 +115,61 @@ class Grid:
         return [float(value) for value in self.rows.index]
 
     def holds(self, value: float) -> bool:
-        """Whether this value of the slider is a step of the grid."""
+        """Return whether this value of the slider is a step of the grid.
+
+        Parameters
+        ----------
+        value : float
+            Of the slider.
+
+        Returns
+        -------
+        bool
+        """
         return self._nearest(value) is not None
 
     def summary(self, value: float) -> dict[str, float]:
-        """Return the stored figures of the step at this value of the slider."""
+        """Return the stored figures of one step.
+
+        Parameters
+        ----------
+        value : float
+            Of the slider.
+
+        Returns
+        -------
+        dict of str to float
+        """
         return json.loads(self.rows.loc[self._nearest(value), "summary"])
 
     def cost(self, value: float) -> Cost:
-        """Return the stored cost of the step at this value of the slider."""
+        """Return the stored cost of one step.
+
+        Parameters
+        ----------
+        value : float
+            Of the slider.
+
+        Returns
+        -------
+        Cost
+        """
         return Cost.from_dict(json.loads(self.rows.loc[self._nearest(value), "cost"]))
 
     def logits(self, value: float, classes: int) -> np.ndarray:
-        """Return log-probabilities of one step, [N, classes], as exact as `pack` keeps them."""
+        """Return log-probabilities of one step, as exact as `pack` keeps them.
+
+        Parameters
+        ----------
+        value : float
+            Of the slider.
+        classes : int
+
+        Returns
+        -------
+        ndarray
+            float32 [N, classes].
+        """
         row = self.rows.loc[self._nearest(value)]
         return unpack(row["predicted"], row["confidence"], classes)
 

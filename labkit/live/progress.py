@@ -14,7 +14,9 @@ from labkit.audit import Audit
 class Cancel(Protocol):
     """Anything with ``is_set()``, e.g. threading.Event."""
 
-    def is_set(self) -> bool: ...
+    def is_set(self) -> bool:
+        """Return whether the work is to stop."""
+        ...
 
 
 def cancelled(cancel: Cancel | None) -> bool:

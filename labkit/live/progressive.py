@@ -56,9 +56,10 @@ def progressive_audit(
     use_grid : bool
         Whether stored answers may be given.
 
-    Yields
-    ------
-    Progress
+    Returns
+    -------
+    iterator of Progress
+        One answer after the other; arguments are checked before the first is asked for.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def progressive_audit(
     if first < 1:
         raise ValueError(f"first must be at least 1, got {first}")
     if method.needs == "training":
-        raise ValueError(f"{method.name} has to train, which no slider can wait for; use labkit compress or labkit sweep")
+        raise ValueError(f"{method.name} has to train, which is too slow for a slider; use labkit compress or labkit sweep")
     settings = method.settings(params)
     place = model if isinstance(model, Session) else session(model, split)
     return _answers(place, method, settings, first, cancel, seconds, use_grid)

@@ -144,33 +144,76 @@ class Session:
         return np.concatenate(parts)[:stop]
 
     def whole_reference(self) -> np.ndarray:
-        """Return outputs of the reference on the whole split, [N, C], in the split's own order."""
+        """Return the outputs of the reference on the whole split, in the split's own order.
+
+        Returns
+        -------
+        ndarray
+            float32 [N, C].
+        """
         shipped = known_reference(self.sha, self.data, len(self.split.classes))
         if shipped is not None:
             return shipped
         return self.in_order(self.reference_logits(len(self.split)))
 
     def in_order(self, logits: np.ndarray) -> np.ndarray:
-        """Return outputs [N, C] that are in the shuffled order in the split's own order."""
+        """Return outputs in the split's own order.
+
+        Parameters
+        ----------
+        logits : float [N, C]
+            In the shuffled order of the session.
+
+        Returns
+        -------
+        ndarray
+        """
         ordered = np.empty_like(logits)
         ordered[self.order] = logits
         return ordered
 
     def remember(self, key: tuple, answer: Progress) -> None:
-        """Keep a finished answer, and drop the oldest beyond 128."""
+        """Keep a finished answer, and drop the oldest beyond 128.
+
+        Parameters
+        ----------
+        key : tuple
+            Method, version and settings.
+        answer : Progress
+        """
         with self._lock:
             self._finished[key] = _measures(), answer
             while len(self._finished) > KEPT:
                 self._finished.popitem(last=False)
 
     def recall(self, key: tuple) -> Progress | None:
-        """Return a finished answer, if it is kept and has the figures of every measure that is registered now."""
+        """Return a finished answer, if it is kept and has the figures of every measure that is registered now.
+
+        Parameters
+        ----------
+        key : tuple
+            Method, version and settings.
+
+        Returns
+        -------
+        Progress or None
+        """
         with self._lock:
             measures, answer = self._finished.get(key, ((), None))
         return answer if measures == _measures() else None
 
     def grid(self, method: Method, settings: dict[str, Any]) -> Grid | None:
-        """Return the shipped grid that these settings belong to, if there is one that has or can be given every figure."""
+        """Return the shipped grid that some settings belong to, if it has or can be given every figure.
+
+        Parameters
+        ----------
+        method : Method
+        settings : dict
+
+        Returns
+        -------
+        Grid or None
+        """
         if method is not METHODS.get(method.name) or not method.sliders:
             return None  # not a registered method, or one without a slider
         grid = load_grid(key_of(method.name, settings, self.sha, self.data))

@@ -29,14 +29,14 @@ def class_change_heatmap(change: pd.DataFrame, affected: pd.DataFrame | None = N
     -------
     Figure
 
-    Notes
-    -----
-    Beyond 16 classes the numbers would not fit into the cells and appear in the hover text only.
-
     Raises
     ------
     ValueError
         When `change` is empty, or `affected` has another index or other columns.
+
+    Notes
+    -----
+    Beyond 16 classes the numbers would not fit into the cells and appear in the hover text only.
     """
     if change.empty:
         raise ValueError("class_change_heatmap got no rows or no classes; give at least one run with one class")

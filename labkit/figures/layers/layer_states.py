@@ -31,14 +31,14 @@ def layer_states(layers: pd.DataFrame, *, what: Quantity = "fan_in", theme: Them
     -------
     Figure
 
-    Notes
-    -----
-    The axis of fan-in is logarithmic where the largest is more than 8 times the smallest.
-
     Raises
     ------
     ValueError
         When `what` is unknown, a column is missing, or a layer has several rows for one step.
+
+    Notes
+    -----
+    The axis of fan-in is logarithmic where the largest is more than 8 times the smallest.
     """
     values = layer_values(layers, what, figure="layer_states")
     names = list(dict.fromkeys(values["layer"]))

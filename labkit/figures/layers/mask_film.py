@@ -42,15 +42,15 @@ def mask_film(frames: Iterable[tuple[int, np.ndarray]], *, theme: Theme = "light
     -------
     Figure
 
-    Notes
-    -----
-    While the pictures together are larger than 600 kB, every other one is left out; the last one is kept. One frame alone has
-    neither button nor slider.
-
     Raises
     ------
     ValueError
         When there is no frame, or masks differ in shape.
+
+    Notes
+    -----
+    While the pictures together are larger than 600 kB, every other one is left out; the last one is kept. One frame alone has
+    neither button nor slider.
     """
     masks = list(frames)
     if not masks:

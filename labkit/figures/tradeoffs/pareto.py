@@ -52,14 +52,14 @@ def pareto(
     -------
     Figure
 
-    Notes
-    -----
-    The axis is logarithmic where its largest value is more than 20 times the smallest.
-
     Raises
     ------
     ValueError
         When a column is missing or `scale` is not positive.
+
+    Notes
+    -----
+    The axis is logarithmic where its largest value is more than 20 times the smallest.
     """
     needs(frame, (*COLUMNS, x), figure="pareto", advice="add them to the frame")
     if not scale > 0:

@@ -91,14 +91,14 @@ def end_to_end_speed(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     -------
     Figure
 
-    Notes
-    -----
-    The axis is logarithmic where the longest time is more than 20 times the shortest.
-
     Raises
     ------
     ValueError
         When a column is missing, a time is not above 0, or an implementation has several rows for one network and batch.
+
+    Notes
+    -----
+    The axis is logarithmic where the longest time is more than 20 times the shortest.
     """
     needs(rows, NETWORK, figure="end_to_end_speed", advice="give the rows of benchmarks/vit_end_to_end.py")
     _once(rows, ["model", "batch", "what"], "end_to_end_speed", "one sparsity")

@@ -34,7 +34,7 @@ class Target:
     weight: float = 1.0
 
     def weighted(self, error: Tensor) -> Tensor:
-        """left E right, [d, p]: half the gradient of the error."""
+        """Return left @ error @ right, [d, p]: half the gradient of the error."""
         product = error if self.left is None else self.left @ error
         return self.weight * (product if self.right is None else product @ self.right)
 
