@@ -109,7 +109,7 @@ def train(job: Job, folder: str) -> dict[str, Any]:
     if layers is not None:
         last = layers[layers["step"] == layers["step"].max()]
         sizes = last["nonzeros"].sum()
-        row |= {"links": int(sizes), "active": int(last["active"].sum()), "explored": float(last["explored"].mean())}
+        row |= {"nonzeros": int(sizes), "active": int(last["active"].sum()), "explored": float(last["explored"].mean())}
         row |= {"fan_in_min": float(last["fan_in"].min()), "fan_in_max": float(last["fan_in"].max())}
         first = layers[layers["step"] == 0]
         row["neurons_at_first"] = int(first["active"].sum())

@@ -64,7 +64,7 @@ def times(sparsity: float, turns: int) -> list[dict]:
     rows = []
     for (storage, changed), seconds in taken.items():
         middle = statistics.median(seconds)
-        what = f"{storage}, {'links change' if changed else 'plain step'}"
+        what = f"{storage}, {'connections updated' if changed else 'plain step'}"
         row = {"what": what, "sparsity": sparsity, "median_ms": round(1e3 * middle, 1), "ratio_to_masked": round(base / middle, 2)}
         rows.append({**row, "turns": len(seconds), "threads": torch.get_num_threads()})
         print(rows[-1], flush=True)
@@ -146,7 +146,7 @@ def updates() -> list[dict]:
                 changes.append(time.perf_counter() - between)
             steps.append(between - began)
         each, change = statistics.median(steps[1:]), statistics.median(changes)
-        row = {"what": f"{name}, masked, links change", "sparsity": 0.9, "batch": batch, "step_ms": round(1e3 * each, 1)}
+        row = {"what": f"{name}, masked, connections updated", "sparsity": 0.9, "batch": batch, "step_ms": round(1e3 * each, 1)}
         rows.append({**row, "change_ms": round(1e3 * change, 1), "share_of_100_steps": round(change / (100 * each), 4)})
         print(rows[-1], flush=True)
     return rows

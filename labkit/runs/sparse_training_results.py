@@ -15,7 +15,7 @@ from labkit.runs.rule_contrasts import contrasts, rule_settings
 from labkit.sparsify import RULES
 
 DENSE = "dense"
-FACTS = ["training_share", "inference_share", "links", "fan_in_min", "fan_in_max", "empty"]
+FACTS = ["training_share", "inference_share", "nonzeros", "fan_in_min", "fan_in_max", "empty"]
 SHARES = {
     "training_share": ("training_gflops", "dense_training_gflops"),
     "inference_share": ("inference_mflops", "dense_inference_mflops"),
@@ -51,7 +51,7 @@ def with_shares(rows: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        With the columns training_share and inference_share (FLOPs over those of a dense training or network), links (nonzeros of
+        With the columns training_share and inference_share (FLOPs over those of a dense training or network), nonzeros (of
         the sparse layers), fan_in_min, fan_in_max and empty (fraction of the neurons); NaN where a row does not say.
     """
     have = rows.reindex(columns=list(dict.fromkeys([*rows.columns, *FACTS])))

@@ -159,7 +159,7 @@ def test_what_blocks_share_is_drawn_and_follows_the_budget(app_url, desktop):
         figure = desktop.locator(f'.live-figure[data-value="{budget}"][aria-label^="Sharing"]')
         figure.locator(".main-svg").first.wait_for()
         links = figure.evaluate("node => node._fullData[0].text")
-        assert links == [f"{count:,}" for count in table["links"]]
+        assert links == [f"{count:,}" for count in table["nonzeros"]]
         assert figure.evaluate("node => node._fullData[1].text") == [f"rank {rank}" for rank in small.fips["ranks"]]
     desktop.get_by_text(re.compile(r"^Exact: all 10,000")).wait_for()
     found = audit.audit(small, dataset.test, reference=reference, seconds=0)

@@ -36,7 +36,14 @@ def row(network, rule, sparsity, seed, accuracy, gamma=USUAL):
     if rule == "dense":
         return found
     kept = 75 if rule == "srigl" else 100
-    return found | {"links": 1234, "active": kept, "neurons_at_first": 100, "explored": 0.5, "fan_in_min": 2.0, "fan_in_max": 64.0}
+    return found | {
+        "nonzeros": 1234,
+        "active": kept,
+        "neurons_at_first": 100,
+        "explored": 0.5,
+        "fan_in_min": 2.0,
+        "fan_in_max": 64.0,
+    }
 
 
 def rows(network="resnet_fashion"):
@@ -138,10 +145,10 @@ def test_the_table_holds_every_figure(app, results):
     ours = table.loc["SRigL", 90]
     assert ours["mean"] == pytest.approx(100 * np.mean(ACCURACIES["srigl", 0.9]))
     assert ours[["training_share", "inference_share", "empty"]].tolist() == pytest.approx([19, 10, 25])
-    assert ours[["seeds", "links", "fan_in_min", "fan_in_max"]].tolist() == [3, 1234, 2, 64]
+    assert ours[["seeds", "nonzeros", "fan_in_min", "fan_in_max"]].tolist() == [3, 1234, 2, 64]
     assert table.loc[("RigL", 90), "empty"] == 0
     assert np.isnan(table.loc[("SRigL", 98), "low"])
-    assert np.isnan(table.loc[("dense", 0), "links"])
+    assert np.isnan(table.loc[("dense", 0), "nonzeros"])
     assert any("Difference Engine, 2 cores" in caption.value for caption in app.caption)
 
 

@@ -31,7 +31,7 @@ TABLES = {
     "training_curves": pd.DataFrame({"rule": ["rigl"], "step": [1], "validation_accuracy": [0.5]}),
     "shared_bases": pd.DataFrame(
         [("a", "a.up", 0, 8, 3, 32, 24, 96, 108, 1024)],
-        columns=["block", "layer", "group", "width", "rank", "hidden", "links", "base_bytes", "factor_bytes", "dense_bytes"],
+        columns=["block", "layer", "group", "width", "rank", "hidden", "nonzeros", "base_bytes", "factor_bytes", "dense_bytes"],
     ),
     "spectra": pd.DataFrame({"W": [4.0, 3.0]}),
     "lines": ACCURACY,

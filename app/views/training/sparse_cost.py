@@ -77,7 +77,7 @@ def _table(cells: pd.DataFrame) -> None:
             "seeds": st.column_config.NumberColumn("seeds"),
             "training_share": st.column_config.NumberColumn("training FLOPs", format="%.1f %%", help="Relative to dense"),
             "inference_share": st.column_config.NumberColumn("inference FLOPs", format="%.1f %%", help="Relative to dense"),
-            "links": st.column_config.NumberColumn("connections", format="%,.0f", help="Of all sparse layers, at the end"),
+            "nonzeros": st.column_config.NumberColumn("connections", format="%,.0f", help="Of all sparse layers, at the end"),
             "fan_in_min": st.column_config.NumberColumn("fan-in from", format="%.1f", help="Layer with the fewest per neuron"),
             "fan_in_max": st.column_config.NumberColumn("to", format="%.1f", help="Layer with the most per neuron"),
             "empty": st.column_config.NumberColumn("empty neurons", format="%.1f %%", help="Without connections at the end"),

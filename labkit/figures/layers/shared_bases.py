@@ -10,7 +10,7 @@ from labkit.figures.base.template import Theme, corner_title, template
 from labkit.figures.base.wording import PERCENT, needs
 from labkit.figures.layers.layer_quantities import layer_title
 
-COLUMNS = ("block", "layer", "group", "width", "rank", "hidden", "links", "base_bytes", "factor_bytes", "dense_bytes")
+COLUMNS = ("block", "layer", "group", "width", "rank", "hidden", "nonzeros", "base_bytes", "factor_bytes", "dense_bytes")
 ROW = 24  # pixels per block
 TINT = 0.35  # opacity of a cell, so that its number is readable on every colour and background
 KB = 1000.0
@@ -26,7 +26,7 @@ def shared_bases(layers: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     ----------
     layers : DataFrame, one row per layer
         As `labkit.compress.sharing` returns it: columns block, layer (names), group (number of the basis), width, rank, hidden,
-        links (nonzeros of the factor), base_bytes, factor_bytes, dense_bytes.
+        nonzeros (of the factor), base_bytes, factor_bytes, dense_bytes.
     theme : {"light", "dark"}
 
     Returns
@@ -105,7 +105,7 @@ def _cells(layers: pd.DataFrame, colours: Shades) -> go.Bar:
         name="factors",
         x=[0.98] * len(layers),
         base=layers["turn"] + 0.01,
-        text=[f"{links:,}" for links in layers["links"]],
+        text=[f"{count:,}" for count in layers["nonzeros"]],
         textposition="inside",
         insidetextanchor="middle",
         textangle=0,
@@ -180,7 +180,7 @@ def _row_bars(frame: pd.DataFrame, **look: object) -> go.Bar:
 def _factor_hover(layers: pd.DataFrame) -> list[str]:
     return [
         f"<b>{row.layer}</b> = basis {row.group} × factor<br>"
-        f"{row.links:,} of {row.rank} × {row.hidden} entries of the factor are nonzero<br>"
+        f"{row.nonzeros:,} of {row.rank} × {row.hidden} entries of the factor are nonzero<br>"
         f"{row.factor_bytes / KB:,.1f} kB; the dense weight had {row.dense_bytes / KB:,.1f} kB"
         for row in layers.itertuples()
     ]

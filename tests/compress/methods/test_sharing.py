@@ -48,7 +48,7 @@ def test_shapes_and_links_are_those_of_the_tensors(vit):
     state = small.state_dict()
     for row in compress.sharing(small).itertuples():
         assert list(state[f"{row.layer}.base"].shape) == [row.width, row.rank]
-        assert state[f"{row.layer}.factor.values"].numel() == row.links
+        assert state[f"{row.layer}.factor.values"].numel() == row.nonzeros
         assert len(state[f"{row.layer}.factor.pattern"]) == row.hidden
 
 
@@ -79,7 +79,7 @@ def test_a_stored_network_shares_what_it_shared(vit, tmp_path):
 def test_a_network_that_shares_nothing_has_no_row(model):
     table = compress.sharing(model)
     assert table.empty
-    assert {"block", "layer", "group", "links"} <= set(table)
+    assert {"block", "layer", "group", "nonzeros"} <= set(table)
 
 
 @pytest.mark.parametrize("budget", [0.25, 0.75])

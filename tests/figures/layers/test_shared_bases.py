@@ -16,7 +16,7 @@ ROWS = [
     ("c", "c.up", 0, 8, 3, 32, 1200, 96, 4812, 1024),
     ("c", "c.down", 0, 8, 3, 32, 22, 96, 100, 1024),
 ]
-COLUMNS = ["block", "layer", "group", "width", "rank", "hidden", "links", "base_bytes", "factor_bytes", "dense_bytes"]
+COLUMNS = ["block", "layer", "group", "width", "rank", "hidden", "nonzeros", "base_bytes", "factor_bytes", "dense_bytes"]
 TABLE = pd.DataFrame(ROWS, columns=COLUMNS)
 PAPER = {"light": "#FFFFFF", "dark": "#0E1117"}
 

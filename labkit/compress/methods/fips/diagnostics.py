@@ -10,7 +10,7 @@ from labkit.cost import bytes_by_kind
 from labkit.layers import SharedBasisLinear
 
 COLUMNS = (
-    *("block", "layer", "group", "width", "rank", "hidden", "links", "base_bytes", "factor_bytes", "dense_bytes"),
+    *("block", "layer", "group", "width", "rank", "hidden", "nonzeros", "base_bytes", "factor_bytes", "dense_bytes"),
     *("macs", "spread_macs", "whole_macs", "making_macs"),
 )
 
@@ -32,7 +32,7 @@ def sharing(model: nn.Module) -> pd.DataFrame:
             Number of the basis, from 0 in the order of first use.
         width, rank, hidden
             d, r and p: the basis is [d, r], the factor [r, p].
-        links
+        nonzeros
             Nonzeros that the factor stores.
         base_bytes
             Of the basis, which its group keeps once.
@@ -66,7 +66,7 @@ def sharing(model: nn.Module) -> pd.DataFrame:
             "width": layer.width,
             "rank": layer.rank,
             "hidden": layer.hidden,
-            "links": layer.nonzeros,
+            "nonzeros": layer.nonzeros,
             "base_bytes": layer.base.nbytes,
             "factor_bytes": _factor_bytes(layer),
             "dense_bytes": layer.width * layer.hidden * layer.base.element_size(),
