@@ -261,6 +261,11 @@ class Measure(Entry):
         """Its key; the registry's name for it."""
         return self.key
 
+    @property
+    def style(self) -> Format:
+        """Format of its values."""
+        return format_of(self.format, self.unit)
+
     def shown(self, value: float) -> str:
         """Format a value.
 
@@ -272,7 +277,7 @@ class Measure(Entry):
         -------
         str
         """
-        return format_of(self.format, self.unit).text(value)
+        return self.style.text(value)
 
     def worst(self, figures: Mapping[str, float]) -> str | None:
         """Return the summary key of its value, for figures by group that of the worst group.

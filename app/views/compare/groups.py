@@ -18,6 +18,8 @@ def groups(shelf: Library, table: pd.DataFrame, labels: dict[str, str]) -> None:
     found = group_measures(shelf, table, column)
     for place, (measure, values) in zip(st.columns(max(1, len(found))), found, strict=False):
         with place:
-            chart = figures.intervals(100 * values.rename(index=labels), label=measure.title, theme=theme())
+            scale = measure.style.scale
+            unit = measure.unit or ("%" if scale == 100 else "")
+            chart = figures.intervals(scale * values.rename(index=labels), label=measure.title, unit=unit, theme=theme())
             reading = "further right is better" if measure.better == "higher" else "further left is better"
             figure(chart, f"{reading}; lines are 95 % intervals. {measure.help}", alt=f"{measure.title} by run")

@@ -57,4 +57,4 @@ with mistakes():
         live_panel(session, method, choices)
     with steady():
         heartbeat("answers", "steps")
-st.caption(f"{method.title}: {method.paper}")
+st.caption(": ".join(filter(None, (method.title, method.paper))))

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.template import Theme, template
+from labkit.figures.base.wording import two_lines
 
 
 def intervals(frame: pd.DataFrame, *, label: str = "", unit: str | None = None, theme: Theme = "light") -> go.Figure:
@@ -55,6 +56,8 @@ def intervals(frame: pd.DataFrame, *, label: str = "", unit: str | None = None, 
         )
     )
     figure.update_layout(template=template(theme), height=90 + 44 * max(1, len(names)))
-    figure.update_xaxes(title_text=f"{label} ({unit})" if label and unit else label or unit)
-    figure.update_yaxes(autorange="reversed", type="category")
+    title = f"{label} ({unit})" if label and unit else label or unit
+    figure.update_xaxes(title_text=two_lines(title, 24))
+    # long names, e.g. of runs with several parameters, would leave no room for the marks
+    figure.update_yaxes(autorange="reversed", type="category", tickvals=names, ticktext=[two_lines(name) for name in names])
     return figure

@@ -90,7 +90,7 @@ def sparsity_accuracy(
         hovermode="closest",
         legend={"font": {"size": 12}},
         xaxis={
-            "title": {"text": "sparsity (share of zeros)"},
+            "title": {"text": "sparsity (fraction of zeros)"},
             "tickvals": list(places.values()),
             "ticktext": [f"{PERCENT * value:g} %" for value in sparsities],
             "range": [-0.5, max(1, len(sparsities)) - 0.5],
