@@ -135,13 +135,13 @@ class Method(Entry):
             When the method's ``apply`` returns something else than a module.
         """
         settings = self.settings(given)
-        if any(parameter.is_meta for parameter in model.parameters()):
-            raise ValueError(f"{self.name} needs weights, and this network is on the device meta, without values; load them first")
         needed = self.takes_data(settings)
         if needed and data is None:
             what = "a data set to learn from (data=…)" if self.needs == "training" else "calibration inputs (data=…)"
             which = f"{self.name} with calibration=data" if self.needs == "optional" else self.name
             raise ValueError(f"{which} needs {what}, got none")
+        if any(parameter.is_meta for parameter in model.parameters()):
+            raise ValueError(f"{self.name} needs weights, and this network is on the device meta, without values; load them first")
         if self.needs == "optional":
             settings.pop("calibration", None)
             data = data if needed else None

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from torch import nn
 
-from labkit.audit import MEASURES, Audit, Evidence, Measure, audit_logits
-from labkit.audit.assemble import computed, flat
-from labkit.audit.tasks import task_of
+from labkit.audit import Audit, audit_logits
 from labkit.cost import Cost, cost
-from labkit.data import Split
+from labkit.live.completion import completed
 from labkit.live.grid import Grid
 
 if TYPE_CHECKING:
     from labkit.live.sessions import Session
-
-# Of a step of the grid the predicted classes are known exactly, but neither probabilities nor the network.
-FROM_CLASSES = frozenset({"reference", "groups"})
 
 
 def costs(place: Session, small: nn.Module, seconds: float) -> tuple[Cost, Cost]:
@@ -68,70 +61,6 @@ def audit_of(place: Session, small: nn.Module, logits: np.ndarray, price: tuple[
     return replace(found, reference_sha=place.sha)
 
 
-def missing(figures: Iterable[str], split: Split) -> list[Measure]:
-    """Return the measures that are always computed, apply to the split, and have no figure yet.
-
-    Parameters
-    ----------
-    figures : iterable of str
-        Keys of an audit's summary.
-    split : Split
-
-    Returns
-    -------
-    list of Measure
-    """
-    task, grouped = task_of(split), split.groups is not None and split.groups.shape[1] > 0
-    there = list(figures)
-    return [
-        measure
-        for measure in MEASURES.values()
-        if measure.when == "always"
-        and task in measure.tasks
-        and (grouped or "groups" not in measure.needs)
-        and not any(name == measure.key or name.startswith((f"{measure.key}_", f"{measure.key}[")) for name in there)
-    ]
-
-
-def usable(grid: Grid, split: Split) -> bool:
-    """Whether a stored grid can answer: what it lacks can be computed from its predicted classes.
-
-    Parameters
-    ----------
-    grid : Grid
-    split : Split
-
-    Returns
-    -------
-    bool
-    """
-    return all(FROM_CLASSES.issuperset(measure.needs) for measure in missing(grid.summary(grid.values[0]), split))
-
-
-def completed(place: Session, grid: Grid, value: float) -> pd.Series:
-    """Return the stored figures of a step, and those of measures that were registered after the grid was made.
-
-    Parameters
-    ----------
-    place : Session
-    grid : Grid
-        A `usable` one.
-    value : float
-        Of the slider, a step of the grid.
-
-    Returns
-    -------
-    Series of float
-    """
-    figures: Mapping[str, float] = grid.summary(value)
-    lacking = missing(figures, place.split)
-    if lacking:
-        evidence = Evidence(place.split, grid.logits(value, len(place.split.classes)), place.whole_reference())
-        for measure in lacking:
-            figures = {**figures, **flat(computed(measure, evidence, measure.settings({})))}
-    return pd.Series(figures, dtype=float)
-
-
 def audit_of_step(place: Session, grid: Grid, value: float) -> Audit | None:
     """Return the audit of a step of the grid, None where the grid does not hold it.
 
@@ -150,4 +79,4 @@ def audit_of_step(place: Session, grid: Grid, value: float) -> Audit | None:
     if not grid.holds(value):
         return None
     found = grid.audit(value, place.split, place.whole_reference())
-    return replace(found, summary=completed(place, grid, value))
+    return replace(found, summary=completed(grid, value, place.split, place.whole_reference))

@@ -16,7 +16,7 @@ from labkit.audit import MEASURES, data_id, model_sha
 from labkit.compress import METHODS, Method, get_method
 from labkit.cost import Cost, cost
 from labkit.data import Dataset, Split, load
-from labkit.live.auditing import completed, usable
+from labkit.live.completion import completed, usable
 from labkit.live.grid import Grid, key_of, load_grid
 from labkit.live.prefix import PrefixCache
 from labkit.live.progress import Progress
@@ -225,7 +225,7 @@ class Session:
         with self._lock:
             found = self._steps.get(known)
         if found is None:
-            found = {value: completed(self, grid, value) for value in grid.values}
+            found = {value: completed(grid, value, self.split, self.whole_reference) for value in grid.values}
             with self._lock:
                 self._steps[known] = found
         return dict(found)

@@ -53,7 +53,7 @@ def test_a_budget_of_bytes_counts_the_bits():
     assert held["masks"] == 60 * 3 + 20 * 8
     weights = held["values"] - 4 * (60 + 20) + held["masks"]
     assert 0.3 * 4 * 2400 - 4 <= weights <= 0.3 * 4 * 2400
-    with pytest.raises(ValueError, match=r"a budget of 0.02 is less than the bits that say where weights are; give at least 0.04"):
+    with pytest.raises(ValueError, match=r"a budget of 0.02 is less than the size of the bitmask of positions; give at least 0.04"):
         compress.magnitude(model, budget=0.02, unit="bytes")
     with pytest.raises(ValueError, match=r"budget must lie in \(0, 1\], got 0"):
         compress.magnitude(model, budget=0)

@@ -49,7 +49,7 @@ def magnitude(model: nn.Module, *, budget: float = 0.25, layers: Layers = "all",
         bits = sum(len(weight) * -(-weight.shape[1] // 8) for weight in weights.values())
         kept = int((budget * size * places - bits) / size)
     if kept < 1:
-        raise ValueError(f"a budget of {budget} is less than the bitmask of the positions takes; give at least 0.04")
+        raise ValueError(f"a budget of {budget} is less than the size of the bitmask of positions; give at least 0.04")
     least = torch.cat([weight.abs().flatten() for weight in weights.values()]).topk(kept, sorted=False).values.min()
     return replaced(model, {path: _pruned(layer, weights[path], least) for path, layer in chosen.items()}).eval()
 
