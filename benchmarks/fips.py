@@ -35,7 +35,7 @@ class Job:
     """One compressed model of the grid."""
 
     network: str
-    way: str
+    method: str
     budget: float
     seed: int
 
@@ -62,16 +62,16 @@ def shared(place: Network, budget: float, seed: int, *, sparsity: float, aware: 
     return compress.fips(place.model, budget=budget, budget_kind="bytes", sparsity=sparsity, calibration=x, steps=steps, seed=seed)
 
 
-WAYS: dict[str, Callable[[Network, float, int], nn.Module]] = {
+COMPETITORS: dict[str, Callable[[Network, float, int], nn.Module]] = {
     "low rank": low_rank,
-    "low rank, by outputs": partial(low_rank, aware=True),
+    "low rank, activation-aware": partial(low_rank, aware=True),
     "magnitude": magnitude,
     "shared basis": partial(shared, sparsity=0.0, aware=False),
-    "shared basis, by outputs": partial(shared, sparsity=0.0),
+    "shared basis, activation-aware": partial(shared, sparsity=0.0),
     "fips 50 %": partial(shared, sparsity=0.5, aware=False),
     "fips 75 %": partial(shared, sparsity=0.75, aware=False),
-    "fips 50 %, by outputs": partial(shared, sparsity=0.5),
-    "fips 75 %, by outputs": partial(shared, sparsity=0.75),
+    "fips 50 %, activation-aware": partial(shared, sparsity=0.5),
+    "fips 75 %, activation-aware": partial(shared, sparsity=0.75),
     "shared basis, fitted": partial(shared, sparsity=0.0, fitted=True),
     "fips 50 %, fitted": partial(shared, sparsity=0.5, fitted=True),
     "fips 75 %, fitted": partial(shared, sparsity=0.75, fitted=True),
@@ -80,12 +80,18 @@ WAYS: dict[str, Callable[[Network, float, int], nn.Module]] = {
 
 def grid(names: list[str]) -> list[Job]:
     """All jobs: closed forms of all models first, then fitted variants, with small budgets and first seeds first."""
-    jobs = [Job(name, way, budget, seed) for name in names for budget in BUDGETS for way in WAYS for seed in range(_seeds(way))]
-    return sorted(jobs, key=lambda job: ("fitted" in job.way, names.index(job.network), job.budget > 0.4, job.seed))
+    jobs = [
+        Job(name, method, budget, seed)
+        for name in names
+        for budget in BUDGETS
+        for method in COMPETITORS
+        for seed in range(_seeds(method))
+    ]
+    return sorted(jobs, key=lambda job: ("fitted" in job.method, names.index(job.network), job.budget > 0.4, job.seed))
 
 
-def _seeds(way: str) -> int:
-    return SEEDS if "fitted" in way else 1
+def _seeds(method: str) -> int:
+    return SEEDS if "fitted" in method else 1
 
 
 def compressed(job: Job) -> dict:
@@ -93,7 +99,7 @@ def compressed(job: Job) -> dict:
     place = network(job.network)
     began = time.perf_counter()
     try:
-        small = WAYS[job.way](place, job.budget, job.seed)
+        small = COMPETITORS[job.method](place, job.budget, job.seed)
     except ValueError as error:  # the budget is smaller than the mask
         return {**job.facts, "refused": str(error)}
     facts = {"seconds": round(time.perf_counter() - began, 2), "bytes_share": bytes_share(small, place.model)}
@@ -122,7 +128,7 @@ def times() -> Iterator[dict]:
 
 def place_of(row: dict) -> tuple:
     """Key of a row."""
-    return tuple(row[name] for name in ("what", "network", "way", "budget", "seed"))
+    return tuple(row[name] for name in ("what", "network", "method", "budget", "seed"))
 
 
 def names_of(given: argparse.Namespace, parser: argparse.ArgumentParser) -> list[str]:
@@ -165,7 +171,7 @@ def main() -> None:
 def missing(names: list[str], rows: dict[tuple, dict]) -> list[str]:
     """Jobs of the grid without a row."""
     left = [job.facts for job in grid(names) if place_of(job.facts) not in rows]
-    return ["{network}: {way} at {budget}, seed {seed}".format(**facts) for facts in left]
+    return ["{network}: {method} at {budget}, seed {seed}".format(**facts) for facts in left]
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def _row(name: str, took: dict[str, list[float]], size: float) -> dict:
     low, middle, high = statistics.quantiles(took[name], n=4)
     times = {"median_ms": round(1e3 * middle, 2), "low_ms": round(1e3 * low, 2), "high_ms": round(1e3 * high, 2)}
     faster = round(statistics.median(took["dense"]) / middle, 3)
-    return {"way": name, **times, "bytes_share": round(size, 4), "threads": torch.get_num_threads(), "times_as_fast": faster}
+    return {"method": name, **times, "bytes_share": round(size, 4), "threads": torch.get_num_threads(), "times_as_fast": faster}
 
 
 def waiting(turns: int = 5) -> list[dict]:
@@ -57,28 +57,28 @@ def waiting(turns: int = 5) -> list[dict]:
     dataset, model = data.load("fashion_mnist"), models.load("vit_fashion")
     place = live.session("vit_fashion", dataset.test, dataset)
     moves = {f"first answer on Live, budget {budget:g}": budget for budget in (0.1, 0.25, 0.5, 0.74)}
-    ways: dict[str, Callable[[float], object]] = {
+    methods: dict[str, Callable[[float], object]] = {
         "closed form, by weights": lambda turn: compress.fips(model, budget=0.25),
-        "closed form, by outputs": lambda turn: compress.fips(model, budget=0.25, calibration=dataset),
+        "closed form, activation-aware": lambda turn: compress.fips(model, budget=0.25, calibration=dataset),
     }
     for name, budget in moves.items():  # every budget only once, because known answers are cached
-        ways[name] = lambda turn, budget=budget: next(  # type: ignore[misc]
+        methods[name] = lambda turn, budget=budget: next(  # type: ignore[misc]
             live.progressive_audit("fips", {"budget": budget + 0.001 * turn}, dataset.test, model=place)
         )
-    took: dict[str, list[float]] = {name: [] for name in ways}
+    took: dict[str, list[float]] = {name: [] for name in methods}
     for turn in range(turns + 1):
-        for name, way in ways.items():
+        for name, method in methods.items():
             began = time.perf_counter()
-            way(turn)
+            method(turn)
             took[name].append(time.perf_counter() - began)
     threads = {"threads": torch.get_num_threads()}
-    return [{"way": name, "seconds": round(statistics.median(each[1:]), 2), **threads} for name, each in took.items()]
+    return [{"method": name, "seconds": round(statistics.median(each[1:]), 2), **threads} for name, each in took.items()]
 
 
 def whole_deit() -> dict:
     """Seconds and peak memory of the closed form for DeiT-B, in a separate process."""
     found = subprocess.run([sys.executable, __file__], capture_output=True, text=True, check=True).stdout
-    return {"way": "deit_base_patch16_224, closed form", **json.loads(found)}
+    return {"method": "deit_base_patch16_224, closed form", **json.loads(found)}
 
 
 def _in_this_process() -> None:

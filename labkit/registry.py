@@ -55,7 +55,7 @@ class Param:
 
     @property
     def domain(self) -> str:
-        """The allowed values in a few words, for tables and option help."""
+        """The allowed values as text, for tables and option help."""
         return f"{self.low:g} to {self.high:g}"
 
     def parse(self, value: Any) -> float:
@@ -125,7 +125,7 @@ class Choice:
 
     @property
     def domain(self) -> str:
-        """The allowed values in a few words, for tables and option help."""
+        """The allowed values as text, for tables and option help."""
         return "|".join(self.options)
 
     def parse(self, value: Any) -> Any:
@@ -166,7 +166,7 @@ class Names:
 
     @property
     def domain(self) -> str:
-        """The allowed values in a few words, for tables and option help."""
+        """The allowed values as text, for tables and option help."""
         return "names"
 
     def parse(self, value: Any) -> tuple[str, ...]:
@@ -216,7 +216,7 @@ class Optional:
 
     @property
     def domain(self) -> str:
-        """The allowed values in a few words, for tables and option help."""
+        """The allowed values as text, for tables and option help."""
         return self.inner.domain
 
     def parse(self, value: Any) -> Any:

@@ -313,7 +313,7 @@ figures.intervals(pd.DataFrame(changes).T.rename(columns=KEYS), label="change in
 # `benchmarks/fips.py` measures more budgets, fitted networks with several seeds, and a sentence encoder:
 
 # %%
-KINDS = {", by outputs": "activation-aware", ", fitted": "fitted", "": "weights"}
+KINDS = {", activation-aware": "activation-aware", ", fitted": "fitted", "": "weights"}
 Y_LABELS = {"vit_fashion": "test accuracy (%)", "minilm": "rank correlation with WordNet (%)"}
 lines, columns = live_figure(), ["what", "network", "method", "budget", "seed", "quality", "dense"]
 benchmark = results("fips", columns).query("what == 'quality' and quality == quality")
@@ -322,7 +322,7 @@ benchmark = results("fips", columns).query("what == 'quality' and quality == qua
 def draw(network):
     rows = benchmark[benchmark["network"] == network]
     cells = audit.over_seeds(rows, ["method", "budget"], "quality")
-    parts = cells["method"].str.extract(r"(?P<family>.*?)(?P<kind>, by outputs|, fitted|)$")
+    parts = cells["method"].str.extract(r"(?P<family>.*?)(?P<kind>, activation-aware|, fitted|)$")
     cells = cells.assign(family=parts["family"], kind=parts["kind"].map(KINDS))
     drawn = figures.budget_quality(cells, y_label=Y_LABELS.get(network, network), reference=rows["dense"].iloc[0])
     figures.redraw(lines, drawn)

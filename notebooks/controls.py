@@ -143,7 +143,7 @@ def results(name: str, columns: Sequence[str]) -> pd.DataFrame:
     """Return `columns` of the rows of a benchmark in ``benchmarks/results``; no rows where it has not been run."""
     path = Path("../benchmarks/results") / f"{name}.json"
     rows = pd.DataFrame(json.loads(path.read_text())["rows"] if path.is_file() else [])
-    return rows.rename(columns={"way": "method", "topology": "rule"}).reindex(columns=list(columns))
+    return rows.reindex(columns=list(columns))
 
 
 def cards(lines: Sequence[Headline]) -> str:

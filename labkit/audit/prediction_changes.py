@@ -22,7 +22,8 @@ def flips(audit: Audit, kind: Literal["lost", "gained", "all"] = "all") -> pd.Da
 
     Returns
     -------
-    DataFrame, a row an example, the one this model is surest of first
+    DataFrame
+        One row per example, most confident first:
         ``index`` (row of the audited split), ``label``, ``before``, ``after`` (class names), ``confidence`` (of this model), and
         ``kind``: "lost", "gained" or "still wrong".
 

@@ -43,5 +43,5 @@ def rules(json_output: bool) -> None:
 
 
 def _value(default: object) -> str:
-    """A default in letters; one that is unset or empty is a dash."""
+    """Format a default; an unset or empty one is a dash."""
     return "–" if default in (None, ()) else str(default)

@@ -66,7 +66,7 @@ class Loop:
         Parameters
         ----------
         message : str
-            A few words.
+            Short text.
         """
         self.message = message
 

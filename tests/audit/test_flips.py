@@ -52,7 +52,7 @@ def test_flips_are_the_rows_that_are_decided_otherwise(drawn):
 
 
 @given(drawn=decisions())
-def test_the_surest_come_first_and_ties_stay_in_order(drawn):
+def test_the_most_confident_come_first_and_ties_stay_in_order(drawn):
     margins, found = drawn[3], audit.flips(an_audit(*drawn))
     sure = dict(zip(found["index"], found["confidence"], strict=True))
     assert list(sure) == sorted(sure, key=lambda row: (-sure[row], row))

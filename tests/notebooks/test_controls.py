@@ -72,7 +72,7 @@ def test_results_have_the_columns_that_are_asked_for_also_without_a_file(control
     monkeypatch.chdir(tmp_path / "notebooks")
     assert controls.results("missing", ["a", "b"]).columns.tolist() == ["a", "b"]
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
-    (tmp_path / "benchmarks" / "results" / "some.json").write_text('{"rows": [{"way": "x", "a": 1, "other": 2}]}')
+    (tmp_path / "benchmarks" / "results" / "some.json").write_text('{"rows": [{"method": "x", "a": 1, "other": 2}]}')
     assert controls.results("some", ["method", "a"]).to_dict("records") == [{"method": "x", "a": 1}]
 
 

@@ -96,11 +96,11 @@ def test_rotated_blocks_have_a_smaller_common_part(notebook):
 
 
 ROWS = [
-    {"what": "speed", "network": "4 blocks of DeiT-B", "way": "dense", "budget": 0.25, "seed": 0, "median_ms": 1.0},
-    {"what": "quality", "network": "n", "way": "fips 75 %, fitted", "budget": 0.1, "seed": 0, "quality": 0.8, "dense": 0.9},
-    {"what": "quality", "network": "n", "way": "fips 75 %, fitted", "budget": 0.1, "seed": 1, "quality": 0.82, "dense": 0.9},
-    {"what": "quality", "network": "n", "way": "magnitude", "budget": 0.1, "seed": 0, "quality": 0.7, "dense": 0.9},
-    {"what": "quality", "network": "n", "way": "magnitude", "budget": 0.01, "seed": 0, "refused": "too small"},
+    {"what": "speed", "network": "4 blocks of DeiT-B", "method": "dense", "budget": 0.25, "seed": 0, "median_ms": 1.0},
+    {"what": "quality", "network": "n", "method": "fips 75 %, fitted", "budget": 0.1, "seed": 0, "quality": 0.8, "dense": 0.9},
+    {"what": "quality", "network": "n", "method": "fips 75 %, fitted", "budget": 0.1, "seed": 1, "quality": 0.82, "dense": 0.9},
+    {"what": "quality", "network": "n", "method": "magnitude", "budget": 0.1, "seed": 0, "quality": 0.7, "dense": 0.9},
+    {"what": "quality", "network": "n", "method": "magnitude", "budget": 0.01, "seed": 0, "refused": "too small"},
 ]
 
 
@@ -114,7 +114,7 @@ def test_the_benchmark_is_drawn_as_far_as_it_has_been_measured(cells, notebook, 
     *_, source = cells.sections(8, 9)
     names = cells.run([source], dict(notebook))
     known = pd.DataFrame(ROWS[:count] if count else [], columns=[*ROWS[1]]).dropna(subset="quality")
-    means = known.groupby("way")["quality"].mean()
+    means = known.groupby("method")["quality"].mean()
     drawn = {trace.meta: trace for trace in names["lines"].data}
     assert {name: trace.y[0] for name, trace in drawn.items()} == pytest.approx((100 * means).to_dict())
     if count == len(ROWS):

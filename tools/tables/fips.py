@@ -11,7 +11,7 @@ def fips_table(network: str) -> str:
     rows = pd.DataFrame([row for row in results("fips") if row.get("network") == network and "quality" in row])
     if rows.empty:
         return f"not measured yet: `python benchmarks/fips.py --network {network}`"
-    rows["method"] = [_name(row) for row in rows.to_dict("records")]
+    rows["method"] = [row["method"] for row in rows.to_dict("records")]
     rows["off"] = rows["output_error"] if "output_error" in rows else 1 - rows["cosine"]
     cells = over_seeds(rows, ["method", "budget"], "quality").set_index(["method", "budget"])
     cells["off"] = rows.groupby(["method", "budget"])["off"].mean()
@@ -27,7 +27,7 @@ def fips_times_table() -> str:
         ("four blocks of the size of DeiT-B", "time", "speed-up over dense", "bytes"),
         (
             (
-                _name(row),
+                row["method"],
                 f"{row['median_ms']:.0f} ms ({row['low_ms']:.0f} to {row['high_ms']:.0f})",
                 f"{row['times_as_fast']:.2f}x",
                 percent(row["bytes_share"], 1),
@@ -36,11 +36,6 @@ def fips_times_table() -> str:
             if row["what"] == "speed"
         ),
     )
-
-
-def _name(row: dict) -> str:
-    """The method of a row, in the glossary's words; the stored files call it way."""
-    return str(row.get("method", row.get("way"))).replace("by outputs", "activation-aware")
 
 
 def _quality(cells: pd.DataFrame, place: tuple[str, float]) -> str:
