@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from labkit.audit import Limit, columns, get_measure, limits
+from labkit.audit import MEASURES, Limit, columns, limits
 from labkit.messages import unknown_name
 
 if TYPE_CHECKING:
@@ -70,6 +70,8 @@ def recommend(
     table = _candidates(runs if isinstance(runs, pd.DataFrame) else runs.table(), model, data)
     known = limits()
     figures = pd.DataFrame({name: _figure(table, known[name]) for name in kept}, index=table.index)
+    # a default does not apply to runs of a task that has no such figure
+    kept = {name: limit for name, limit in kept.items() if name in stated or figures[name].notna().any()}
     broken = [_broken(figures.loc[run], kept) for run in table.index]
     shown = [column.figure for column in columns(table, short=True)]
     shown = list(dict.fromkeys(["model", "method", OBJECTIVE, f"{OBJECTIVE}_ratio", *shown]))
@@ -90,7 +92,7 @@ def recommend(
 
 def _best_column(table: pd.DataFrame) -> str:
     """Return the first figure for which higher is better; it ranks runs of equal size."""
-    return next(column.figure for column in columns(table) if get_measure(column.figure).better == "higher")
+    return next((key for key, measure in MEASURES.items() if measure.better == "higher" and key in table), OBJECTIVE)
 
 
 def _stated(given: Mapping[str, Any]) -> dict[str, float]:
@@ -110,7 +112,7 @@ def _candidates(table: pd.DataFrame, model: str | None, data: str | None) -> pd.
     for column, wanted in (("model", model), ("data", data)):
         if wanted is not None:
             runs = runs[runs[column] == wanted]
-    needed = {"accuracy_change", "bytes", "bytes_ratio"}
+    needed = {OBJECTIVE, f"{OBJECTIVE}_ratio"}
     if runs.empty or not needed <= set(runs.columns):
         raise ValueError("there is no run with a reference to choose from; make some with: labkit sweep")
     runs = runs[runs[list(needed)].notna().all(axis=1)]
@@ -149,5 +151,7 @@ def _praise(best: pd.Series) -> str:
     interval = ""
     if best.get("accuracy_change_low", np.nan) == best.get("accuracy_change_low", np.nan):  # neither absent nor NaN
         interval = f" (95 % interval {100 * best['accuracy_change_low']:+.2f} to {100 * best['accuracy_change_high']:+.2f})"
-    change = f"{100 * best['accuracy_change']:+.2f} pp of accuracy{interval}"
-    return f"{best['method']} is the smallest: {best['bytes_ratio']:.0%} of the bytes, {change}".replace("%", " %", 1)
+    smallest = f"{best['method']} is the smallest: {best['bytes_ratio']:.0%} of the bytes".replace("%", " %", 1)
+    if best.get("accuracy_change", np.nan) != best.get("accuracy_change", np.nan):
+        return smallest
+    return f"{smallest}, {100 * best['accuracy_change']:+.2f} pp of accuracy{interval}"

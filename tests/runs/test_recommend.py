@@ -131,3 +131,12 @@ def test_compare_by_hand():
     assert found.per_class.loc["no", ["n01", "n10", "change"]].tolist() == [2, 1, -0.25]
     assert found.per_class.loc["yes", ["n01", "n10", "change"]].tolist() == [0, 1, 0.25]
     assert found.summary.loc["accuracy"].tolist() == [0.75, 0.75, 0.0]
+
+
+def test_a_task_without_accuracy_is_chosen_by_its_own_limits():
+    same = {"model": "m", "method": "x", "data": "d", "damaged": "", "precision_1": 0.5}
+    rows = table({**same, "bytes": 2.0, "bytes_ratio": 0.2}, {**same, "bytes": 1.0, "bytes_ratio": 0.1})
+    found = runs.recommend(rows)
+    assert found.id == "r1"
+    assert found.reason == "x is the smallest: 10 % of the bytes; it keeps no limit at all; 0 smaller runs do not"
+    assert runs.recommend(rows, accuracy_drop=0.01).id is None  # stated, and not measured
