@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -49,4 +50,8 @@ def app(context: click.Context, port: int, browser: bool, store: str) -> None:
     # Streamlit's own message is off: it opens a card over the page; printed before the page is ready
     click.echo(f"labkit: the dashboard is at http://localhost:{port}; Ctrl-C stops it")
     # cwd: away from a .streamlit/config.toml of the user's folder; python -m finds the labkit of the same checkout there
-    sys.exit(subprocess.call([sys.executable, "-m", "streamlit", "run", str(page), *options, *own], cwd=page.parents[1]))
+    command = [sys.executable, "-m", "streamlit", "run", str(page), *options, *own]
+    if os.name == "nt":
+        sys.exit(subprocess.call(command, cwd=page.parents[1]))
+    os.chdir(page.parents[1])
+    os.execv(sys.executable, command)  # a server of its own would outlive this process when it is terminated
