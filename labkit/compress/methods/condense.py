@@ -107,7 +107,7 @@ register(
         paper="Lasby et al., Dynamic Sparse Training with Structured Sparsity, ICLR 2024 (its condensed form, here one-shot)",
         apply=_apply,
         params={
-            "sparsity": Param(0.5, 0.99, default=0.9, help="share of each neuron's weights that is dropped"),
+            "sparsity": Param(0.5, 0.99, default=0.9, help="fraction of the weights of each neuron that is set to zero"),
             "layers": Choice(
                 ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"
             ),

@@ -255,8 +255,8 @@ register(
         paper="Üyük et al., Learning Parameter Sharing with Tensor Decompositions and Sparsity, arXiv 2411.09816",
         apply=_apply,
         params={
-            "budget": Param(0.05, 0.75, default=0.25, step=0.05, help="share of the feed-forward weights that remains"),
-            "sparsity": Param(0.0, 0.95, default=0.75, step=0.05, help="share of the factors that is zero"),
+            "budget": Param(0.05, 0.75, default=0.25, step=0.05, help="fraction of the feed-forward weights that remains"),
+            "sparsity": Param(0.0, 0.95, default=0.75, step=0.05, help="fraction of zeros in the factors"),
             "groups": Param(1, 12, default=4, step=1, help="blocks that share a basis"),
             "steps": Param(
                 0, 5000, default=0, step=100, help="of fitting to the original's activations; 0: closed form", live=False
