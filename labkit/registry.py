@@ -348,7 +348,7 @@ class Registry(dict[str, E], Generic[E]):
         ValueError
             For an unknown name, with the nearest known ones.
         """
-        name = self.aliases.get(name, name)
+        name = name if name in self else self.aliases.get(name, name)
         if name not in self:
             raise unknown_name(self.kind, name, self, self.remedy)
         return self[name]

@@ -16,8 +16,24 @@ from labkit.audit.notes import notes_of
 from labkit.audit.result import Audit
 from labkit.audit.tables import named_confusion, prediction_table
 
-Asked = Iterable[str] | Mapping[str, Mapping[str, Any]]
+Asked = str | Iterable[str] | Mapping[str, Mapping[str, Any]]
 _TABLE = re.compile(r"[A-Za-z0-9_]+")
+
+
+def named(asked: Asked) -> dict[str, dict[str, Any]]:
+    """Return the measures that were asked for, with their settings.
+
+    Parameters
+    ----------
+    asked : str, iterable of str, or mapping of str to dict
+
+    Returns
+    -------
+    dict of str to dict
+    """
+    if isinstance(asked, str):
+        return {asked: {}}
+    return {name: dict(values or {}) for name, values in asked.items()} if isinstance(asked, Mapping) else {n: {} for n in asked}
 
 
 def chosen(task: str, asked: Asked = ()) -> list[tuple[Measure, dict[str, Any], bool]]:
@@ -39,7 +55,7 @@ def chosen(task: str, asked: Asked = ()) -> list[tuple[Measure, dict[str, Any], 
     ValueError
         For an unknown measure or setting, one that does not apply to the task, or a task without measures of predictions.
     """
-    given = {name: dict(values or {}) for name, values in asked.items()} if isinstance(asked, Mapping) else {n: {} for n in asked}
+    given = named(asked)
     for name in given:
         if task not in get_measure(name).tasks:
             raise ValueError(f"measure {name} applies to {', '.join(get_measure(name).tasks)}, and this split is of task {task}")
@@ -77,17 +93,19 @@ def assemble(evidence: Evidence, asked: Asked = ()) -> Audit:
     figures: dict[str, float] = {"examples": float(len(evidence.predicted))}
     extras: dict[str, pd.DataFrame] = {}
     notes: list[str] = []
-    for measure, settings, named in chosen(evidence.task, asked):
+    records: dict[str, dict[str, Any]] = {}
+    for measure, settings, asked_for in chosen(evidence.task, asked):
         lacking = evidence.lacks(measure.needs)
-        if lacking and named:
+        if lacking and asked_for:
             raise ValueError(f"measure {measure.key} needs {' and '.join(lacking)}, which this audit does not have")
         if not lacking:
             found = computed(measure, evidence, settings)
             _add(figures, flat(found), measure)
             _add(extras, _checked_tables(found, measure), measure)
             notes += found.notes
+            records[measure.key] = {"version": measure.version, "settings": settings}
     summary = pd.Series(figures, dtype=float)
-    return Audit(summary=summary, extras=extras, **_tables(evidence), notes=(*notes_of(evidence), *notes))
+    return Audit(summary=summary, extras=extras, measures=records, **_tables(evidence), notes=(*notes_of(evidence), *notes))
 
 
 def computed(measure: Measure, evidence: Evidence, settings: Mapping[str, Any]) -> Measured:
@@ -140,7 +158,9 @@ def flat(found: Measured) -> dict[str, float]:
     numbers: dict[str, float] = {}
     for key, value in found.figures.items():
         limits = (value.value, value.low, value.high) if isinstance(value, Value) else (value, None, None)
-        for name, number in zip((key, f"{key}_low", f"{key}_high"), limits, strict=True):
+        stem, bracket, column = key.partition("[")  # of a figure by group the column stays last
+        names = (key, f"{stem}_low{bracket}{column}", f"{stem}_high{bracket}{column}")
+        for name, number in zip(names, limits, strict=True):
             if number is not None:
                 numbers[name] = _number(key, number)
     return numbers

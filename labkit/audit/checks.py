@@ -106,7 +106,7 @@ def same_length(y_true: Any, y_pred: Any, groups: pd.DataFrame, level: float) ->
     true, predicted = np.asarray(y_true), np.asarray(y_pred)
     if true.ndim != 1 or true.shape != predicted.shape or len(true) != len(groups):
         raise ValueError(
-            f"y_true {list(true.shape)}, y_pred {list(predicted.shape)} and groups [{len(groups)}] must have one entry a row"
+            f"y_true {list(true.shape)}, y_pred {list(predicted.shape)} and groups [{len(groups)}] must have one entry per row"
         )
     if len(true) == 0:
         raise ValueError("there are no rows; fairness needs at least one")

@@ -1,4 +1,4 @@
-"""`Evidence`: everything a measure may look at, each part computed once and only when a measure asks for it."""
+"""`Evidence`: everything a measure may look at; derived parts are computed on first use."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class Evidence:
         there = {
             "reference": self.reference_logits is not None,
             "groups": self.split.groups is not None and self.split.groups.shape[1] > 0,
-            "model": self.model is not None,
+            "model": self.model is not None and (self.reference_logits is None or self.reference is not None),
             "cost": self.cost is not None,
             "probabilities": True,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -160,6 +161,6 @@ def format_of(name: str | Callable[[float], str], unit: str = "") -> Format:
             f"format must be one of {known}, a format specification such as '.3f', or a function, got {name!r}"
         ) from None
     tail = f" {unit}" if unit else ""
-    plain = name[-1:] in "defg" and "," not in name  # also valid in C's printf
+    plain = re.fullmatch(r"[+ ]?\d*(\.\d+)?[defg]", name)  # also valid in C's printf
     printf = f"%{name if plain else '.4g'}{tail.replace('%', '%%')}"
     return Format(lambda value: f"{value:{name}}{tail}", 1.0, printf)

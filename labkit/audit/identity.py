@@ -44,8 +44,7 @@ def data_id(split: Split | NodeSplit) -> str:
     if isinstance(split, NodeSplit):
         for part in (split.graph.x, split.graph.edge_index, split.index):
             _feed_array(digest, np.asarray(part))
-        return digest.hexdigest()[:DIGITS]
-    if split.texts is not None:
+    elif split.texts is not None:
         _feed_text(digest, split.texts)
     else:
         _feed_array(digest, np.asarray(split.examples))

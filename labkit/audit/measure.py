@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 Better = Literal["higher", "lower"]
 Task = Literal["classification", "multilabel", "nodes"]
 TASKS: tuple[Task, ...] = ("classification", "multilabel", "nodes")
+RESERVED = (
+    *("id", "method", "version", "model", "data", "seed", "model_sha", "data_id", "created"),
+    *("damaged", "label", "series", "examples"),
+)
 NEEDS = ("reference", "groups", "model", "cost", "probabilities")
 
 
@@ -151,7 +155,7 @@ class Measure(Entry):
     title : str
         Its name in tables and on cards.
     unit : str
-        Shown after the value, e.g. "pp"; "" for none.
+        Shown after a value whose format is a specification, e.g. "pp"; "" for none.
     compute : callable
         ``compute(evidence, **params)`` with an `Evidence`; returns a float, a `Value`, a mapping of summary keys to either, or a
         `Measured`.
@@ -241,6 +245,10 @@ class Measure(Entry):
                     f"{name} of measure {self.key} must be {' or '.join(map(repr, options))}, got {getattr(self, name)!r}"
                 )
         format_of(self.format)
+        if self.key in RESERVED:
+            raise ValueError(
+                f"a measure cannot be named {self.key!r}: tables of runs have a column of that name; choose another key"
+            )
 
     def _whole(self, limit: Limit) -> Limit:
         """Fill in the defaults of a limit."""
@@ -308,8 +316,21 @@ def limits() -> dict[str, Limit]:
     Returns
     -------
     dict of str to Limit
+
+    Raises
+    ------
+    ValueError
+        When two measures have limits of one name.
     """
-    return {measure.limit.name: measure.limit for measure in MEASURES.values() if measure.limit is not None}
+    found: dict[str, Limit] = {}
+    for measure in MEASURES.values():
+        if measure.limit is not None:
+            if measure.limit.name in found:
+                raise ValueError(
+                    f"two measures have a limit named {measure.limit.name}; give the limit of {measure.key} another name"
+                )
+            found[measure.limit.name] = measure.limit
+    return found
 
 
 def columns(figures: Iterable[str], *, short: bool = False) -> list[Column]:

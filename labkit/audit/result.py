@@ -56,6 +56,8 @@ class Audit:
     extras : dict of str to DataFrame
         Tables that measures bring.
     task : {"classification", "multilabel", "nodes"}
+    measures : dict of str to dict
+        ``version`` and ``settings`` of every measure that was computed.
     """
 
     summary: pd.Series
@@ -74,6 +76,7 @@ class Audit:
     notes: tuple[str, ...] = ()
     extras: dict[str, pd.DataFrame] = field(default_factory=dict)
     task: str = "classification"
+    measures: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def has_reference(self) -> bool:
@@ -97,6 +100,7 @@ class Audit:
             "summary": plain(self.summary),
             "per_class": plain(self.per_class),
             "task": self.task,
+            "measures": plain(self.measures),
             "confusion": None if self.confusion is None else plain(self.confusion.to_numpy()),
             "calibration": plain(self.reliability),  # the name under which stored audits have it
             "fairness": plain(self.fairness),

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from labkit.audit.assemble import Asked, chosen
+from labkit.audit.assemble import Asked, chosen, named
 from labkit.audit.checks import check_level, check_split
 from labkit.audit.identity import model_sha
 from labkit.audit.logits import audit_logits
@@ -82,6 +82,7 @@ def audit(
     """
     check_split(split)
     check_level(level)
+    measures = named(measures)
     chosen(task_of(split), measures)  # unknown or inapplicable measures are rejected before anything runs
     if logits is None:
         logits = outputs(model, split, batch_size, "model")

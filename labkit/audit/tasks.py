@@ -78,10 +78,11 @@ def predict_nodes(model: nn.Module, split: NodeSplit) -> np.ndarray:
         float32 [N, C], one row per index of the split.
     """
     was_training = model.training
+    device = next((p.device for p in model.parameters()), torch.device("cpu"))
     model.eval()
     try:
         with torch.no_grad():
-            found = model(*split.inputs())
+            found = model(*(part.to(device) for part in split.inputs()))
     finally:
         model.train(was_training)
     return found.float().cpu().numpy()[split.index]

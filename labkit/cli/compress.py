@@ -44,6 +44,7 @@ def compress(
     from labkit import runs
     from labkit.audit import audit
     from labkit.compress import get_method
+    from labkit.runs.measuring import unmeasured
 
     entry, measures = get_method(method), parse_measures(asked, measure_set)
     chosen = entry.settings(parse_settings(settings))
@@ -51,7 +52,10 @@ def compress(
     small = entry(network, data=dataset, seed=seed, **chosen)
     found = audit(small, dataset.test, reference=network, measures=measures, seed=seed)
     config = {"method": method, "version": entry.version, "parameters": chosen, "model": model, "data": dataset.name, "seed": seed}
-    run = runs.Store(store).save(small, audit=found, config=config)
+    place = runs.Store(store)
+    run = place.save(small, audit=found, config=config)
+    if unmeasured(run, measures):  # it was stored before, without them
+        run = place.extend(run.id, found)
     if json_output:
         print_json({"run": run.id, "folder": str(run.folder), **found.to_dict()})
     else:
@@ -93,7 +97,7 @@ def audit(
         facts = open_store(store, False).run(run)
         small, _ = open_store(store, False).load(run)
         if small is None:
-            raise ValueError(f"run {facts.id} kept its figures alone, not its weights; make it again with labkit compress")
+            raise ValueError(f"run {facts.id} was stored without weights; make it again with labkit compress")
         network, dataset = open_both(facts.model, weights, data or facts.data, target, groups, size)
         found = room.audit(small, dataset.test, reference=network, measures=measures, seed=facts.seed)
         if measures:

@@ -68,7 +68,7 @@ def show(name: str, grid: str | None, target: str | None, groups: str, size: int
     click.echo(f"{dataset!r}\ntarget: {dataset.target}\nsource: {dataset.source}")
     print_table(by_class.rename_axis("class"), "examples by class")
     if by_group is not None:
-        print_table(by_group, "examples by group, and the share of each class in it")
+        print_table(by_group, "examples by group, and the fraction of each class in it")
     for note in dataset.train.notes + dataset.validation.notes + dataset.test.notes:
         click.echo(f"note: {note}")
     if grid:

@@ -55,10 +55,10 @@ def kernels(measure: bool, write: Path | None, json_output: bool) -> None:
         print_json({**facts, "rows": rows})
         return
     print_table(pd.DataFrame(rows).drop(columns="reason").set_index("layer"), title="What backend='auto' takes on the processor")
-    click.echo("kernel, dense: microseconds of the nearest measurement; dense makes its weight for the call")
+    click.echo("kernel, dense: microseconds of the nearest measurement; dense rebuilds the weight on every call")
     click.echo("  ".join(f"{name}: {value}" for name, value in facts.items()))
     if table["cpu"] != facts["cpu"]:
-        click.echo("The table is of another processor: labkit kernels --measure makes this machine's own.")
+        click.echo("The table was measured on another processor: labkit kernels --measure makes this machine's own.")
 
 
 def _row(inputs: int, outputs: int, sparsity: float, batch: int) -> dict:

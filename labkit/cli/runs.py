@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from labkit.cli.compress import show_audit
 from labkit.cli.options import open_store, store_option
@@ -48,7 +49,7 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
 
     from labkit.audit import columns
 
-    figures = columns({name for run in found for name in run.summary}, short=True)
+    figures = columns(dict.fromkeys(name for run in found for name in run.summary), short=True)
     rows = [{"run": run.id[:8], **_row(run, figures)} for run in found]
     print_table(pd.DataFrame(rows).fillna(""))
 
@@ -119,12 +120,22 @@ class LimitsCommand(click.Command):
 
         options: list[click.Parameter] = [
             click.Option(
-                [f"--{limit.name.replace('_', '-')}"], type=float, default=limit.default, show_default=True, help=_help(limit)
+                [limit.name, f"--{limit.name.replace('_', '-')}"],
+                type=float,
+                default=limit.default,
+                show_default=True,
+                help=_help(limit),
             )
             for limit in limits().values()
         ]
         own = super().get_params(ctx)
         return [*own[:-1], *options, own[-1]]  # --help stays last
+
+
+def _given(limits: dict[str, float | None]) -> dict[str, float | None]:
+    """Return the limits that the user gave; the others keep the library's defaults, which depend on the task."""
+    context = click.get_current_context()
+    return {name: value for name, value in limits.items() if context.get_parameter_source(name) is not ParameterSource.DEFAULT}
 
 
 def _help(limit: Limit) -> str:
@@ -134,13 +145,14 @@ def _help(limit: Limit) -> str:
 
 @runs.command(cls=LimitsCommand)
 @click.option("--model", help="Only runs of this network.")
+@click.option("--data", help="Only runs on this data set.")
 @store_option
 @as_json
-def recommend(model: str | None, store: str, gallery: bool, json_output: bool, **stated: float | None) -> None:
+def recommend(model: str | None, data: str | None, store: str, gallery: bool, json_output: bool, **stated: float | None) -> None:
     """Recommend the smallest model within limits, with the reason."""
     from labkit import runs as room
 
-    answer = room.recommend(open_store(store, gallery), model=model, data=None, **stated)
+    answer = room.recommend(open_store(store, gallery), model=model, data=data, **_given(stated))
     if json_output:
         print_json({"run": answer.id, "reason": answer.reason})
     else:

@@ -45,6 +45,8 @@ def sweep(
 
     if (grid is None) == (not gallery):
         raise ValueError("give either a GRID file or --gallery")
+    if gallery and (asked or measure_set):
+        raise ValueError("--measures belongs to a GRID file; the gallery is made without further measures")
     jobs = [] if gallery else runs.jobs(_with_measures(_read(str(grid)), parse_measures(asked, measure_set)))
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     console = Console(stderr=True)

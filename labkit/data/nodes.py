@@ -18,7 +18,7 @@ class NodeSplit:
 
     Attributes
     ----------
-    graph : torch_geometric.data.Data or alike
+    graph : torch_geometric.data.Data, or an object with the same attributes
         With ``x`` float [nodes, D], ``edge_index`` int64 [2, edges] and ``y`` int64 [nodes].
     index : int64 array [N]
         The nodes of this split.
@@ -31,7 +31,7 @@ class NodeSplit:
     Raises
     ------
     ValueError
-        When the index is empty of meaning: not one-dimensional, or outside the graph.
+        When the index is not one-dimensional or points outside the graph, or labels or groups have another length.
     """
 
     graph: Any
@@ -47,6 +47,10 @@ class NodeSplit:
             raise ValueError(f"index must be int [N], got {index.dtype} of shape {list(index.shape)}")
         if len(index) and (index.min() < 0 or index.max() >= nodes):
             raise ValueError(f"index runs from {index.min()} to {index.max()}, but the graph has {nodes:,} nodes")
+        if self.groups is not None and len(self.groups) != len(index):
+            raise ValueError(f"groups have {len(self.groups):,} rows for {len(index):,} nodes; give one row per node of the split")
+        if len(np.asarray(self.graph.y)) != nodes:
+            raise ValueError(f"the graph has {nodes:,} nodes but {len(np.asarray(self.graph.y)):,} labels; one label each")
         object.__setattr__(self, "index", index.astype(np.int64))
 
     def __len__(self) -> int:
@@ -55,7 +59,8 @@ class NodeSplit:
     @property
     def labels(self) -> np.ndarray:
         """Labels of the nodes of this split, int64 [N]."""
-        return np.asarray(self.graph.y).astype(np.int64)[self.index]
+        labels = np.asarray(self.graph.y).astype(np.int64)[self.index]
+        return labels[:, 0] if labels.ndim == 2 and labels.shape[1] == 1 else labels  # OGB stores a column
 
     def inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return what a graph network takes.

@@ -251,7 +251,10 @@ def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = {}
     for model, runs in table.groupby("model"):
-        runs = runs[runs["reference_accuracy"].notna()] if "reference_accuracy" in runs else runs.iloc[:0]
+        known = [name for name in runs if str(name).startswith("reference_")] or [
+            name for name in runs if str(name).endswith("_ratio")
+        ]
+        runs = runs[runs[known].notna().any(axis=1)] if known else runs.iloc[:0]
         if runs.empty:
             continue
         first = runs.iloc[-1]
@@ -268,7 +271,7 @@ def _of_reference(measure: Measure, runs: pd.DataFrame) -> dict[str, float]:
     key, ratio, other = measure.key, f"{measure.key}_ratio", f"reference_{measure.key}"
     if other in runs and runs[other].notna().any():
         return {key: runs[other].dropna().iloc[-1]}
-    if ratio in runs:
+    if ratio in runs and key in runs:
         values = (runs[key] / runs[ratio]).dropna()
         return {ratio: 1.0} | ({key: values.iloc[-1]} if len(values) else {})
     return {} if measure.neutral is None else {key: measure.neutral}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import Any
 
 from torch import nn
 
 from labkit.audit import audit, get_measure
-from labkit.audit.assemble import Asked
+from labkit.audit.assemble import Asked, named
 from labkit.compress import METHODS
 from labkit.runs.references import Reference, reference
 from labkit.runs.run import Run
@@ -44,7 +43,7 @@ def measure_run(store: Store, name: str, measures: Asked, *, into: Store | None 
     OSError
         When the store cannot be written.
     """
-    run = store.run(name)
+    run, measures = store.run(name), named(measures)
     if run.damaged:
         raise ValueError(f"run {run.id} is damaged: {run.damaged}")
     needs = {need for measure in measures for need in get_measure(measure).needs}
@@ -64,9 +63,8 @@ def measure_run(store: Store, name: str, measures: Asked, *, into: Store | None 
         seed=run.seed,
     )
     target = store if into is None else into
-    if target.folder != store.folder and run.id not in target:
-        target.folder.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(run.folder, target.folder / run.id)
+    if target.folder != store.folder:
+        target.adopt(run)
     return target.extend(run.id, found)
 
 
@@ -77,14 +75,13 @@ def _network(store: Store, run: Run, base: Reference) -> nn.Module:
         return model
     method = METHODS.get(run.method)
     if method is None or method.version != run.version:
-        raise ValueError(
-            f"run {run.id} kept no weights, and {run.method} version {run.version} cannot make them again; train it again"
-        )
+        made_by = f"{run.method} version {run.version}"
+        raise ValueError(f"run {run.id} has no weights, and {made_by} cannot make them again; delete the run and train it anew")
     return method(base.network, data=base.dataset, seed=run.seed, **run.parameters)
 
 
 def unmeasured(run: Run, measures: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the measures for which a run has no figure yet.
+    """Return the measures that a run does not hold yet, or holds in another version or with other settings.
 
     Parameters
     ----------
@@ -96,4 +93,10 @@ def unmeasured(run: Run, measures: dict[str, dict[str, Any]]) -> dict[str, dict[
     dict of str to dict
     """
     there = {figure.partition("[")[0] for figure in run.summary}
-    return {name: settings for name, settings in measures.items() if name not in there}
+    found = {}
+    for name, settings in measures.items():
+        wanted = {"version": get_measure(name).version, "settings": settings}
+        known = run.measures.get(name, wanted if name in there else None)  # runs of older versions have no record
+        if known != wanted:
+            found[name] = settings
+    return found

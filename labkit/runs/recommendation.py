@@ -29,7 +29,7 @@ class Recommendation:
     reason : str
         One sentence.
     considered : DataFrame
-        One row per run, smallest first: bytes, accuracy and ``broken``, the limits that the run exceeds ("" for none).
+        One row per run, smallest first: bytes, short columns of the measures and ``broken``, the limits it exceeds ("" for none).
     """
 
     id: str | None
@@ -79,7 +79,7 @@ def recommend(
     accurate = _best_column(considered)
     considered = considered.sort_values([OBJECTIVE, accurate], ascending=[True, False])
     sound = considered[considered["broken"] == ""]
-    said = ", ".join(known[name].sentence(value) for name, value in kept.items()) or "no limit at all"
+    said = ", ".join(known[name].sentence(value) for name, value in kept.items()) or "no limit"
     if sound.empty:
         nearest = considered.sort_values(accurate, ascending=False).iloc[0]
         broken_by_it = f"The most accurate one breaks: {nearest['broken']}"

@@ -46,6 +46,8 @@ class Run:
         UTC, ISO 8601.
     summary : dict
         The audit's figures.
+    measures : dict
+        Version and settings of the audit's measures; empty for runs of older versions.
     has_weights : bool
     damaged : str
         Empty for a sound run, else the reason.
@@ -63,6 +65,7 @@ class Run:
     seed: int = 0
     created: str = ""
     summary: dict[str, Any] = field(default_factory=dict)
+    measures: dict[str, Any] = field(default_factory=dict)
     has_weights: bool = False
     damaged: str = ""
 
@@ -97,6 +100,7 @@ def read_run(folder: Path, *, thorough: bool = False) -> Run:
             folder.name,
             folder,
             **known,
+            measures=facts.get("measures", {}),
             has_weights="model.safetensors" in facts["files"],
             damaged=problem,
         )

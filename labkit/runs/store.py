@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import math
 import os
@@ -10,7 +11,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,6 +54,31 @@ def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
             raise ValueError(f"a table of a run cannot be named {name!r}: the audit has one; choose another name")
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
             raise ValueError(f"a table of a run must be named with letters, digits and underscores, got {name!r}")
+
+
+def merged(stored: Audit, later: Audit) -> Audit:
+    """Add the figures and tables of a later audit of the same model.
+
+    Parameters
+    ----------
+    stored, later : Audit
+
+    Returns
+    -------
+    Audit
+        Figures of measures with the same version and settings are those of `stored`.
+    """
+    again = [key for key, record in later.measures.items() if stored.measures.get(key, record) != record]
+    fresh = [name for name in later.summary.index if any(name.startswith((key, f"reference_{key}")) for key in again)]
+    kept = stored.summary.drop(fresh, errors="ignore")
+    replaced = {**later.extras, **stored.extras} if not again else {**stored.extras, **later.extras}
+    return replace(
+        stored,
+        summary=pd.concat([kept, later.summary.drop(kept.index, errors="ignore")]),
+        extras=replaced,
+        measures={**later.measures, **stored.measures, **{key: later.measures[key] for key in again}},
+        notes=tuple(dict.fromkeys((*stored.notes, *later.notes))),
+    )
 
 
 class Store:
@@ -120,7 +146,7 @@ class Store:
         ids = self.ids()
         found = [entry for entry in ids if entry.startswith(name)] if name else []
         if len(found) > 1 and name not in found:
-            raise ValueError(f"{name!r} is the beginning of {len(found)} runs ({', '.join(found[:3])}, …); give more digits")
+            raise ValueError(f"{name!r} is the beginning of {len(found)} runs ({', '.join(found[:3])}, …); give more characters")
         if not found:
             raise unknown_name(f"run in {self.folder}", name, ids, "labkit runs list shows all")
         return read_run(self.folder / (name if name in found else found[0]))
@@ -224,16 +250,17 @@ class Store:
             When the folder cannot be written; the run then stays as it was.
         """
         run = self.run(name)
+        with self._locked():
+            return self._extended(run, audit)
+
+    def _extended(self, run: Run, audit: Audit) -> Run:
         stored = read_audit(run.folder)
-        same = list(stored.predictions["predicted"]) == list(audit.predictions["predicted"])
-        if stored.data_id != audit.data_id or not same:
+        same = stored.predictions["predicted"].tolist() == audit.predictions["predicted"].tolist()
+        if stored.data_id != audit.data_id or not (same or stored.model_sha == audit.model_sha is not None):
             raise ValueError(f"run {run.id} is of another model or other data than this audit; make the run again")
-        whole = replace(
-            stored,
-            summary=pd.concat([stored.summary, audit.summary.drop(stored.summary.index, errors="ignore")]),
-            extras={**audit.extras, **stored.extras},
-            notes=tuple(dict.fromkeys((*stored.notes, *audit.notes))),
-        )
+        if None not in (stored.reference_sha, audit.reference_sha) and stored.reference_sha != audit.reference_sha:
+            raise ValueError(f"run {run.id} was audited against another reference network; audit with that one")
+        whole = merged(stored, audit)
         temporary = self._temporary(run.folder)
         try:
             facts = json.loads((run.folder / FACTS).read_text())
@@ -246,6 +273,43 @@ class Store:
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return read_run(run.folder)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold the store for one extension at a time, over processes."""
+        descriptor = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def adopt(self, run: Run) -> Run:
+        """Copy a run of another store into this one; a sound run of the same id is kept.
+
+        Parameters
+        ----------
+        run : Run
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        OSError
+            When the folder cannot be written; nothing half-written stays.
+        """
+        final = self.folder / run.id
+        if run.id not in self:
+            temporary = self._temporary(final)
+            try:
+                shutil.copytree(run.folder, temporary, dirs_exist_ok=True)
+                temporary.chmod(0o755)
+                self._publish(temporary, final)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        return read_run(final)
 
     def _exchange(self, temporary: Path, final: Path) -> None:
         """Replace the folder of a run; if that fails, restore the old one."""
@@ -352,6 +416,9 @@ class Store:
         """Remove what killed processes left behind; no save takes a day."""
         for left in self.folder.glob(".*.tmp"):
             with contextlib.suppress(OSError):  # another process may be clearing it
+                final = self.folder / left.name[1:].partition("-")[0]
+                if (left / "old").is_dir() and not final.exists() and time.time() - left.stat().st_mtime > 60:
+                    os.rename(left / "old", final)  # a process was killed between the two renames of an exchange
                 if time.time() - left.stat().st_mtime > 86_400:
                     shutil.rmtree(left, ignore_errors=True)
 
@@ -367,7 +434,7 @@ class Store:
             save_state(model, folder / "model.safetensors")
         files = sorted(path for path in folder.iterdir())
         facts["files"] = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
-        facts["summary"] = audit.to_dict()["summary"]
+        facts["summary"], facts["measures"] = (audit.to_dict()[name] for name in ("summary", "measures"))
         (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
         for path in (*files, folder / FACTS, folder):
             descriptor = os.open(path, os.O_RDONLY)

@@ -66,6 +66,7 @@ def read_audit(folder: Path) -> Audit:
         notes=tuple(facts["notes"]),
         extras=_read_extras(folder),
         task=facts.get("task", "classification"),
+        measures=facts.get("measures", {}),
     )
 
 

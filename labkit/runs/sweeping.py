@@ -142,7 +142,9 @@ def _compress(job: Job, store: Store, base: Reference, keep: dict[str, Any]) -> 
     if wanted in store:
         return _measured(job, store, wanted, base)
     small = method(base.network, data=base.dataset, seed=job.seed, **job.parameters)
-    found = audit(small, base.dataset.test, reference=base.network, reference_logits=base.logits, measures=job.measures)
+    found = audit(
+        small, base.dataset.test, reference=base.network, reference_logits=base.logits, measures=job.measures, seed=job.seed
+    )
     config = {name: getattr(job, name) for name in ("method", "parameters", "model", "data", "seed")}
     return store.save(small, audit=found, config={**config, "version": method.version}, **keep).id
 
@@ -151,7 +153,7 @@ def _train(job: Job, store: Store, keep: dict[str, Any]) -> str:
     if job.model_options or job.data_options:
         raise ValueError("a rule trains a reference model on its own data; leave options and data_options out")
     rule = job.method.removeprefix(TRAINED)
-    run = train_run(job.model, rule, store, seed=job.seed, progress=False, **keep, **job.parameters)
+    run = train_run(job.model, rule, store, seed=job.seed, progress=False, measures=job.measures, **keep, **job.parameters)
     return _measured(job, store, run.id, reference(job.model, job.data))
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from labkit import models
 from labkit.audit import audit
+from labkit.audit.assemble import Asked
 from labkit.compress import condense
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.references import reference
@@ -30,6 +31,7 @@ def train_run(
     weights: bool = True,
     compact: bool = False,
     progress: bool = True,
+    measures: Asked = (),
     **options: Any,
 ) -> Run:
     """Train the reference network `name` from scratch by a rule of sparse training and store it as a run.
@@ -51,6 +53,8 @@ def train_run(
         As `Store.save`.
     progress : bool
         Whether to show a progress bar.
+    measures : iterable of str, or mapping of str to dict
+        Measures with ``when="asked"`` to compute.
     **options
         Parameters of the rule.
 
@@ -85,7 +89,7 @@ def train_run(
     if trained.fixed_fan_in:
         model = condense(model, layers=lambda path, layer: path in trained.sparse)
     model.labkit_origin = base.network.labkit_origin
-    found = audit(model, base.dataset.test, reference=base.network, reference_logits=base.logits)
+    found = audit(model, base.dataset.test, reference=base.network, reference_logits=base.logits, measures=measures, seed=seed)
     config |= {"model": name, "data": recipe.data}
     return store.save(model, audit=found, config=config, weights=weights, compact=compact, tables=_tables(trained))
 

@@ -138,5 +138,5 @@ def test_a_task_without_accuracy_is_chosen_by_its_own_limits():
     rows = table({**same, "bytes": 2.0, "bytes_ratio": 0.2}, {**same, "bytes": 1.0, "bytes_ratio": 0.1})
     found = runs.recommend(rows)
     assert found.id == "r1"
-    assert found.reason == "x is the smallest: 10 % of the bytes; it keeps no limit at all; 0 smaller runs do not"
+    assert found.reason == "x is the smallest: 10 % of the bytes; it keeps no limit; 0 smaller runs do not"
     assert runs.recommend(rows, accuracy_drop=0.01).id is None  # stated, and not measured

@@ -50,6 +50,8 @@ def _reference(runs: pd.DataFrame) -> dict[str, float]:
     """Accuracy of the reference model with its Wilson interval; its own change is 0."""
     first = runs.iloc[-1]
     accuracy, examples = first.get("reference_accuracy", np.nan), first.get("examples", np.nan)
+    if accuracy != accuracy:  # of a task without accuracy
+        return {}
     low, high = wilson_interval(np.round(accuracy * examples), np.array(examples))
     return {"accuracy": accuracy, "accuracy_low": float(low), "accuracy_high": float(high), "accuracy_change": 0.0}
 
