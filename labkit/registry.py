@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
@@ -186,8 +186,8 @@ class Names:
         ValueError
             When it is neither.
         """
-        parts = value.split(",") if isinstance(value, str) else value
-        if not isinstance(parts, (list, tuple)) or not all(isinstance(part, str) for part in parts):
+        parts = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else None
+        if parts is None or not all(isinstance(part, str) for part in parts):
             raise ValueError(f"needs names separated by commas, got {value!r}")
         return tuple(part.strip() for part in parts if part.strip())
 

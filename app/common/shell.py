@@ -13,6 +13,9 @@ from streamlit.delta_generator import DeltaGenerator
 
 from labkit import runs
 
+# a method or measure from outside may raise torch's own
+MISTAKES = (ValueError, TypeError, OSError, RuntimeError)
+
 
 @dataclass(frozen=True)
 class Options:

@@ -20,7 +20,9 @@ def drawing(named: str | Callable[..., Any] | None) -> Callable[..., Any] | None
     """Return the function of `labkit.figures` of that name, or the callable itself; None for a plain table."""
     if callable(named):
         return named
-    return getattr(figures, named, None) if named else None
+    if named and not hasattr(figures, named):
+        raise ValueError(f'labkit.figures has no figure named {named!r}; use one of its functions, or "" for a plain table')
+    return getattr(figures, named) if named else None
 
 
 def subject(draw: Callable[..., Any]) -> str:

@@ -60,7 +60,9 @@ def _settings(rule: str, pairs: tuple[str, ...]) -> dict[str, Any]:
     from labkit.sparsify import rule_or_dense
 
     entry, given = rule_or_dense(rule), parse_settings(pairs)
-    return given if entry is None else entry.typed(given)
+    if entry is None and given:
+        raise ValueError(f"a dense training has no setting {next(iter(given))}; leave it out")
+    return {} if entry is None else entry.typed(given)
 
 
 def _dense(name: str, folder: str | None, json_output: bool, **common: Any) -> None:

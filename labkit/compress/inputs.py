@@ -41,6 +41,8 @@ def calibration_inputs(data: Any, count: int = 1024, seed: int = 0) -> Inputs:
     split = data.train if isinstance(data, Dataset) else data
     if not isinstance(split, Split):
         raise TypeError(f"calibration must be a tensor, a dict of tensors or a data set, got {type(data).__name__}")
+    if split.multilabel:
+        return split.inputs(np.random.default_rng(seed).permutation(len(split))[:count])
     return split.inputs(_stratified(np.asarray(split.labels), min(count, len(split)), np.random.default_rng(seed)))
 
 

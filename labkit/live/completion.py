@@ -38,8 +38,13 @@ def missing(figures: Iterable[str], split: Split) -> list[Measure]:
         if measure.when == "always"
         and task in measure.tasks
         and (grouped or "groups" not in measure.needs)
-        and not any(name == measure.key or name.startswith((f"{measure.key}_", f"{measure.key}[")) for name in there)
+        and not any(_belongs(name, measure.key) for name in there)
     ]
+
+
+def _belongs(figure: str, key: str) -> bool:
+    """Whether a figure is one of the measure `key`; that of another measure may begin with the same letters."""
+    return figure == key or figure.startswith(f"{key}[") or (figure.startswith(f"{key}_") and figure not in MEASURES)
 
 
 def usable(grid: Grid, split: Split) -> bool:

@@ -76,11 +76,25 @@ def progressive_audit(
     return _answers(place, method, settings, first, cancel, seconds, use_grid)
 
 
+def hashable(settings: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Return settings as a key; a list, e.g. of patterns of layers, becomes a tuple.
+
+    Parameters
+    ----------
+    settings : dict
+
+    Returns
+    -------
+    tuple
+    """
+    return tuple(sorted((name, tuple(value) if isinstance(value, list) else value) for name, value in settings.items()))
+
+
 def _answers(
     place: Session, method: Method, settings: dict[str, Any], first: int, cancel: Cancel | None, seconds: float, use_grid: bool
 ) -> Iterator[Progress]:
     total = len(place.split)
-    key = (method.name, method.version, tuple(sorted(settings.items())))
+    key = (method.name, method.version, hashable(settings))
     stored = _stored(place, method, settings, key) if use_grid else None
     if stored is not None:
         yield stored

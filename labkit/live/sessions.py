@@ -99,7 +99,7 @@ class Session:
             card = models.cards().get(self._source) if isinstance(self._source, str) else None
             if card is None:
                 raise ValueError(
-                    f"{method.name} needs calibration inputs, and only reference models know their data set; "
+                    f"{method.name} needs calibration inputs, and only reference models have a known data set; "
                     "open the session with one: live.session(model, split, dataset)"
                 )
             self._dataset = load(card.data)

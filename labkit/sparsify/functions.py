@@ -57,7 +57,9 @@ def make_sparse(
     entry = get_rule(rule)
     chosen = entry.settings(params)
     sparsity = chosen["sparsity"] if "sparsity" in chosen else entry.sparsity(params)
-    every = sensible_interval(total_steps) if chosen["update_every"] is None else chosen["update_every"]
+    until, every = chosen.get("until", 0.75), chosen.get("update_every")
+    if every is None:
+        every = sensible_interval(total_steps, until)
     options = {name: chosen[name] for name in ("distribution", "exclude", "dense", "no_ablation", "fan_in") if name in chosen}
     if "distribution" in entry.leaves_out:
         options["distribution"] = "uniform"
@@ -65,7 +67,7 @@ def make_sparse(
         model,
         entry.make(**{name: chosen[name] for name in entry.own}),
         sparsity=sparsity,
-        schedule=Schedule(total_steps, every, chosen["until"], chosen["fraction"]),
+        schedule=Schedule(total_steps, every, until, chosen.get("fraction", 0.3)),
         accumulate=accumulate,
         seed=seed,
         trained=trained,

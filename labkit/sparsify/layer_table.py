@@ -48,7 +48,7 @@ def distribution_table(
     macs = macs_by_module(model, inputs) if macs is None else macs
     inputs_of = {name: math.prod(shape[1:]) for name, shape in shapes.items()}
     rows = [
-        (title, name, density, density * inputs_of[name], macs[name.removesuffix(".weight")])
+        (title, name, density, density * inputs_of[name], macs[name.rpartition(".")[0]])
         for key, title in TITLES.items()
         for name, density in densities(shapes, sparsity, key).items()
     ]

@@ -147,7 +147,7 @@ class Rule(Entry):
         Returns
         -------
         dict
-            A value that equals its typed form stays as it was given, so that equal settings hash alike.
+            A value that equals its typed form stays as it was given, as in the ids of stored runs.
 
         Raises
         ------

@@ -14,11 +14,14 @@ from labkit.sparsify.update_rule import UpdateRule
 def check_condensed(rule: UpdateRule) -> None:
     """Raise ValueError for a rule without fixed fan-in, and for one that changes it where several processes train together."""
     if not hasattr(rule, "change"):
-        raise ValueError(f"storage='condensed' needs a fixed fan-in, which {type(rule).__name__} does not keep; use srigl")
+        raise ValueError(
+            f"storage='condensed' needs a rule with a fixed fan-in and a method change(); {type(rule).__name__} has none, "
+            "use storage='masked'"
+        )
     if rule.ablates and processes() > 1:
         raise ValueError(
             "storage='condensed' with neuron ablation changes the shape of parameters, which "
-            "DistributedDataParallel cannot follow; use storage='masked' or srigl_no_ablation"
+            "DistributedDataParallel cannot follow; use storage='masked' or a rule without ablation"
         )
 
 

@@ -138,5 +138,5 @@ def test_ablated_neurons_stay_constants_and_export_exactly():
 def test_mistakes_are_one_sentence():
     with pytest.raises(ValueError, match="storage must be 'masked' or 'condensed', got 'sparse'"):
         begun("sparse")
-    with pytest.raises(ValueError, match="needs a fixed fan-in, which RigL does not keep; use srigl"):
+    with pytest.raises(ValueError, match="needs a rule with a fixed fan-in and a method change\\(\\); RigL has none"):
         begun("condensed", "rigl")

@@ -72,4 +72,4 @@ def test_condensed_storage_with_ablation_is_refused_in_a_sentence(tmp_path):
     for process in pair:
         _, said = process.communicate(timeout=300)
         assert process.returncode == 1
-        assert "DistributedDataParallel cannot follow; use storage='masked' or srigl_no_ablation" in said
+        assert "DistributedDataParallel cannot follow; use storage='masked' or a rule without ablation" in said

@@ -240,3 +240,24 @@ def test_the_command_line_trains_by_it(name, capsys, outside, tmp_path):
         }[name]
     )
     assert found["summary"]["accuracy"] > 0.75
+
+
+@pytest.mark.parametrize("name", ["until", "fraction", "update_every"])
+def test_a_rule_may_leave_out_any_common_parameter_but_keeps_a_schedule(name):
+    class Frozen(sparsify.UpdateRule):
+        def update(self, view):
+            return view.mask
+
+    sparsify.register_rule(sparsify.Rule("frozen", "Frozen", Frozen, leaves_out=(name,)))
+    try:
+        model = torch.nn.Sequential(torch.nn.Linear(20, 10), torch.nn.ReLU(), torch.nn.Linear(10, 4))
+        sparsifier = sparsify.make_sparse(model, "frozen", total_steps=100)
+        assert 0.85 < 1 - sum(int(mask.sum()) for mask in sparsifier.masks.values()) / 240 < 0.95
+    finally:
+        del sparsify.RULES["frozen"]
+
+
+def test_patterns_may_come_as_any_iterable():
+    model = torch.nn.Sequential(torch.nn.Linear(20, 10), torch.nn.ReLU(), torch.nn.Linear(10, 4))
+    sparsifier = sparsify.rigl(model, 0.5, total_steps=100, exclude={"0"})
+    assert list(sparsifier.masks) == ["2.weight"]

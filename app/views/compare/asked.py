@@ -21,7 +21,9 @@ def asked_measures(shelf: Library, table: pd.DataFrame) -> None:
         label = f"Measure {measure.title} on the selected run"
         if place.button(label, help=measure.help or None, key=f"asked-{measure.key}", width="stretch"):
             _measure(shelf, run, measure.key, measure.title)
-    known = [measure.title for measure in asked if measure.key in table and table[measure.key].notna().any()]
+    known = [
+        measure.title for measure in asked if any(n.partition("[")[0] == measure.key and table[n].notna().any() for n in table)
+    ]
     missing = [measure.title for measure in asked if measure.title not in known]
     if missing:
         st.caption(f"Not measured on any of these runs yet: {', '.join(missing)}.")

@@ -45,7 +45,7 @@ def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:
             hide_index=True,
             width="stretch",
             column_order=["run", *settings, "broken"],
-            column_config={**settings, "broken": "limits it breaks"},
+            column_config={**settings, "broken": "violated limits"},
         )
 
 

@@ -14,9 +14,11 @@ NEAR = 0.1  # accuracy within which runs are worth comparing closely
 
 def tradeoffs(beside: pd.DataFrame) -> None:
     """Draw two figures beside each other, each over a cost of the reader's choice."""
+    if "accuracy" not in beside:  # of a task without accuracy
+        return
     near = beside[beside["accuracy"] >= beside["accuracy"].max() - NEAR]
     if 1 < len(near) < len(beside):
-        hide = st.toggle(f"Only runs within {100 * NEAR:.0f} pp of the best", value=True, help="Others would compress the scale")
+        hide = st.toggle(f"Only runs within {100 * NEAR:.0f} pp of the best", value=True, help="Other runs would stretch the axis")
         beside = near if hide else beside
     costs = _costs(beside)
     for number, place in enumerate(st.columns(2) if len(costs) > 1 else [st.container()], 1):

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from common.address import number, remember
-from common.shell import say
+from common.shell import MISTAKES, say
 from labkit import live
 from labkit.compress import Method
 from views.live.charts import charts
@@ -14,7 +14,6 @@ from widgets.cards import live_cards
 from widgets.pulse import background, bell
 from widgets.slider import live_slider, slider_value
 
-MISTAKES = (ValueError, TypeError, OSError, RuntimeError)  # a method from outside may raise torch's own
 # seconds a move waits for its first answer, which is drawn at once then; after that the page is free for the next move
 PATIENCE = 0.45
 

@@ -20,6 +20,11 @@ run = choose(right, "run", ids, name="run", format_func=lambda name: table["labe
 with mistakes():
     audit = shelf.audit(run)
 
+if not audit.has_reference or audit.confusion is None:
+    st.info("This run was audited without a reference model, or has more than one label per example: there is no change by class.")
+    class_table(audit)
+    st.stop()
+
 left, right = st.columns(2)
 with left:
     st.subheader("Before and after")

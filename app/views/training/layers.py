@@ -10,7 +10,7 @@ from views.training.stored import table_of
 
 QUANTITIES = {"fan-in": "fan_in", "active neurons": "active", "explored": "explored"}
 STATES = {
-    "fan_in": "hollow is the start, filled the end. Where neurons lose all connections, the others of the layer get them.",
+    "fan_in": "hollow is the start, filled the end. Connections of ablated neurons go to the others of the layer.",
     "active": "hollow is the start, filled the end. Below 100 % some neurons have no connections: they are empty and cost nothing.",
     "explored": "the fraction of all positions that had a connection at some step. The higher it is, the more the training tried.",
 }
