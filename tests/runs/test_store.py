@@ -338,7 +338,7 @@ def test_finding_a_run(store):
     assert store.run(ids[3]).id == ids[3]
     assert store.run(ids[3][:10]).id == ids[3]
     twice = next(a[0] for a in ids if sum(b[0] == a[0] for b in ids) > 1)  # 20 runs, 16 digits
-    with pytest.raises(ValueError, match=f"'{twice}' is the beginning of .*give more digits"):
+    with pytest.raises(ValueError, match=f"'{twice}' is the beginning of .*give more characters"):
         store.load(twice)
     for name in ("", "nothing"):
         with pytest.raises(ValueError, match="unknown run in"):
