@@ -190,8 +190,8 @@ def test_the_same_seed_gives_the_same_intervals():
     ("y_true", "y_pred", "groups", "options", "words"),
     [
         ([], [], [], {}, "no rows"),
-        ([0, 1], [0, 1], ["a"], {}, "one entry a row"),
-        ([0, 1], [0], ["a", "b"], {}, "one entry a row"),
+        ([0, 1], [0, 1], ["a"], {}, "one entry per row"),
+        ([0, 1], [0], ["a", "b"], {}, "one entry per row"),
         ([0, 1], [0, 1], ["a", None], {}, "empty in row 1"),
         ([0, 1], [0, 1], [1.0, np.nan], {}, "empty in row 1"),
         ([0.0, np.nan], [0, 1], ["a", "b"], {}, "missing values"),
