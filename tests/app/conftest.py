@@ -48,8 +48,11 @@ def results(monkeypatch, tmp_path):
 
 
 @contextmanager
-def dashboard(*before, after=(), env=None):
-    """Start the dashboard as `labkit app` does, on a free port; yield its address and stop it at the end."""
+def dashboard(*before, after=(), env=None, page=None):
+    """Start the dashboard as `labkit app` does, on a free port; yield its address and stop it at the end.
+
+    A page is left first: the browser reports every try to reach a server that is being stopped as an error.
+    """
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
@@ -69,6 +72,8 @@ def dashboard(*before, after=(), env=None):
                 assert time.monotonic() < deadline, f"the dashboard did not answer within {PATIENCE} s"
                 time.sleep(0.2)
         yield url
+        if page is not None:
+            page.goto("about:blank")
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGTERM)

@@ -76,7 +76,7 @@ def test_a_limit_moves_the_recommendation_before_the_mouse_is_released(app_url, 
 
 def test_every_page_is_reached_from_every_other_however_fast(tmp_path, desktop):
     """On a new server: what a page's first run draws and what its sliders then ask for reach the browser mixed up."""
-    with dashboard(after=("--no-browser", "--store", str(tmp_path))) as url:
+    with dashboard(after=("--no-browser", "--store", str(tmp_path)), page=desktop) as url:
         desktop.goto(url)
         for _ in range(3):
             for name in ("Live", "Per class", "Speed", "Reference models", "Compare"):
@@ -115,7 +115,7 @@ def test_streamlit_offers_no_skills_over_the_page(tmp_path, desktop):
     """Streamlit shows that card unless it is headless, to users that have a coding agent: here there are both."""
     (tmp_path / ".claude").mkdir()
     env = {**os.environ, "HOME": str(tmp_path), "BROWSER": "true"}
-    with dashboard(after=("--store", str(tmp_path / "runs")), env=env) as url:
+    with dashboard(after=("--store", str(tmp_path / "runs")), env=env, page=desktop) as url:
         desktop.goto(url)
         desktop.locator(".js-plotly-plot").nth(2).wait_for()
         assert desktop.get_by_text("Help agents write better apps").count() == 0
@@ -123,7 +123,7 @@ def test_streamlit_offers_no_skills_over_the_page(tmp_path, desktop):
 
 def test_a_page_opened_first_is_part_of_the_dashboard(tmp_path, desktop):
     """Streamlit runs files of a folder called pages on their own when they are asked for first: without plugins, without a menu."""
-    with dashboard(after=("--no-browser", "--store", str(tmp_path))) as url:
+    with dashboard(after=("--no-browser", "--store", str(tmp_path)), page=desktop) as url:
         desktop.goto(f"{url}/models")
         desktop.get_by_role("link", name="Compare").wait_for()
         assert desktop.get_by_role("heading", level=1).inner_text() == "Reference models"

@@ -208,7 +208,9 @@ register(Method("toy", "A toy", "nowhere", apply, params))
 
 def test_a_method_from_outside_appears_with_its_slider(tmp_path, desktop):
     (tmp_path / "toy.py").write_text(PLUGIN)
-    with dashboard("--plugin", str(tmp_path / "toy.py"), after=("--no-browser", "--store", str(tmp_path / "runs"))) as url:
+    with dashboard(
+        "--plugin", str(tmp_path / "toy.py"), after=("--no-browser", "--store", str(tmp_path / "runs")), page=desktop
+    ) as url:
         open_live(desktop, url, model="mlp_adult", method="toy")
         desktop.get_by_text(re.compile(r"^Exact: all 9,045")).wait_for()
         assert card(desktop, "accuracy") == f"{100 * models.cards()['mlp_adult'].test_accuracy:.2f} %"

@@ -38,7 +38,7 @@ AppSession._handle_scriptrunner_event_on_event_loop = forget
 def test_figures_come_although_messages_are_lost_on_their_way(tmp_path, desktop, share, never):
     (tmp_path / "forgetful.py").write_text(FORGETFUL.format(share=share, never=never))
     after = ("--no-browser", "--store", str(tmp_path / "runs"))
-    with dashboard("--plugin", str(tmp_path / "forgetful.py"), after=after) as url:
+    with dashboard("--plugin", str(tmp_path / "forgetful.py"), after=after, page=desktop) as url:
         open_live(desktop, url, model="mlp_mnist", method="condense", layers="all", sparsity=0.8)
         exact = desktop.get_by_text(re.compile(r"^Exact: all 10,000"))
         exact.wait_for()

@@ -35,7 +35,9 @@ def test_a_measure_from_outside_is_measured_on_request_and_then_everywhere(tmp_p
     assert "largest_share" not in MEASURES
     (tmp_path / "outside.py").write_text(PLUGIN)
     own = runs.Store(tmp_path / "runs")
-    with dashboard("--plugin", str(tmp_path / "outside.py"), after=("--no-browser", "--store", str(own.folder))) as url:
+    with dashboard(
+        "--plugin", str(tmp_path / "outside.py"), after=("--no-browser", "--store", str(own.folder)), page=desktop
+    ) as url:
         desktop.goto(f"{url}/?model=mlp_adult")
         desktop.get_by_role("heading", name="Measures that take longer").wait_for()
         desktop.get_by_text("Not measured on any of these runs yet: largest predicted share.").wait_for()
