@@ -3,7 +3,7 @@
 from labkit.layers.bitmask import BitmaskLinear, packed_bits, unpacked_bits
 from labkit.layers.blueprints import blueprint, build
 from labkit.layers.condensed import CondensedWeight
-from labkit.layers.facts import attach_facts, facts_of
+from labkit.layers.facts import add_notes, attach_facts, facts_of, notes_of
 from labkit.layers.fixed_fan_in import FixedFanInLinear
 from labkit.layers.fixed_fan_in_conv import FixedFanInConv2d
 from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
@@ -22,11 +22,13 @@ __all__ = [
     "LowRankConv2d",
     "LowRankLinear",
     "SharedBasisLinear",
+    "add_notes",
     "attach_facts",
     "blueprint",
     "build",
     "describe_layers",
     "facts_of",
+    "notes_of",
     "packed_bits",
     "rebuild_layers",
     "register_layer",

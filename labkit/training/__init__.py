@@ -6,6 +6,7 @@ from labkit.training.callbacks import Callback, KeepBest
 from labkit.training.curve import Curve
 from labkit.training.loop import Loop, fit
 from labkit.training.nonfinite import NonFiniteLoss
+from labkit.training.outputs import logits_of
 from labkit.training.prediction import accuracy, predict
 from labkit.training.schedules import decay_matrices_only, warmup_cosine
 
@@ -22,6 +23,7 @@ __all__ = [
     "decay_matrices_only",
     "fit",
     "flip_and_shift",
+    "logits_of",
     "predict",
     "warmup_cosine",
 ]
