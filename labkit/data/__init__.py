@@ -3,7 +3,7 @@
 from labkit.data.arrays import from_arrays
 from labkit.data.catalogue import CATALOGUE, load
 from labkit.data.csv import from_csv
-from labkit.data.images import image_folder
+from labkit.data.folders import image_folder
 from labkit.data.nodes import NodeSplit
 from labkit.data.opening import open_dataset
 from labkit.data.sensitive import as_group_text, in_order

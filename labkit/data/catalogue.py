@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.data import images, tables
+from labkit.data.folders import image_folder
 from labkit.data.split import Dataset
 from labkit.messages import unknown_name
 
@@ -85,7 +86,7 @@ def _load(text: str, options: dict[str, Any]) -> Dataset:
     if text in CATALOGUE:
         return CATALOGUE[text].load(**options)
     if Path(text).is_dir():
-        return images.image_folder(text, **options)
+        return image_folder(text, **options)
     if text.lower().endswith((".csv", ".csv.gz", ".tsv")):
         raise ValueError(f"{text}: a table needs a target column; use labkit.data.from_csv({text!r}, target=…, groups=[…])")
     raise unknown_name("data set", text, CATALOGUE, "or the path of a folder with one subfolder of images per class")
