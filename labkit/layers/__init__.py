@@ -10,7 +10,8 @@ from labkit.layers.fixed_fan_in_conv import FixedFanInConv2d
 from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.hooks import customised
 from labkit.layers.int8 import Int8Linear
-from labkit.layers.low_rank import LowRankConv2d, LowRankLinear, truncated_svd
+from labkit.layers.low_rank import LowRankLinear, truncated_svd
+from labkit.layers.low_rank_conv import LowRankConv1d, LowRankConv2d
 from labkit.layers.manifest import describe_layers, is_registered, rebuild_layers, register_layer, replace_layer
 from labkit.layers.shared_basis import SharedBasisLinear
 from labkit.layers.shared_basis_conv import SharedBasisConv
@@ -22,6 +23,7 @@ __all__ = [
     "FixedFanInLinear",
     "FixedFanInMLP",
     "Int8Linear",
+    "LowRankConv1d",
     "LowRankConv2d",
     "LowRankLinear",
     "SharedBasisConv",
