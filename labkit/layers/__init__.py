@@ -11,6 +11,7 @@ from labkit.layers.int8 import Int8Linear
 from labkit.layers.low_rank import LowRankConv2d, LowRankLinear, truncated_svd
 from labkit.layers.manifest import describe_layers, rebuild_layers, register_layer, replace_layer
 from labkit.layers.shared_basis import SharedBasisLinear
+from labkit.layers.shared_basis_conv import SharedBasisConv
 
 __all__ = [
     "BitmaskLinear",
@@ -21,6 +22,7 @@ __all__ = [
     "Int8Linear",
     "LowRankConv2d",
     "LowRankLinear",
+    "SharedBasisConv",
     "SharedBasisLinear",
     "add_notes",
     "attach_facts",

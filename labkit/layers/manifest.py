@@ -13,6 +13,7 @@ from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.low_rank import LowRankConv2d, LowRankLinear
 from labkit.layers.shared_basis import SharedBasisLinear
+from labkit.layers.shared_basis_conv import SharedBasisConv
 from labkit.messages import unknown_name
 
 KINDS = (
@@ -23,6 +24,7 @@ KINDS = (
     Int8Linear,
     LowRankConv2d,
     LowRankLinear,
+    SharedBasisConv,
     SharedBasisLinear,
 )
 LAYERS: dict[str, Any] = {kind.__name__: kind for kind in KINDS}

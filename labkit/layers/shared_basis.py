@@ -113,6 +113,10 @@ class SharedBasisLinear(nn.Module):
         return product if self.widens else product.t()
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._linear(x)
+
+    def _linear(self, x: Tensor) -> Tensor:
+        """The map of the last axis."""
         if self._product_first(x.numel() // max(1, x.shape[-1])):
             return F.linear(x, self.dense(), self._own_bias)
         if self.widens:
