@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from torch import nn
 
-from labkit import audit, compress, data, live
+from labkit import audit, data, live
 from labkit.compress import METHODS, Method, Param, register
 
 FIGURES = ("accuracy", "reference_accuracy", "accuracy_change", "agreement")
