@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.layers.dense import dense_linear
-from labkit.layers.fixed_fan_in_conv import geometry
+from labkit.layers.convolution import geometry
 from labkit.layers.svd import svd
 
 
