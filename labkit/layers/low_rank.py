@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.layers.dense import dense_linear
-from labkit.layers.convolution import geometry
+from labkit.layers.drop_in import ConvGeometry, DenseWeight
+from labkit.layers.fixed_fan_in_conv import geometry
 from labkit.layers.svd import svd
 
 
@@ -55,7 +56,7 @@ def truncated_svd(weight: Tensor, rank: int, moments: Tensor | None = None) -> t
     return up.to(weight.dtype).contiguous(), down.to(weight.dtype).contiguous()
 
 
-class LowRankLinear(nn.Module):
+class LowRankLinear(DenseWeight, nn.Module):
     """Drop-in for nn.Linear: ``y = (x @ down.T) @ up.T + bias``.
 
     Parameters
@@ -99,6 +100,26 @@ class LowRankLinear(nn.Module):
         """Number of columns of the left factor."""
         return self.down.shape[0]
 
+    @property
+    def in_features(self) -> int:
+        """Number of inputs."""
+        return self.down.shape[1]
+
+    @property
+    def out_features(self) -> int:
+        """Number of outputs."""
+        return self.up.shape[0]
+
+    def dense(self) -> Tensor:
+        """Return the dense weight.
+
+        Returns
+        -------
+        Tensor [out_features, in_features]
+            Differentiable with respect to both factors.
+        """
+        return self.up @ self.down
+
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(F.linear(x, self.down), self.up, self.bias)
 
@@ -110,7 +131,7 @@ class LowRankLinear(nn.Module):
         nn.Linear
             With copies of the parameters.
         """
-        return dense_linear(self.up @ self.down, self.bias, training=self.training)
+        return dense_linear(self.dense(), self.bias, training=self.training)
 
     def spec(self) -> dict:
         """Return the arguments of `from_spec`.
@@ -147,7 +168,7 @@ class LowRankLinear(nn.Module):
         return f"in_features={self.down.shape[1]}, out_features={self.up.shape[0]}, rank={self.rank}, bias={self.bias is not None}"
 
 
-class LowRankConv2d(nn.Module):
+class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
     """Drop-in for an ungrouped nn.Conv2d: a convolution to r channels followed by a 1x1 convolution.
 
     Parameters
@@ -207,6 +228,16 @@ class LowRankConv2d(nn.Module):
         """Number of columns of the left factor."""
         return self.down.shape[0]
 
+    def dense(self) -> Tensor:
+        """Return the dense kernel.
+
+        Returns
+        -------
+        Tensor [out_channels, in_channels, height, width]
+            Differentiable with respect to both factors.
+        """
+        return (self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:])
+
     def forward(self, x: Tensor) -> Tensor:
         c = self.conv
         padding = c["padding"] if isinstance(c["padding"], str) else tuple(c["padding"])
@@ -222,7 +253,7 @@ class LowRankConv2d(nn.Module):
             With copies of the parameters.
         """
         conv = nn.Conv2d(**self.conv, bias=self.bias is not None, device="meta")
-        conv.weight = nn.Parameter((self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:]).detach())
+        conv.weight = nn.Parameter(self.dense().detach())
         if self.bias is not None:
             conv.bias = nn.Parameter(self.bias.detach().clone())
         return conv.train(self.training)
