@@ -12,7 +12,8 @@ from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.hooks import customised
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.int8_conv import Int8Conv
-from labkit.layers.low_rank import LowRankConv2d, LowRankLinear, truncated_svd
+from labkit.layers.low_rank import LowRankLinear, truncated_svd
+from labkit.layers.low_rank_conv import LowRankConv1d, LowRankConv2d
 from labkit.layers.manifest import describe_layers, is_registered, rebuild_layers, register_layer, replace_layer
 from labkit.layers.shared_basis import SharedBasisLinear
 from labkit.layers.shared_basis_conv import SharedBasisConv
@@ -27,6 +28,7 @@ __all__ = [
     "FixedFanInMLP",
     "Int8Conv",
     "Int8Linear",
+    "LowRankConv1d",
     "LowRankConv2d",
     "LowRankLinear",
     "SharedBasisConv",

@@ -29,7 +29,7 @@ class ConvGeometry:
 
     @property
     def padding_mode(self) -> str:
-        """Kind of padding."""
+        """How the borders are padded."""
         return self.conv.get("padding_mode", "zeros")
 
     @property

@@ -23,8 +23,8 @@ class FixedFanInConv(ConvGeometry, CondensedWeight):
     Parameters
     ----------
     conv : dict
-        Keyword arguments of the dense class: in_channels, out_channels, kernel_size, stride, padding, dilation, groups and, where it
-        is not "zeros", padding_mode.
+        Keyword arguments of the dense class: in_channels, out_channels, kernel_size, stride, padding, dilation, groups and, unless
+        it is "zeros", padding_mode.
     values : Tensor [out_channels, fan_in]
         Values of the nonzeros.
     index : integer Tensor [out_channels, fan_in]

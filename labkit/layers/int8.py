@@ -14,8 +14,8 @@ from labkit.layers.int8_weight import Int8Weight, Mode
 class Int8Linear(DenseWeight, Int8Weight, nn.Linear):
     """Drop-in for nn.Linear with 8-bit weights and one scale per output; see `from_dense`.
 
-    Outputs equal those of torchao's int8 tensors bit for bit. Without a processor's instructions for 8-bit products the integers are
-    multiplied as floats, which is many times faster and as exact. ``weight`` is the weight in floating point.
+    Outputs equal those of torchao's int8 tensors bit for bit. On a processor without instructions for 8-bit products the integers
+    are multiplied as floats, which is many times faster and as exact. ``weight`` is the weight in floating point.
 
     Parameters
     ----------

@@ -14,7 +14,8 @@ from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.hooks import take_over
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.int8_conv import Int8Conv
-from labkit.layers.low_rank import LowRankConv2d, LowRankLinear
+from labkit.layers.low_rank import LowRankLinear
+from labkit.layers.low_rank_conv import LowRankConv1d, LowRankConv2d
 from labkit.layers.shared_basis import SharedBasisLinear
 from labkit.layers.shared_basis_conv import SharedBasisConv
 from labkit.messages import unknown_name
@@ -28,6 +29,7 @@ KINDS = (
     FixedFanInMLP,
     Int8Conv,
     Int8Linear,
+    LowRankConv1d,
     LowRankConv2d,
     LowRankLinear,
     SharedBasisConv,
