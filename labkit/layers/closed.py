@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from labkit.layers.hooks import is_patched, state_hooks
 from labkit.layers.manifest import is_registered
@@ -59,7 +59,7 @@ def _by_itself(layer: Any) -> str:
         return "its forward was replaced on the instance"
     if state_hooks(layer) and not is_computed(layer):
         return "it has hooks on its state dict, which would not fit another layer"
-    if isinstance(layer.__dict__.get("_parameters", {}).get("weight"), UninitializedTensorMixin):
+    if is_lazy(layer._parameters.get("weight")):
         return "its weights are not there before a first call; run one example through the network"
     if not isinstance(layer._parameters.get("weight"), torch.Tensor) and not is_computed(layer):
         return "its weight is computed in a way that labkit does not know"

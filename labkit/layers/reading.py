@@ -118,7 +118,7 @@ def _index(head: str, inside: dict[str, nn.Module]) -> str:
 
 
 @functools.lru_cache(maxsize=1024)
-def _of_class(kind: type) -> Reads:
+def _of_class(kind: Any) -> Reads:
     return _of(kind, None)
 
 
@@ -187,6 +187,7 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 @functools.lru_cache(maxsize=2048)
 def tree_of(function: types.FunctionType) -> ast.FunctionDef | ast.Lambda | None:
+    """Return the syntax tree of a function; None where its source is not there, e.g. typed into a shell."""
     try:
         parsed = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError, ValueError):
@@ -265,6 +266,7 @@ class Reader(ast.NodeVisitor):
         return None if inner is None else [(*path, step) for path in inner]
 
     def visit(self, node: ast.AST) -> None:
+        """Take note of a path, or visit the parts of anything else."""
         paths = self.paths(node)
         if paths is not None:
             self.chains += paths
@@ -343,5 +345,5 @@ def _constant(node: ast.AST) -> str:
     if isinstance(node, ast.Constant):
         return str(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        return f"-{node.operand.value}"
+        return f"-{node.operand.value!r}"
     return "*"

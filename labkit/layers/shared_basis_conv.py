@@ -52,6 +52,11 @@ class SharedBasisConv(SharedBasisLinear):
     spatial : int
         Number of axes behind that of the channels, 1 to 3.
 
+    Raises
+    ------
+    ValueError
+        If shapes do not match, the storage is unknown, or `spatial` is another number.
+
     Examples
     --------
     >>> base = nn.Parameter(torch.randn(8, 3))
