@@ -16,7 +16,6 @@ from labkit.compress.moments import ROOM, input_moments
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import LowRankConv1d, LowRankConv2d, LowRankLinear, add_notes
 
-
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 

@@ -143,7 +143,7 @@ def _targets(
 
 
 def _aware(matrix: Tensor, moments: Moments, layer: Any) -> Target:
-    """The error of a layer's output; that of its weight where inputs are missing, or all the same and the bias corrects the mean."""
+    """The error of a layer's output; that of its weight where inputs are missing, or all alike and the bias corrects the mean."""
     # without a bias an error of the mean output remains: moments about zero count it
     if not (moments.varies if layer.bias is not None else moments.known):
         return Target(matrix)
