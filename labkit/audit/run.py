@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import nn
 
 from labkit.audit.assemble import Asked, chosen, named
@@ -17,6 +16,7 @@ from labkit.audit.result import Audit
 from labkit.audit.tasks import example_of, outputs, task_of
 from labkit.cost import Cost
 from labkit.cost import cost as measure_cost
+from labkit.training.prediction import device_of
 
 if TYPE_CHECKING:
     from labkit.data import NodeSplit, Split
@@ -35,6 +35,7 @@ def audit(
     batch_size: int = 250,
     measures: Asked = (),
     seed: int = 0,
+    favourable: str | None = None,
 ) -> Audit:
     """Audit a model on a split, compared with a reference model if one is given.
 
@@ -59,6 +60,9 @@ def audit(
         Measures with ``when="asked"`` to compute, perhaps with their settings; `labkit.audit.MEASURES` lists them.
     seed : int
         For measures that draw at random.
+    favourable : str, optional
+        The class whose rates are compared between groups, if it is neither the one of the split (`Split.favourable`) nor the last
+        of two. It is part of the fingerprint of the data.
 
     Returns
     -------
@@ -82,6 +86,8 @@ def audit(
     """
     check_split(split)
     check_level(level)
+    if favourable is not None:
+        split = replace(split, favourable=favourable)
     measures = named(measures)
     chosen(task_of(split), measures)  # unknown or inapplicable measures are rejected before anything runs
     if logits is None:
@@ -105,7 +111,6 @@ def audit(
 
 
 def _costs(model: nn.Module, reference: nn.Module | None, split: Split | NodeSplit, seconds: float) -> tuple[Cost, Cost | None]:
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    example = example_of(split, device)
+    example = example_of(split, device_of(model))
     own = measure_cost(model, example, reference=reference, seconds=seconds)
     return own, None if reference is None else measure_cost(reference, example, seconds=0)

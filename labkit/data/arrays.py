@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 
 from labkit.data.checks import checked
+from labkit.data.favourable import favourable_class
 from labkit.data.partition import partition
+from labkit.data.sensitive import as_group_text
 from labkit.data.split import Dataset, Split
 
 
@@ -18,6 +20,7 @@ def from_arrays(
     *,
     classes: Sequence[str] | None = None,
     groups: pd.DataFrame | None = None,
+    favourable: str | None = None,
     features: Sequence[str] | None = None,
     name: str = "arrays",
     validation_share: float = 0.2,
@@ -71,8 +74,10 @@ def from_arrays(
         columns = tuple(features) if features is not None else tuple(f"feature {i}" for i in range(held["x"].shape[1]))
         if len(columns) != held["x"].shape[1]:
             raise ValueError(f"{name}: {held['x'].shape[1]} columns but {len(columns)} feature names; give one per column")
-    groups = None if groups is None else pd.DataFrame(groups).reset_index(drop=True)
-    whole = checked(Split(labels, tuple(map(str, classes)), groups=groups, features=columns, **held), name)
+    groups = None if groups is None else as_group_text(groups).reset_index(drop=True)
+    names = tuple(map(str, classes))
+    good = favourable_class(favourable, names, name)
+    whole = checked(Split(labels, names, groups=groups, features=columns, favourable=good, **held), name)
     return partition(whole, name=name, validation_share=validation_share, test_share=test_share, seed=seed)
 
 

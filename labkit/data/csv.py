@@ -11,6 +11,7 @@ import pandas as pd
 from pandas.io.common import get_handle
 
 from labkit.data.checks import checked
+from labkit.data.favourable import favourable_class
 from labkit.data.partition import partition
 from labkit.data.split import Dataset, Split
 from labkit.messages import unknown_name
@@ -23,6 +24,7 @@ def from_csv(
     *,
     target: str,
     groups: Sequence[str] = (),
+    favourable: str | None = None,
     groups_as_features: bool = False,
     drop: Sequence[str] = (),
     encoding: str = "utf-8",
@@ -90,6 +92,7 @@ def from_csv(
         x=columns.to_numpy(np.float32),
         features=tuple(columns.columns),
         groups=frame[list(groups)].reset_index(drop=True) if groups else None,
+        favourable=favourable_class(favourable, classes, str(path)),
     )
     return partition(
         checked(whole, str(path)),

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from labkit.kernels.bits import expand_bits
 from labkit.layers.dense import dense_linear
+from labkit.layers.drop_in import DenseWeight
 
 
 def packed_bits(mask: Tensor) -> Tensor:
@@ -60,7 +61,7 @@ def _is_plain(values: Tensor) -> bool:
     return numbers and values.device.type == "cpu" and not needs_grad and not torch.compiler.is_compiling()
 
 
-class BitmaskLinear(nn.Module):
+class BitmaskLinear(DenseWeight, nn.Module):
     """Drop-in for nn.Linear that stores its nonzero weights and a bit mask, and expands them on every call.
 
     Parameters

@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.layers.condensed import CondensedWeight, fan_in_of, largest
+from labkit.layers.drop_in import ConvGeometry
 
 
-class FixedFanInConv2d(CondensedWeight):
+class FixedFanInConv2d(ConvGeometry, CondensedWeight):
     """Drop-in for nn.Conv2d in which every output channel has the same number of nonzero weights.
 
     It stores the condensed form and runs as a dense convolution. A kernel has D = in_channels / groups * height * width weights per

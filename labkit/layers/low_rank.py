@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.layers.dense import dense_linear
+from labkit.layers.drop_in import DenseWeight
 from labkit.layers.svd import leading_svd
 
 
@@ -55,7 +56,7 @@ def truncated_svd(weight: Tensor, rank: int, moments: Tensor | None = None) -> t
     return up.to(weight.dtype).contiguous(), down.to(weight.dtype).contiguous()
 
 
-class LowRankLinear(nn.Module):
+class LowRankLinear(DenseWeight, nn.Module):
     """Drop-in for nn.Linear: ``y = (x @ down.T) @ up.T + bias``.
 
     Parameters
@@ -99,6 +100,26 @@ class LowRankLinear(nn.Module):
         """Number of columns of the left factor."""
         return self.down.shape[0]
 
+    @property
+    def in_features(self) -> int:
+        """Number of inputs."""
+        return self.down.shape[1]
+
+    @property
+    def out_features(self) -> int:
+        """Number of outputs."""
+        return self.up.shape[0]
+
+    def dense(self) -> Tensor:
+        """Return the dense weight.
+
+        Returns
+        -------
+        Tensor [out_features, in_features]
+            Differentiable with respect to both factors.
+        """
+        return self.up @ self.down
+
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(F.linear(x, self.down), self.up, self.bias)
 
@@ -110,7 +131,7 @@ class LowRankLinear(nn.Module):
         nn.Linear
             With copies of the parameters.
         """
-        return dense_linear(self.up @ self.down, self.bias, training=self.training)
+        return dense_linear(self.dense(), self.bias, training=self.training)
 
     def spec(self) -> dict:
         """Return the arguments of `from_spec`.

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.layers.drop_in import ConvGeometry, DenseWeight
 from labkit.layers.low_rank import truncated_svd
 
 CONVOLVED: dict[int, Any] = {1: F.conv1d, 2: F.conv2d}
 
 
-class LowRankConv2d(nn.Module):
+class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
     """Drop-in for an ungrouped nn.Conv2d: a convolution to r channels followed by a 1x1 convolution.
 
     Parameters
@@ -73,12 +74,26 @@ class LowRankConv2d(nn.Module):
         """Number of columns of the left factor."""
         return self.down.shape[0]
 
+    @property
+    def padding_mode(self) -> str:  # type: ignore[override]
+        """What stands beyond the edges: "zeros", "reflect", "replicate" or "circular"."""
+        return self.conv.get("padding_mode", "zeros")
+
+    def dense(self) -> Tensor:
+        """Return the dense kernel.
+
+        Returns
+        -------
+        Tensor [out_channels, in_channels, *kernel_size]
+            Differentiable with respect to both factors.
+        """
+        return (self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:])
+
     def forward(self, x: Tensor) -> Tensor:
         c, spatial = self.conv, self.down.ndim - 2
         padding = c["padding"] if isinstance(c["padding"], str) else tuple(c["padding"])
-        mode = c.get("padding_mode", "zeros")
-        if mode != "zeros":
-            x, padding = F.pad(x, _both_ends(c), mode=mode), (0,) * spatial
+        if self.padding_mode != "zeros":
+            x, padding = F.pad(x, _both_ends(c), mode=self.padding_mode), (0,) * spatial
         convolve = CONVOLVED[spatial]
         thin = convolve(x, self.down, None, tuple(c["stride"]), padding, tuple(c["dilation"]))
         return convolve(thin, self.up[(..., *(None,) * spatial)], self.bias)
@@ -92,7 +107,7 @@ class LowRankConv2d(nn.Module):
             With copies of the parameters.
         """
         conv = self.dense_kind(**self.conv, bias=self.bias is not None, device="meta")
-        conv.weight = nn.Parameter((self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:]).detach())
+        conv.weight = nn.Parameter(self.dense().detach())
         if self.bias is not None:
             conv.bias = nn.Parameter(self.bias.detach().clone())
         return conv.train(self.training)

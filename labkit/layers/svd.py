@@ -1,4 +1,4 @@
-"""Singular value decompositions: exact ones in a cache, as a slider needs them at many ranks, and the leading part of a large one."""
+"""Singular value decompositions: exact ones in a cache, as sliders need them at many ranks; the leading part of large matrices."""
 
 from __future__ import annotations
 
