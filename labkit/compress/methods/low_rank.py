@@ -13,7 +13,7 @@ from labkit.compress.inputs import calibration_inputs, check_inputs
 from labkit.compress.method import BUDGET_PARAMS, Method, register
 from labkit.compress.moments import ROOM, input_moments
 from labkit.compress.select import Layers, replaced, select_layers
-from labkit.compress.selection import stays_dense
+from labkit.compress.selection import listed, stays_dense
 from labkit.layers import LowRankConv1d, LowRankConv2d, LowRankLinear, add_notes, copied
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d)
@@ -77,9 +77,7 @@ def low_rank(
         if calibration is not None:
             moments, wide = _moments(model, factored, calibration, seed)
             if wide:
-                notes.append(
-                    f"{_named(wide)}: factored without regard to the calibration inputs, whose moments would not fit in memory"
-                )
+                notes.append(f"the factors of {listed(wide)} disregard the calibration inputs, whose moments take too much memory")
         made = {path: _factored(layer, ranks[path], moments.get(path)) for path, layer in factored.items()}
         return add_notes(replaced(model, made).eval(), *notes)
 

@@ -248,7 +248,7 @@ def _check_weights(model: nn.Module, paths: Sequence[str]) -> None:
     for path in paths:
         layer = model.get_submodule(path)
         check_float32(layer, "fips")
-        if not torch.isfinite(cast(Tensor, layer.weight)).all():
+        if not torch.isfinite(cast(Tensor, layer.weight).detach()).all():
             raise ValueError(f"the weight of {path} is not finite everywhere; compress the network from before it diverged")
 
 
