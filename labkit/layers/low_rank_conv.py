@@ -79,7 +79,7 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
 
         Returns
         -------
-        Tensor [out_channels, in_channels, height, width]
+        Tensor [out_channels, in_channels, *kernel_size]
             Differentiable with respect to both factors.
         """
         return (self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:])
@@ -87,9 +87,8 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         c, spatial = self.conv, self.down.ndim - 2
         padding = c["padding"] if isinstance(c["padding"], str) else tuple(c["padding"])
-        mode = c.get("padding_mode", "zeros")
-        if mode != "zeros":
-            x, padding = F.pad(x, _both_ends(c), mode=mode), (0,) * spatial
+        if self.padding_mode != "zeros":
+            x, padding = F.pad(x, _both_ends(c), mode=self.padding_mode), (0,) * spatial
         convolve = CONVOLVED[spatial]
         thin = convolve(x, self.down, None, tuple(c["stride"]), padding, tuple(c["dilation"]))
         return convolve(thin, self.up[(..., *(None,) * spatial)], self.bias)
