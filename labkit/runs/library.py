@@ -77,7 +77,7 @@ class Library:
         return table.assign(**{name: pd.Series(said, index=table.index, dtype=object) for name, said in words.items()})
 
     def reference(self, model: str) -> pd.DataFrame:
-        """Return the uncompressed network as a row with the columns of `table`, see `reference_rows`; several of one name as one each.
+        """Return the uncompressed network as a row with the columns of `table`, see `reference_rows`; a name may have several.
 
         Parameters
         ----------
