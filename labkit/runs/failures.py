@@ -14,13 +14,12 @@ if TYPE_CHECKING:
 class SweepFailed(ValueError):
     """Some jobs of a sweep failed; the others were made.
 
-    Attributes
+    Parameters
     ----------
     made : list of Run
         In the order of the grid.
     failures : list of (Job, str)
         With the reason of each.
-    total : int
     """
 
     def __init__(self, made: list[Run], failures: list[tuple[Job, str]]) -> None:
