@@ -10,13 +10,14 @@ from torch.nn import functional as F
 
 from labkit.layers.bitmask import BitmaskLinear
 from labkit.layers.dense import dense_linear
+from labkit.layers.drop_in import DenseWeight
 from labkit.layers.fixed_fan_in import FixedFanInLinear
 
 Storage = Literal["bitmask", "fixed_fan_in"]
 STORAGES = ("bitmask", "fixed_fan_in")
 
 
-class SharedBasisLinear(nn.Module):
+class SharedBasisLinear(DenseWeight, nn.Module):
     """Drop-in for nn.Linear with the weight ``(U V)^T`` if it widens, d -> p, and ``U V`` if it narrows, p -> d.
 
     U [d, r] is one Parameter shared by all layers of a group; V [r, p] is sparse and belongs to this layer. A layer that widens
