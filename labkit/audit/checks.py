@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from labkit.data import as_group_text
+
 if TYPE_CHECKING:
     from labkit.data import NodeSplit, Split
 
@@ -77,20 +79,14 @@ def checked_logits(logits: Any, split: Split | NodeSplit, whose: str) -> np.ndar
 
 
 def group_frame(groups: Any) -> pd.DataFrame:
-    """Return sensitive features as a DataFrame; a bare array gets the column name "group".
+    """Return sensitive features as a DataFrame of text; a bare array gets the column name "group".
 
     Raises
     ------
     ValueError
         On no column, more than one dimension without names, or missing values.
     """
-    if isinstance(groups, pd.Series):
-        groups = groups.to_frame("group" if groups.name is None else groups.name)
-    if not isinstance(groups, pd.DataFrame):
-        array = np.asarray(groups)
-        if array.ndim != 1:
-            raise ValueError(f"groups must be a DataFrame, a Series or a 1-D array, got an array of shape {list(array.shape)}")
-        groups = pd.DataFrame({"group": array})
+    groups = as_group_text(groups)
     if groups.shape[1] == 0:
         raise ValueError("groups has no column; give one sensitive feature or more")
     for column in groups.columns:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from labkit.audit.groups import Fairness, accuracy_fairness, fairness
+from labkit.audit.groups import Fairness, class_fairness
 from labkit.audit.reliability import reliability
 from labkit.audit.tables import class_table, softmax
 from labkit.audit.tasks import task_of
@@ -117,8 +117,7 @@ class Evidence:
         table = self.split.groups
         if table is None or table.shape[1] == 0:
             return None
-        compare = fairness if len(self.classes) == 2 else accuracy_fairness
-        return compare(self.labels, self.predicted, table, level=self.level)
+        return class_fairness(self.labels, self.predicted, table, self.classes, self.split.favourable, level=self.level)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Evidence:
         """Return the same evidence for a measure with these settings; what was computed is shared.

@@ -1,9 +1,9 @@
-"""`fairness`: rates of sensitive groups with intervals; values computed by fairlearn."""
+"""`fairness`: rates of sensitive groups with intervals; values as in fairlearn."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from labkit.audit import bands
 from labkit.audit.checks import binary, group_frame, same_length
+from labkit.data import in_order
 
 DIFFERENCES = {
     "demographic_parity_difference": ("selection_rate",),
@@ -27,6 +28,7 @@ RATIOS = {
 MINIMA = {"accuracy_score_group_min": ("accuracy_score",)}
 METRICS = {**DIFFERENCES, **RATIOS, **MINIMA}
 FEW = 10
+NAMED = 10  # groups that one note names
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,6 +67,7 @@ def fairness(
     level: float = 0.95,
     undefined: Literal["nan_skip", "fairlearn"] = "nan_skip",
     pos_label: int | str | None = None,
+    favourable: int | str | None = None,
     seed: int = 0,
 ) -> Fairness:
     """Compare the groups of every sensitive column: demographic parity, equalized odds, equal opportunity, accuracy.
@@ -72,16 +75,16 @@ def fairness(
     Parameters
     ----------
     y_true, y_pred : [N]
-        Labels and predictions in {0, 1}; any others need `pos_label`, and all other labels then count as negative.
+        Labels and predictions in {0, 1}; any others need `favourable`, and all other labels then count as negative.
     groups : DataFrame [N, columns], Series [N] or array [N]
-        Sensitive features; every column is compared separately.
+        Sensitive features of any type, compared as text; every column is compared separately.
     level : float
         Confidence of the intervals.
     undefined : {"nan_skip", "fairlearn"}
         A group without positives has no true positive rate. "nan_skip" leaves it out and lists it in `.undefined`;
         "fairlearn" counts it as 0, which can lift the equalized odds difference to 1.
-    pos_label : label, optional
-        The favourable label; 1 for labels in {0, 1}.
+    pos_label, favourable : label, optional
+        Two names of the favourable label; 1 for labels in {0, 1}.
     seed : int
         Of the draws behind the intervals.
 
@@ -93,8 +96,8 @@ def fairness(
     Raises
     ------
     ValueError
-        On no rows, unequal lengths, NaN in a group column, labels outside {0, 1} without `pos_label`, a `pos_label` that does
-        not occur, or an unknown option.
+        On no rows, unequal lengths, NaN in a group column, labels outside {0, 1} without `favourable`, a `favourable` that does
+        not occur or differs from `pos_label`, or an unknown option.
 
     Examples
     --------
@@ -106,11 +109,68 @@ def fairness(
     """
     if undefined not in ("nan_skip", "fairlearn"):
         raise ValueError(f"undefined must be 'nan_skip' or 'fairlearn', got {undefined!r}")
+    if favourable is not None and pos_label is not None and favourable != pos_label:
+        raise ValueError(f"favourable {favourable!r} and pos_label {pos_label!r} are two names of one option; give one of them")
+    pos_label = favourable if pos_label is None else pos_label
     frame = group_frame(groups)
     true, predicted = same_length(y_true, y_pred, frame, level)
     true, predicted = binary(true, predicted, pos_label)
     skip = undefined == "nan_skip"
-    return _joined([_column(name, frame[name], true, predicted, tuple(METRICS), skip, level, seed) for name in frame.columns])
+    note = "favourable label: 1; set favourable= to another" if pos_label is None else f"favourable label: {pos_label} (set)"
+    return _binary(true, predicted, frame, note, skip, level, seed)
+
+
+def class_fairness(
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    groups: pd.DataFrame,
+    classes: Sequence[str],
+    favourable: str | None = None,
+    *,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Fairness:
+    """Compare groups by the rates of the favourable class, or by accuracy where there are more than two classes and none is set.
+
+    Parameters
+    ----------
+    labels, predicted : int [N]
+        Indices of `classes`.
+    groups : DataFrame [N, columns]
+    classes : sequence of str
+    favourable : str, optional
+        One of the classes; all others count as unfavourable. By default the last of two.
+    level : float
+    seed : int
+
+    Returns
+    -------
+    Fairness
+        Its first note says which class is favourable, and whether it was set.
+
+    Raises
+    ------
+    ValueError
+        As `fairness`.
+    """
+    if favourable is None and len(classes) != 2:
+        found = accuracy_fairness(labels, predicted, groups, level=level, seed=seed)
+        note = f"groups are compared by accuracy alone: none of the {len(classes)} classes is set as favourable (favourable=)"
+        return replace(found, notes=(note, *found.notes))
+    frame = group_frame(groups)
+    true, guess = same_length(labels, predicted, frame, level)
+    good = len(classes) - 1 if favourable is None else list(classes).index(favourable)
+    note = f"favourable class: {classes[good]}"
+    note += ", the last of the classes; set favourable= to another" if favourable is None else " (set)"
+    return _binary(true == good, guess == good, frame, note, True, level, seed)
+
+
+def _binary(
+    true: np.ndarray, predicted: np.ndarray, frame: pd.DataFrame, note: str, skip: bool, level: float, seed: int
+) -> Fairness:
+    """All metrics of every column; true and predicted are bool [N], True for the favourable class."""
+    found = _joined([_column(name, frame[name], true, predicted, tuple(METRICS), skip, level, seed) for name in frame.columns])
+    return replace(found, notes=(note, *found.notes))
 
 
 def accuracy_fairness(
@@ -137,10 +197,12 @@ def _column(
     """One sensitive column; true and predicted are bool [N]."""
     needed = {rate for name in metrics for rate in METRICS[name]}
     binary_task = "selection_rate" in needed
-    codes, names = pd.factorize(groups, sort=True)
+    found, unsorted = pd.factorize(groups)
+    names = in_order(unsorted)
+    codes = pd.Index(names).get_indexer(unsorted)[found]
     counts = np.bincount(codes * 4 + true * 2 + predicted, minlength=4 * len(names)).reshape(-1, 2, 2)
     chosen = {name: pair for name, pair in _hits_and_trials(counts).items() if name in needed or binary_task}
-    values = _rates_by_fairlearn(counts, list(chosen))
+    values = _rates(chosen)
     lacking = pd.DataFrame({name: trials == 0 for name, (_, trials) in chosen.items()})
     if skip:
         values = values.mask(lacking)
@@ -168,34 +230,9 @@ def _hits_and_trials(counts: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarr
     }
 
 
-def _rates_by_fairlearn(counts: np.ndarray, names: list[str]) -> pd.DataFrame:
-    """Rates [groups, names] by fairlearn, from at most four weighted rows per group: thousands of rows would be slow."""
-    from fairlearn import metrics as fairlearn_metrics  # here: fairlearn takes seconds to load, and most audits have no groups
-    from sklearn.metrics import accuracy_score, precision_score
-
-    functions: dict[str, Callable] = {name: getattr(fairlearn_metrics, name) for name in names if name.endswith("rate")}
-    functions |= {f.__name__: _without_warning(f) for f in (accuracy_score, precision_score) if f.__name__ in names}
-    group, true, predicted = np.nonzero(counts)
-    weights = counts[group, true, predicted]
-    frame = fairlearn_metrics.MetricFrame(
-        metrics=functions,
-        y_true=true,
-        y_pred=predicted,
-        sensitive_features=group,
-        sample_params={name: {"sample_weight": weights} for name in functions},
-    )
-    return frame.by_group.reset_index(drop=True)[names]
-
-
-def _without_warning(function: Callable) -> Callable:
-    """scikit-learn warns about a precision without predictions; ours becomes NaN by the counts."""
-    if function.__name__ != "precision_score":
-        return function
-
-    def quiet(y_true: np.ndarray, y_pred: np.ndarray, sample_weight: np.ndarray) -> float:
-        return function(y_true, y_pred, sample_weight=sample_weight, zero_division=0)
-
-    return quiet
+def _rates(hits_and_trials: dict[str, tuple[np.ndarray, np.ndarray]]) -> pd.DataFrame:
+    """Rates [groups, names] as fairlearn computes them; one without trials is 0."""
+    return pd.DataFrame({name: hits / np.maximum(trials, 1) for name, (hits, trials) in hits_and_trials.items()}, dtype=float)
 
 
 def _compare(
@@ -223,15 +260,26 @@ def _compare(
     )
 
 
-def _notes(column: str, names: pd.Index, sizes: pd.DataFrame, undefined: list[tuple[str, str, str]], skip: bool) -> tuple[str, ...]:
+def _notes(
+    column: str, names: list[str], sizes: pd.DataFrame, undefined: list[tuple[str, str, str]], skip: bool
+) -> tuple[str, ...]:
+    if len(names) == 1:
+        return (f"{column}: every row is in group {names[0]!r}; there is no other to compare it with",)
     treatment = "left out" if skip else "counted as 0, as fairlearn does"
-    notes = [f"{column}: {rate} of group {group!r} is undefined and {treatment}" for _, group, rate in undefined]
-    few = [str(names[g]) for g in np.flatnonzero(sizes["n_pos"] < FEW)] if "n_pos" in sizes else []
+    notes = []
+    for rate in dict.fromkeys(rate for _, _, rate in undefined):
+        lacking = [group for _, group, of in undefined if of == rate]
+        whose = f"group {lacking[0]!r}" if len(lacking) == 1 else f"{len(lacking):,} of {len(names):,} groups ({_some(lacking)})"
+        notes.append(f"{column}: {rate} of {whose} is undefined and {treatment}")
+    few = [names[g] for g in np.flatnonzero(sizes["n_pos"] < FEW)] if "n_pos" in sizes else []
     if few:
-        notes.append(
-            f"{column}: fewer than {FEW} positive examples in {', '.join(map(repr, few))}; interpret their rates with care"
-        )
+        notes.append(f"{column}: fewer than {FEW} positive examples in {_some(few)}; interpret their rates with care")
     return tuple(notes)
+
+
+def _some(names: list[str]) -> str:
+    rest = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    return ", ".join(map(repr, names[:NAMED])) + rest
 
 
 def _under(column: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,9 @@ DIGITS = 16
 
 
 def data_id(split: Split | NodeSplit) -> str:
-    """Return the fingerprint of a split: classes, features, labels, examples and groups; notes are ignored.
+    """Return the fingerprint of a split: classes, features, labels, examples, groups and the favourable class.
+
+    Notes are ignored.
 
     Parameters
     ----------
@@ -51,6 +53,8 @@ def data_id(split: Split | NodeSplit) -> str:
     if split.groups is not None:
         for column in split.groups.columns:
             _feed_text(digest, [str(column), *split.groups[column].astype(str)])
+    if split.favourable is not None:  # else as it was before it could be set: known fingerprints stay
+        _feed_text(digest, ["favourable", split.favourable])
     return digest.hexdigest()[:DIGITS]
 
 

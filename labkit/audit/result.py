@@ -26,8 +26,8 @@ class Audit:
         ``accuracy`` with its Wilson limits ``accuracy_low`` and ``accuracy_high``, ``ece``, ``brier``.
         With a reference: ``reference_accuracy``, ``accuracy_change`` (with ``_low``, ``_high``), ``change_p`` (McNemar),
         ``affected_classes``, ``worst_class_change``, ``agreement`` (fraction of equal predictions).
-        With groups: ``worst_group_accuracy[COLUMN]`` and, for two classes, ``dpd[COLUMN]`` and ``eod[COLUMN]``
-        (demographic parity and equalized odds difference).
+        With groups: ``worst_group_accuracy[COLUMN]`` and, for two classes or a favourable one, ``dpd[COLUMN]`` and
+        ``eod[COLUMN]`` (demographic parity and equalized odds difference).
         With cost: ``parameters``, ``nonzeros``, ``bytes``, ``macs``, ``latency_ms``, and ``…_ratio`` of each:
         this model over the reference, below 1 is cheaper.
     per_class : DataFrame, one row per class

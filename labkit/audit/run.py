@@ -35,6 +35,7 @@ def audit(
     batch_size: int = 250,
     measures: Asked = (),
     seed: int = 0,
+    favourable: str | None = None,
 ) -> Audit:
     """Audit a model on a split, compared with a reference model if one is given.
 
@@ -59,6 +60,9 @@ def audit(
         Measures with ``when="asked"`` to compute, perhaps with their settings; `labkit.audit.MEASURES` lists them.
     seed : int
         For measures that draw at random.
+    favourable : str, optional
+        The class whose rates are compared between groups, if it is neither the one of the split (`Split.favourable`) nor the last
+        of two. It is part of the fingerprint of the data.
 
     Returns
     -------
@@ -82,6 +86,8 @@ def audit(
     """
     check_split(split)
     check_level(level)
+    if favourable is not None:
+        split = replace(split, favourable=favourable)
     measures = named(measures)
     chosen(task_of(split), measures)  # unknown or inapplicable measures are rejected before anything runs
     if logits is None:

@@ -60,7 +60,7 @@ def show(name: str, grid: str | None, target: str | None, groups: str, size: int
                 "source": dataset.source,
                 "classes": by_class.to_dict("index"),
                 "groups": [] if by_group is None else by_group.reset_index().to_dict("records"),
-                "notes": list(dataset.train.notes + dataset.validation.notes + dataset.test.notes),
+                "notes": list(dataset.notes),
                 "grid": grid,
             }
         )
@@ -69,7 +69,7 @@ def show(name: str, grid: str | None, target: str | None, groups: str, size: int
     print_table(by_class.rename_axis("class"), "examples by class")
     if by_group is not None:
         print_table(by_group, "examples by group, and the fraction of each class in it")
-    for note in dataset.train.notes + dataset.validation.notes + dataset.test.notes:
+    for note in dataset.notes:
         click.echo(f"note: {note}")
     if grid:
         click.echo(f"wrote {grid}")

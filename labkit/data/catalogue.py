@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.data import images, tables
+from labkit.data.folders import image_folder
 from labkit.data.split import Dataset
 from labkit.messages import unknown_name
 
@@ -50,13 +51,15 @@ CATALOGUE = {
 }
 
 
-def load(name: str | os.PathLike, **options: Any) -> Dataset:
+def load(name: str | os.PathLike, *, favourable: str | None = None, **options: Any) -> Dataset:
     """Load a data set by name, or a folder of images by path.
 
     Parameters
     ----------
     name : str or path
         A name from ``labkit data list``, or a folder with one subfolder of images per class.
+    favourable : str, optional
+        The class that people want, whose rates are compared between groups; by default the last of two.
     **options
         ``root`` for cifar10 and cifar100; ``size`` and ``seed`` for a folder (see `labkit.data.image_folder`).
 
@@ -68,18 +71,22 @@ def load(name: str | os.PathLike, **options: Any) -> Dataset:
     Raises
     ------
     ValueError
-        If the name is unknown (the message suggests similar ones), or files are missing or damaged.
+        If the name or the favourable class is unknown (the message suggests similar ones), or files are missing or damaged.
 
     Examples
     --------
     >>> load("fashion_mnist").test.images.shape
     (10000, 1, 28, 28)
     """
-    text = os.fspath(name)
+    dataset = _load(os.fspath(name), options)
+    return dataset if favourable is None else dataset.with_favourable(favourable)
+
+
+def _load(text: str, options: dict[str, Any]) -> Dataset:
     if text in CATALOGUE:
         return CATALOGUE[text].load(**options)
     if Path(text).is_dir():
-        return images.image_folder(text, **options)
-    if text.lower().endswith((".csv", ".csv.gz", ".tsv")):
+        return image_folder(text, **options)
+    if Path(text).is_file() or text.lower().endswith((".csv", ".csv.gz", ".tsv")):
         raise ValueError(f"{text}: a table needs a target column; use labkit.data.from_csv({text!r}, target=…, groups=[…])")
     raise unknown_name("data set", text, CATALOGUE, "or the path of a folder with one subfolder of images per class")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from labkit.data.favourable import favourable_class
+from labkit.data.sensitive import as_group_text
+
 if TYPE_CHECKING:
     import torch
 
@@ -27,11 +30,14 @@ class NodeSplit:
         Sensitive columns.
     features : tuple of D str
     notes : tuple of str
+    favourable : str or None
+        As of a `Split`.
 
     Raises
     ------
     ValueError
-        When the index is not one-dimensional or points outside the graph, or labels or groups have another length.
+        When the index is not one-dimensional or points outside the graph, labels or groups have another length, or the favourable
+        class is unknown.
     """
 
     graph: Any
@@ -40,6 +46,7 @@ class NodeSplit:
     groups: pd.DataFrame | None = None
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    favourable: str | None = None
 
     def __post_init__(self) -> None:
         index, nodes = np.asarray(self.index), len(self.graph.x)
@@ -52,6 +59,10 @@ class NodeSplit:
         if len(np.asarray(self.graph.y)) != nodes:
             raise ValueError(f"the graph has {nodes:,} nodes but {len(np.asarray(self.graph.y)):,} labels; one label each")
         object.__setattr__(self, "index", index.astype(np.int64))
+        if self.groups is not None:
+            object.__setattr__(self, "groups", as_group_text(self.groups))
+        if self.favourable is not None:
+            object.__setattr__(self, "favourable", favourable_class(self.favourable, self.classes))
 
     def __len__(self) -> int:
         return len(self.index)

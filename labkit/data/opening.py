@@ -10,7 +10,9 @@ from labkit.data.csv import from_csv
 from labkit.data.split import Dataset
 
 
-def open_dataset(name: str, *, target: str | None = None, groups: Sequence[str] = (), **options: Any) -> Dataset:
+def open_dataset(
+    name: str, *, target: str | None = None, groups: Sequence[str] = (), favourable: str | None = None, **options: Any
+) -> Dataset:
     """Open a data set by name, a folder of images by class, or a CSV file.
 
     Parameters
@@ -21,6 +23,8 @@ def open_dataset(name: str, *, target: str | None = None, groups: Sequence[str] 
         Column to predict; implies that `name` is a CSV file.
     groups : sequence of str
         Sensitive features of the CSV file.
+    favourable : str, optional
+        The class that people want, whose rates are compared between groups; by default the last of two.
     **options
         Passed to `labkit.data.load` or `labkit.data.from_csv`.
 
@@ -32,14 +36,15 @@ def open_dataset(name: str, *, target: str | None = None, groups: Sequence[str] 
     Raises
     ------
     ValueError
-        If it cannot be opened, groups are given without a target, or a size is given without a folder of images.
+        If it cannot be opened, the favourable class is unknown, groups are given without a target, or a size is given without a
+        folder of images.
     """
     if not str(name).strip():  # an empty path would be the current folder
         raise ValueError("no data set given; give a name from labkit data list, a folder of images by class, or a CSV file")
     if "size" in options and (target or name in CATALOGUE):
         raise ValueError(f"size applies only to a folder of images; open {name} without it")
     if target:
-        return from_csv(name, target=target, groups=list(groups), **options)
+        return from_csv(name, target=target, groups=groups, favourable=favourable or None, **options)
     if groups:
         raise ValueError("groups are columns of a CSV file; give its target too (--target)")
-    return load(name, **options)
+    return load(name, favourable=favourable or None, **options)

@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from labkit.data.favourable import favourable_class
+from labkit.data.sensitive import as_group_text
+
 if TYPE_CHECKING:
     import torch
+
+    from labkit.data.encoder import Encoder
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,14 @@ class Split:
         Column names of `x`.
     notes : tuple of str
         Remarks for readers of an audit, e.g. a class without examples.
+    favourable : str or None
+        The class that people want, e.g. "approved". Rates of groups are rates of this class; where it is not set, of the last of
+        two classes.
+
+    Raises
+    ------
+    ValueError
+        If `favourable` is none of the classes, or groups have no names or one name twice.
     """
 
     labels: np.ndarray
@@ -42,6 +55,13 @@ class Split:
     groups: pd.DataFrame | None = None
     features: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    favourable: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.groups is not None:
+            object.__setattr__(self, "groups", as_group_text(self.groups))
+        if self.favourable is not None:
+            object.__setattr__(self, "favourable", favourable_class(self.favourable, self.classes))
 
     @property
     def examples(self) -> np.ndarray | list[str]:
@@ -147,6 +167,8 @@ class Dataset:
         What a label means.
     source : str
         Origin and licence of the data.
+    encoder : Encoder or None
+        How the columns of a CSV file became features; gives another file the same ones (``from_csv(…, like=dataset)``).
     """
 
     name: str
@@ -155,11 +177,42 @@ class Dataset:
     test: Split
     target: str = "class"
     source: str = "user files"
+    encoder: Encoder | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names."""
         return self.train.classes
+
+    @property
+    def favourable(self) -> str | None:
+        """Name of the favourable class, or None if none is set."""
+        return self.train.favourable
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes of all parts, each once."""
+        return tuple(dict.fromkeys(note for split in self.splits.values() for note in split.notes))
+
+    def with_favourable(self, favourable: str | None) -> Dataset:
+        """Return the same data with another favourable class.
+
+        Parameters
+        ----------
+        favourable : str or None
+            A class name; None for the default.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        ValueError
+            If it is none of the classes.
+        """
+        name = favourable_class(favourable, self.classes, self.name)
+        return replace(self, **{part: replace(split, favourable=name) for part, split in self.splits.items()})
 
     @property
     def splits(self) -> dict[str, Split]:

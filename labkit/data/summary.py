@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
+from labkit.data.sensitive import in_order
 from labkit.data.split import Dataset, Split
 from labkit.files import atomic_path
 
@@ -52,15 +53,16 @@ def group_counts(dataset: Dataset) -> pd.DataFrame:
     parts = dataset.splits.values()
     groups = pd.concat([split.groups for split in parts], ignore_index=True)
     labels = np.concatenate([split.labels for split in parts])
-    rows = []
+    tables = []
     for column in groups:
-        for value in sorted(groups[column].unique(), key=str):
-            inside = labels[(groups[column] == value).to_numpy()]
-            share = np.bincount(inside, minlength=len(dataset.classes)) / len(inside)
-            rows.append(
-                {"attribute": column, "group": value, "examples": len(inside), **dict(zip(dataset.classes, share, strict=True))}
-            )
-    return pd.DataFrame(rows).set_index(["attribute", "group"])
+        table = pd.crosstab(groups[column], labels)  # one pass: thousands of groups take no longer than two
+        table = table.reindex(index=in_order(table.index), columns=range(len(dataset.classes)), fill_value=0)
+        sizes = table.sum(axis=1)
+        shares = table.div(sizes, axis=0).set_axis(list(dataset.classes), axis=1)
+        shares.insert(0, "examples", sizes)
+        shares.index = pd.MultiIndex.from_product([[column], shares.index], names=["attribute", "group"])
+        tables.append(shares)
+    return pd.concat(tables)
 
 
 def picture_grid(split: Split, path: str | os.PathLike, *, per_class: int = 10, zoom: int | None = None) -> Path:

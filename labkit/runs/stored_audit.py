@@ -95,4 +95,5 @@ def _frame(rows: list[dict] | None, index: list[str]) -> pd.DataFrame | None:
     if rows is None:
         return None
     frame = pd.DataFrame(rows)
+    frame = frame.astype({name: float for name in frame if frame[name].isna().all()})  # JSON has no NaN: such a column is all None
     return frame.set_index([name for name in index if name in frame.columns] or [frame.columns[0]])

@@ -1,0 +1,192 @@
+"""One picture file as people see it: upright, 8 bits a channel, grey or RGB, transparency over white."""
+
+from __future__ import annotations
+
+import warnings
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SUFFIXES = frozenset(
+    [".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"]
+    + [".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".avif", ".jp2", ".j2k"]
+)
+# formats that hold pixels: Pillow would start other programs for PostScript, and sees pictures in HDF5 files too
+Image.init()  # all formats of this Pillow, which may lack AVIF or JPEG 2000; MPO is opened as JPEG
+FORMATS = tuple(
+    name for name in ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "TGA", "AVIF", "JPEG2000") if name in Image.OPEN
+)
+BY_CONTENT = tuple(name for name in FORMATS if name != "TGA")  # a TGA file has no mark of its own
+SIXTEEN = 65_535
+
+
+@dataclass
+class Remarks:
+    """What was done to the pictures of a folder beyond copying their pixels: remark -> files.
+
+    Attributes
+    ----------
+    files : dict of str to list of Path
+    brightest : int
+        Largest value of the 16-bit pictures.
+    """
+
+    files: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    brightest: int = 0
+
+    def notes(self) -> tuple[str, ...]:
+        """Return one sentence a remark, with the number of files and one of them.
+
+        Returns
+        -------
+        tuple of str
+        """
+        said = {
+            "frames": "of several frames: only the first frame is used",
+            "alpha": "with transparency: shown over white",
+            "sixteen": f"of 16 bits: scaled from 0–65,535 to 0–255 (their brightest value is {self.brightest:,})",
+            "float": "of floating-point values: scaled from 0–1 to 0–255",
+            "large": "of more than 89 million pixels: read nevertheless",
+            "content": "without a known ending: read, because their content is that of a picture",
+        }
+        return tuple(f"{count(len(found), 'picture')} {said[key]} ({found[0]})" for key, found in self.files.items() if found)
+
+
+def count(number: int, thing: str) -> str:
+    """Return a number with its noun.
+
+    Parameters
+    ----------
+    number : int
+    thing : str
+        In the singular, with a regular plural.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> count(1, "picture"), count(1200, "file")
+    ('1 picture', '1,200 files')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def read_picture(path: Path, remarks: Remarks) -> Image.Image:
+    """Read one picture.
+
+    Parameters
+    ----------
+    path : Path
+    remarks : Remarks
+        Takes a record of everything that was scaled, left out or laid over white.
+
+    Returns
+    -------
+    Image
+        Of mode "L" if the file is grey, else "RGB".
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, is larger than Pillow opens, or holds values whose range is not known.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # said in a note instead
+            with Image.open(path, formats=FORMATS) as opened:
+                frames, pixels = getattr(opened, "n_frames", 1), opened.width * opened.height
+                opened.load()
+                picture = _eight_bits(_upright(opened), path, remarks)
+    except _UnknownRange:
+        raise
+    except Image.DecompressionBombError as error:
+        raise ValueError(
+            f"{path} cannot be read as an image ({str(error).split(',')[0]}); make it smaller or remove it, "
+            "or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        ) from error
+    except Exception as error:  # a damaged file may raise anything: OSError, SyntaxError, struct.error, zlib.error, …
+        raise ValueError(
+            f"{path} cannot be read as an image ({str(error) or type(error).__name__}); remove or replace it"
+        ) from error
+    if frames > 1:
+        remarks.files["frames"].append(path)
+    if Image.MAX_IMAGE_PIXELS is not None and pixels > Image.MAX_IMAGE_PIXELS:
+        remarks.files["large"].append(path)
+    return picture
+
+
+def is_picture(path: Path) -> bool:
+    """Return whether a file of any name holds a picture, by its first bytes.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bool
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=BY_CONTENT):
+                return True
+    except Image.DecompressionBombError:
+        return True
+    except Exception:  # as in read_picture; here it only means that this is no picture
+        return False
+
+
+class _UnknownRange(ValueError):
+    """Values of which nobody says how bright they are."""
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture as its EXIF orientation says, as viewers do; damaged EXIF data are no reason to refuse it."""
+    try:
+        return ImageOps.exif_transpose(picture)
+    except Exception:
+        return picture
+
+
+def _eight_bits(picture: Image.Image, path: Path, remarks: Remarks) -> Image.Image:
+    if picture.mode == "F":
+        remarks.files["float"].append(path)
+        return _from_float(np.asarray(picture), path)
+    if picture.mode == "I" or picture.mode.startswith("I;16"):
+        remarks.files["sixteen"].append(path)
+        return _from_integers(np.asarray(picture).astype(np.int64), path, remarks)
+    grey = picture.mode in ("1", "L", "LA", "La")
+    if not picture.has_transparency_data:
+        return picture.convert("L" if grey else "RGB")
+    if picture.mode == "La":  # premultiplied; has no direct way to others
+        picture = picture.convert("LA")
+    clear = picture.convert("RGBA")
+    if clear.getchannel("A").getextrema()[0] < 255:
+        remarks.files["alpha"].append(path)
+    white = Image.new("RGBA", clear.size, "white")
+    return Image.alpha_composite(white, clear).convert("L" if grey else "RGB")
+
+
+def _from_integers(values: np.ndarray, path: Path, remarks: Remarks) -> Image.Image:
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    if low < 0 or high > SIXTEEN:
+        raise _UnknownRange(
+            f"{path} holds integers from {low:,} to {high:,}; only 8 bits or 0 to 65,535 can be scaled: convert it to one of them"
+        )
+    remarks.brightest = max(remarks.brightest, high)
+    return Image.fromarray(((values * 255 + SIXTEEN // 2) // SIXTEEN).astype(np.uint8))
+
+
+def _from_float(values: np.ndarray, path: Path) -> Image.Image:
+    if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
+        raise _UnknownRange(
+            f"{path} holds floating-point values from {values.min():.4g} to {values.max():.4g}; only 0 to 1 can be scaled: "
+            "convert it to that range or to 8 bits"
+        )
+    return Image.fromarray(np.rint(values * 255).astype(np.uint8))
