@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from torch import nn
 
-from labkit.compress.selection import listed
 from labkit.layers import is_registered
+from labkit.layers.sentences import listed
 
 PART = 0.05  # raw parameters of a module with submodules are named from this fraction of all parameters on
 NORMS = ("Norm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d")

@@ -74,6 +74,16 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
         """Number of columns of the left factor."""
         return self.down.shape[0]
 
+    def dense(self) -> Tensor:
+        """Return the dense kernel.
+
+        Returns
+        -------
+        Tensor [out_channels, in_channels, height, width]
+            Differentiable with respect to both factors.
+        """
+        return (self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:])
+
     def forward(self, x: Tensor) -> Tensor:
         c, spatial = self.conv, self.down.ndim - 2
         padding = c["padding"] if isinstance(c["padding"], str) else tuple(c["padding"])
@@ -93,7 +103,7 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
             With copies of the parameters.
         """
         conv = self.dense_kind(**self.conv, bias=self.bias is not None, device="meta")
-        conv.weight = nn.Parameter((self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:]).detach())
+        conv.weight = nn.Parameter(self.dense().detach())
         if self.bias is not None:
             conv.bias = nn.Parameter(self.bias.detach().clone())
         return conv.train(self.training)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ from labkit.compress.inputs import calibration_inputs, check_inputs
 from labkit.compress.method import BUDGET_PARAMS, Method, register
 from labkit.compress.moments import ROOM, input_moments
 from labkit.compress.select import Layers, replaced, select_layers
-from labkit.layers import LowRankConv1d, LowRankConv2d, LowRankLinear, add_notes
+from labkit.layers import LowRankConv1d, LowRankConv2d, LowRankLinear, add_notes, copied
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
@@ -113,7 +112,7 @@ def _moments(model: nn.Module, chosen: dict[str, nn.Module], calibration: Any, s
     """Second moments of the inputs of each linear layer that inputs reach, and the layers too wide for them."""
     linear = [path for path, layer in chosen.items() if isinstance(layer, nn.Linear)]
     wide = [path for path in linear if 8 * chosen[path].in_features ** 2 > ROOM]  # type: ignore[operator]
-    still = copy.deepcopy(model).eval()
+    still = copied(model).eval()
     inputs = check_inputs(still, calibration_inputs(calibration, seed=seed))
     found = input_moments(still, [path for path in linear if path not in wide], inputs)
     return {path: _positive_definite(each.second) for path, each in found.items() if each.known}, wide

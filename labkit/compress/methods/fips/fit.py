@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from torch.nn import functional as F
 
 from labkit.compress.inputs import Inputs, called, length_of, rows_of, without_padding
 from labkit.compress.mlps import MLP
-from labkit.layers import replace_layer
+from labkit.layers import copied, replace_layer
 from labkit.layers.shared_basis_conv import over_channels
 from labkit.sparsify import Schedule, cubic_sparsity
 from labkit.sparsify.masked import MaskedLayer
@@ -360,7 +359,7 @@ class _Report(Callback):
 
 def student_of(model: nn.Module, layers: dict[str, LearningLayer]) -> nn.Module:
     """Return a copy of the model with the learning layers in their places."""
-    student = copy.deepcopy(model).eval()
+    student = copied(model).eval()
     for path, layer in layers.items():
         replace_layer(student, path, layer)
     return student

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from labkit.compress.methods.fips.fit import Blocks, LearningLayer, Masks, Outpu
 from labkit.compress.mlps import MLP, find_mlps, group_mlps
 from labkit.compress.pointwise import CONVOLUTIONS
 from labkit.compress.select import check_float32, replaced, select_layers
-from labkit.layers import SharedBasisConv, SharedBasisLinear, attach_facts
+from labkit.layers import SharedBasisConv, SharedBasisLinear, attach_facts, copied
 from labkit.layers.shared_basis import STORAGES, Storage
 from labkit.registry import Choice, Param
 from labkit.training import checkpoint as checkpoints
@@ -118,7 +117,7 @@ def fips(
     init = init or ("svd" if calibration is None else "activation_aware")
     _check(budget, budget_kind, rank, sparsity, steps, finetune, init, masks, storage, calibration)
     with apart(seed):
-        original = copy.deepcopy(model).eval()
+        original = copied(model).eval()
         mlps = _blocks(original)
         grouped = group_mlps(original, mlps, groups)
         count = EXAMPLES["to fit" if steps or finetune else "closed form"]
