@@ -86,7 +86,8 @@ class _Module:
         kept = [] if fixed else [b for b in module._buffers.values() if b is not None]
         if self.own_train and not self.scripted:
             kept += [p for m in module.modules() for p in m._parameters.values() if p is not None]
-        self.values = [(tensor, tensor.detach().clone()) for tensor in kept if tensor.device.type != "meta"]
+        kept = [tensor for tensor in kept if tensor.device.type != "meta" and tensor.layout is torch.strided]
+        self.values = [(tensor, tensor.detach().clone()) for tensor in kept]
         self.buffers = None if self.scripted else dict(module._buffers)
         self.attributes = {} if self.scripted else _plain_attributes(module)
 

@@ -74,12 +74,21 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
         """Number of columns of the left factor."""
         return self.down.shape[0]
 
+    def dense(self) -> Tensor:
+        """Return the dense kernel.
+
+        Returns
+        -------
+        Tensor [out_channels, in_channels, *kernel_size]
+            Differentiable with respect to both factors.
+        """
+        return (self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:])
+
     def forward(self, x: Tensor) -> Tensor:
         c, spatial = self.conv, self.down.ndim - 2
         padding = c["padding"] if isinstance(c["padding"], str) else tuple(c["padding"])
-        mode = c.get("padding_mode", "zeros")
-        if mode != "zeros":
-            x, padding = F.pad(x, _both_ends(c), mode=mode), (0,) * spatial
+        if self.padding_mode != "zeros":
+            x, padding = F.pad(x, _both_ends(c), mode=self.padding_mode), (0,) * spatial
         convolve = CONVOLVED[spatial]
         thin = convolve(x, self.down, None, tuple(c["stride"]), padding, tuple(c["dilation"]))
         return convolve(thin, self.up[(..., *(None,) * spatial)], self.bias)
@@ -93,7 +102,7 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
             With copies of the parameters.
         """
         conv = self.dense_kind(**self.conv, bias=self.bias is not None, device="meta")
-        conv.weight = nn.Parameter((self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:]).detach())
+        conv.weight = nn.Parameter(self.dense().detach())
         if self.bias is not None:
             conv.bias = nn.Parameter(self.bias.detach().clone())
         return conv.train(self.training)
