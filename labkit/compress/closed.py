@@ -65,8 +65,6 @@ def _by_itself(layer: Any) -> str:
         return "its weight is computed in a way that labkit does not know"
     if is_wrapped(layer):
         return "its weight is in a compressed form already"
-    if getattr(layer, "padding_mode", "zeros") != "zeros":
-        return f"padding_mode={layer.padding_mode!r} is not supported"
     if not computes_alike(layer):
         base: Any = base_of(layer)
         return f"{type(layer).__name__} computes something else than nn.{base.__name__}"

@@ -23,6 +23,8 @@ OFFERED = frozenset(dir(nn.Module())) - {"_parameters", "_buffers", "_modules"} 
 OF_WEIGHT = frozenset({"device", "dtype", "is_cuda", "is_meta", "requires_grad"})
 HARMLESS = ("hasattr", "type", "len", "callable", "id")
 DEPTH = 3
+# marks at the end of a path for what is done with it
+ASKED = {"isinstance": "asks for its class", "keywords": "calls it with a keyword argument"}
 
 
 @dataclass
@@ -81,10 +83,10 @@ def _uses(module: nn.Module, reads: Reads) -> Iterator[tuple[str, str]]:
 
 def _past_forward(layer: nn.Module, rest: tuple[str, ...]) -> str:
     """What is read of a layer that a new one would not offer; "" for nothing."""
-    if not rest or rest[0] in OFFERED or (rest[0] not in ("weight", "isinstance") and rest[0] in vars(layer)):
+    if not rest or rest[0] in OFFERED or (rest[0] not in ("weight", *ASKED) and rest[0] in vars(layer)):
         return ""
-    if rest[0] == "isinstance":
-        return "asks for its class"
+    if rest[0] in ASKED:
+        return ASKED[rest[0]]
     if rest[0] == "weight":
         return "" if len(rest) > 1 and rest[1] in OF_WEIGHT else "reads its weight without calling it"
     return f"reads its attribute {rest[0]}"
@@ -325,8 +327,8 @@ class _Reader(ast.NodeVisitor):
         if name is not None and name not in self.known:
             self.functions.append(name)
         self._mentioned(node.func)
-        if isinstance(node.func, ast.Name):
-            self.chains += self.known.get(node.func.id, [])
+        if node.keywords:
+            self.chains += [(*path, "keywords") for path in self._paths(node.func) or [] if path]
         for part in arguments:
             self.visit(part)
 

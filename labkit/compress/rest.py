@@ -44,11 +44,12 @@ def other_kinds(model: nn.Module, kinds: tuple[type[nn.Module], ...], without: C
         found.setdefault(kind.__name__, []).append(path)
         sizes[kind.__name__] = sizes.get(kind.__name__, 0) + own
     replaced = " and ".join(kind.__name__ for kind in kinds)
-    return [
-        f"{len(paths)} {name} {'stays' if len(paths) == 1 else 'stay'} dense ({listed(paths)}; {sizes[name] / total:.0%} of the "
-        f"parameters): only {replaced} layers are replaced"
-        for name, paths in found.items()
-    ]
+    sentences = []
+    for name, paths in found.items():
+        stay = "stays" if len(paths) == 1 else "stay"
+        where = f"{listed(paths)}; {100 * sizes[name] / total:.0f} % of the parameters"
+        sentences.append(f"{len(paths)} {name} {stay} dense ({where}): only {replaced} layers are replaced")
+    return sentences
 
 
 def _is_norm(module: nn.Module) -> bool:

@@ -24,9 +24,13 @@ class ConvGeometry:
     """Adds the attributes of a convolution that is described by ``self.conv``, keyword arguments of nn.Conv2d."""
 
     conv: dict[str, Any]
-    padding_mode = "zeros"
     transposed = False
     output_padding = (0, 0)
+
+    @property
+    def padding_mode(self) -> str:
+        """How the borders are padded."""
+        return self.conv.get("padding_mode", "zeros")
 
     @property
     def in_channels(self) -> int:
