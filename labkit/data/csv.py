@@ -46,8 +46,8 @@ def from_csv(
     """Load a CSV file with a header row; text columns are one-hot encoded, dates become days.
 
     Numbers may be written 1,100.5 or 1.100,5 or 1 100, with a currency, per cent or one unit. Categories are those of the training
-    rows: a value that occurs elsewhere only becomes "other" or zeros. Columns with a different text in most rows are left out. Whatever
-    is left out, joined or read in another way than written is said in the notes of the parts.
+    rows: a value that occurs elsewhere only becomes "other" or zeros. Columns with a different text in most rows are left out.
+    Whatever is left out, joined or read in another way than written is said in the notes of the parts.
 
     Parameters
     ----------
@@ -76,7 +76,8 @@ def from_csv(
     decimal : {".", ","}, optional
         Decimal mark where a column alone does not say it ("1,100"); by default that of the other columns.
     like : Dataset or Encoder, optional
-        A data set of `from_csv`, or its `Dataset.encoder`: this file is encoded in the same way, with the same features and classes.
+        A data set of `from_csv`, or its `Dataset.encoder`: this file is encoded in the same way, with the same features and
+        classes.
     validation_share, test_share : float
         Fractions of the rows for validation and test.
     seed : int
@@ -91,8 +92,8 @@ def from_csv(
     ------
     ValueError
         If the file cannot be read, a column is unknown, duplicated or empty, a target, group or numeric cell is missing, a
-        column mixes numbers and text, the target is a quantity, the favourable class is unknown, or the file does not fit `like`; the
-        message names file, row (the header is row 1) and column.
+        column mixes numbers and text, the target is a quantity, the favourable class is unknown, or the file does not fit `like`;
+        the message names file, row (the header is row 1) and column.
 
     Examples
     --------
@@ -213,8 +214,8 @@ def _filled(
             continue
         if policy == "refuse":
             raise ValueError(
-                f"{path}, row {frame.index[empty.argmax()]}: column {name!r} is empty ({int(empty.sum())} such row(s)); fill or remove "
-                "those rows, or give missing='drop' to leave them out"
+                f"{path}, row {frame.index[empty.argmax()]}: column {name!r} is empty ({int(empty.sum())} such row(s)); fill or "
+                "remove those rows, or give missing='drop' to leave them out"
             )
         frame = frame[~empty]
         notes.append(f"{count(int(empty.sum()), 'row')} without a value in column {name!r} left out")

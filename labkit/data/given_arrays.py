@@ -111,8 +111,8 @@ def _table(frame: pd.DataFrame, name: str) -> np.ndarray:
 
 def _text_column(value: Any, column: Any, name: str) -> TypeError:
     return TypeError(
-        f"{name}: column {str(column)!r} holds {value!r}, which is no number; encode it (pandas.get_dummies), leave it out, or write the "
-        "table with to_csv and read it with labkit.data.from_csv"
+        f"{name}: column {str(column)!r} holds {value!r}, which is no number; encode it (pandas.get_dummies), leave it out, or "
+        "write the table with to_csv and read it with labkit.data.from_csv"
     )
 
 
@@ -135,8 +135,8 @@ def _images(array: np.ndarray, name: str) -> np.ndarray:
 def _to_bytes(array: np.ndarray) -> str:
     """What makes uint8 of these values."""
     low, high = (array.min(), array.max()) if array.size else (0, 0)
-    if array.dtype.kind == "f" and 0 <= low and high <= 1:
+    if array.dtype.kind == "f" and low >= 0 and high <= 1:
         return " from 0 to 1: give (images * 255).round().astype(numpy.uint8)"
-    if 0 <= low and high <= 255:
+    if low >= 0 and high <= 255:
         return f" from {low:g} to {high:g}: give images.round().astype(numpy.uint8)"
     return f" from {low:g} to {high:g}; scale and round them first"

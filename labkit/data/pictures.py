@@ -11,8 +11,30 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SUFFIXES = frozenset(
-    [".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"]
-    + [".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".avif", ".jp2", ".j2k"]
+    [
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".mpo",
+        ".bmp",
+        ".dib",
+        ".gif",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".pfm",
+        ".tga",
+        ".avif",
+        ".jp2",
+        ".j2k",
+    ]
 )
 # formats that hold pixels: Pillow would start other programs for PostScript, and sees pictures in HDF5 files too
 Image.init()  # all formats of this Pillow, which may lack AVIF or JPEG 2000; MPO is opened as JPEG
