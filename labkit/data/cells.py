@@ -175,7 +175,7 @@ def _without_blanks(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Leave out rows and unnamed columns without any text."""
     filled = table.apply(lambda column: column.fillna("").str.strip() != "")
     rows = filled.any(axis=1)
-    notes = []
+    notes: list[str] = []
     if not rows.any():
         return table.iloc[:0], notes
     first = int(rows.to_numpy().argmax())

@@ -155,7 +155,7 @@ def few_notes(labels: np.ndarray, classes: Sequence[str], few: int = 5) -> list[
     list of str
     """
     counts = np.bincount(labels, minlength=len(classes))
-    rare = [f"{classes[i]!r} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < few))]
+    rare = [f"{classes[i]!r} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < few)).tolist()]
     notes = []
     if rare:
         shown = ", ".join(rare[:5]) + (", …" if len(rare) > 5 else "")
