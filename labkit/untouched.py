@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 @contextmanager
 def untouched(*models: nn.Module) -> Iterator[None]:
     """Put networks into eval mode without gradients, and restore everything that a forward pass may change.
 
-    Restored are the mode of every submodule, ``requires_grad`` of every parameter, the values of buffers, and torch's random state
-    on the processor. Gradients are off inside (``torch.no_grad``, not inference mode: a tensor that a network caches in its first
-    pass stays usable for training).
+    Restored are the mode of every submodule, ``requires_grad`` of every parameter, values and names of buffers, tensors that a
+    module keeps as plain attributes (caches, computed weights), weights where a module has a ``train`` of its own (LoRA merges
+    them), the number of threads, and the random state of torch, NumPy and Python. Gradients are off inside (``torch.no_grad``, not
+    inference mode: a tensor that a network caches in its first pass stays usable for training).
 
     Parameters
     ----------
@@ -24,6 +28,11 @@ def untouched(*models: nn.Module) -> Iterator[None]:
     Yields
     ------
     None
+
+    Raises
+    ------
+    ValueError
+        For a network with lazy layers that have no weights yet.
 
     Examples
     --------
@@ -34,21 +43,87 @@ def untouched(*models: nn.Module) -> Iterator[None]:
     >>> layer.training
     True
     """
-    modes = [(module, module.training) for model in models for module in model.modules()]
-    flags = [(parameter, parameter.requires_grad) for model in models for parameter in model.parameters()]
-    buffers = [(buffer, buffer.detach().clone()) for model in models for buffer in model.buffers()]
+    modules = list({id(module): module for model in models for module in model.modules()}.values())
+    _check_initialised(modules)
+    before = [_Module(module) for module in modules]
+    numpy_state, python_state, threads = np.random.get_state(), random.getstate(), torch.get_num_threads()  # noqa: NPY002
+    devices = {p.device.index or 0 for model in models for p in model.parameters() if p.device.type == "cuda"}
     for model in models:
-        model.eval()
+        if any(module.training for module in model.modules()):
+            model.eval()
     try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad():
+        with torch.random.fork_rng(devices=sorted(devices)), torch.no_grad():
             yield
     finally:
-        for module, mode in modes:
-            module.training = mode
-        for parameter, flag in flags:
+        for module in before:
+            module.restore_mode()
+        for module in before:
+            module.restore()
+        np.random.set_state(numpy_state)  # noqa: NPY002 - a network from outside may draw from it
+        random.setstate(python_state)
+        if torch.get_num_threads() != threads:
+            torch.set_num_threads(threads)
+
+
+def _check_initialised(modules: list[nn.Module]) -> None:
+    for module in modules:
+        if any(nn.parameter.is_lazy(p) for p in (*module._parameters.values(), *module._buffers.values())):
+            raise ValueError(
+                f"layer {type(module).__name__} has no weights before its first call; call the network once on an example before"
+            )
+
+
+class _Module:
+    """What one module was like."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module, self.mode = module, module.training
+        self.flags = [(p, p.requires_grad) for p in module._parameters.values() if p is not None]
+        # a train() of one's own may change weights; they are copied only there
+        self.own_train = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
+        self.scripted = isinstance(module, torch.jit.ScriptModule)
+        fixed = type(module).__module__.startswith("labkit.layers")  # their forwards change no buffer, and these can be large
+        kept = [] if fixed else [b for b in module._buffers.values() if b is not None]
+        if self.own_train and not self.scripted:
+            kept += [p for m in module.modules() for p in m._parameters.values() if p is not None]
+        self.values = [(tensor, tensor.detach().clone()) for tensor in kept if tensor.device.type != "meta"]
+        self.buffers = None if self.scripted else dict(module._buffers)
+        self.attributes = {} if self.scripted else _plain_attributes(module)
+
+    def restore_mode(self) -> None:
+        """Call the module's own train() where it has one; its submodules follow later."""
+        if self.own_train and not self.scripted and self.mode != self.module.training:
+            self.module.train(self.mode)
+
+    def restore(self) -> None:
+        module = self.module
+        if module.training != self.mode:
+            module.training = self.mode
+        for parameter, flag in self.flags:
             if parameter.requires_grad != flag:
                 parameter.requires_grad_(flag)
+        if self.buffers is not None:
+            self._restore_names(self.buffers)
         with torch.no_grad():
-            for buffer, before in buffers:
-                if buffer.device.type != "meta" and not torch.equal(buffer, before):
-                    buffer.copy_(before)
+            for tensor, value in self.values:
+                if tensor.shape != value.shape:
+                    tensor.data = value
+                elif not torch.equal(tensor, value):
+                    tensor.copy_(value)
+
+    def _restore_names(self, buffers: dict[str, Tensor | None]) -> None:
+        module = self.module
+        if list(module._buffers) != list(buffers) or any(module._buffers[name] is not buffers[name] for name in buffers):
+            module._buffers.clear()
+            module._buffers.update(buffers)
+        for name, value in self.attributes.items():
+            if module.__dict__.get(name) is not value:
+                module.__dict__[name] = value
+        for name, value in _plain_attributes(module).items():
+            if name not in self.attributes and isinstance(value, Tensor):
+                del module.__dict__[name]  # cached in the first pass
+
+
+def _plain_attributes(module: nn.Module) -> dict[str, Any]:
+    """Return the tensors and Nones among the plain attributes of a module."""
+    return {name: value for name, value in module.__dict__.items() if value is None or isinstance(value, Tensor)}

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from torch import nn
 
 from labkit.audit.assemble import Asked, chosen, named
@@ -17,6 +16,7 @@ from labkit.audit.result import Audit
 from labkit.audit.tasks import example_of, outputs, task_of
 from labkit.cost import Cost
 from labkit.cost import cost as measure_cost
+from labkit.training.prediction import device_of
 
 if TYPE_CHECKING:
     from labkit.data import NodeSplit, Split
@@ -111,7 +111,6 @@ def audit(
 
 
 def _costs(model: nn.Module, reference: nn.Module | None, split: Split | NodeSplit, seconds: float) -> tuple[Cost, Cost | None]:
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    example = example_of(split, device)
+    example = example_of(split, device_of(model))
     own = measure_cost(model, example, reference=reference, seconds=seconds)
     return own, None if reference is None else measure_cost(reference, example, seconds=0)

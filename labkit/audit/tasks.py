@@ -9,7 +9,10 @@ import torch
 from torch import nn
 
 from labkit.data import NodeSplit
-from labkit.training import predict
+from labkit.forwarding import called, fitted, running
+from labkit.training import logits_of, predict
+from labkit.training.prediction import as_array, device_of
+from labkit.untouched import untouched
 
 if TYPE_CHECKING:
     from labkit.data import Split
@@ -47,20 +50,20 @@ def outputs(model: nn.Module, split: Split | NodeSplit, batch_size: int, whose: 
     Returns
     -------
     ndarray
-        float32 [N, C].
+        float [N, C].
 
     Raises
     ------
-    ValueError
-        When the model does not take the examples.
+    ValueError, TypeError
+        When the model does not take the examples, or returns something else than logits.
     """
     try:
         return predict_nodes(model, split) if isinstance(split, NodeSplit) else predict(model, split, batch_size=batch_size)
-    except torch.OutOfMemoryError:
-        raise
-    except (RuntimeError, IndexError) as error:  # models raise either for inputs of another shape
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"the {whose} does not take this split's examples ({_shape(split)}): {reason}") from error
+    except (ValueError, TypeError) as error:
+        text = str(error)
+        if whose == "model" or not text.startswith("the model "):
+            raise
+        raise type(error)(f"the {whose} {text.removeprefix('the model ')}") from error.__cause__
 
 
 def predict_nodes(model: nn.Module, split: NodeSplit) -> np.ndarray:
@@ -75,17 +78,17 @@ def predict_nodes(model: nn.Module, split: NodeSplit) -> np.ndarray:
     Returns
     -------
     ndarray
-        float32 [N, C], one row per index of the split.
+        float [N, C], one row per index of the split.
     """
-    was_training = model.training
-    device = next((p.device for p in model.parameters()), torch.device("cpu"))
-    model.eval()
-    try:
-        with torch.no_grad():
-            found = model(*(part.to(device) for part in split.inputs()))
-    finally:
-        model.train(was_training)
-    return found.float().cpu().numpy()[split.index]
+    device = device_of(model)
+    with untouched(model):
+        given = fitted(model, tuple(part.to(device) for part in split.inputs()))
+        with running("the model", given, "this split's examples"):
+            output = called(model, given)
+    found = logits_of(output, "the model")
+    if found.ndim == 0 or len(found) <= split.index.max(initial=0):
+        raise ValueError(f"the model returns shape {list(found.shape)}; it must return one row of logits for each node")
+    return as_array(found)[split.index]
 
 
 def example_of(split: Split | NodeSplit, device: torch.device) -> torch.Tensor | tuple[torch.Tensor, ...]:
@@ -104,8 +107,3 @@ def example_of(split: Split | NodeSplit, device: torch.device) -> torch.Tensor |
         x, edges = split.inputs()
         return x.to(device), edges.to(device)
     return split.inputs(slice(0, 1)).to(device)
-
-
-def _shape(split: Split | NodeSplit) -> str:
-    given = split.inputs() if isinstance(split, NodeSplit) else (split.inputs(slice(0, 1)),)
-    return ", ".join(f"{str(part.dtype).removeprefix('torch.')} {list(part.shape)}" for part in given)

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from labkit.compress.pointwise import is_pointwise, sides
+
 
 @dataclass(frozen=True)
 class MLP:
     """A feed-forward block: linear layers d -> p (two where it is gated), an activation, and a linear layer p -> d.
+
+    Convolutions of one place (1x1) are linear layers over channels.
 
     Parameters
     ----------
@@ -58,28 +62,52 @@ def find_mlps(model: nn.Module) -> list[MLP]:
     -----
     A block is, of the linear layers in module order, one or two d -> p followed by one p -> d with p > d (or p -> d where the first
     gives 2 p, a gate and its values in one), within one module or in modules side by side. That takes in timm's VisionTransformer,
-    DeiT, Swin, MLP-Mixer and ConvNeXt, encoders as BERT has them, and gated blocks (gate, up, down).
+    DeiT, Swin, MLP-Mixer and ConvNeXt, encoders as BERT has them, and gated blocks (gate, up, down). The layers may instead all be
+    1x1 convolutions with no other convolution between them, as in small ConvNeXts, InceptionNeXt and PoolFormer; the bottlenecks
+    and inverted residuals of CNNs, which look at neighbouring places in between, are no feed-forward blocks.
     """
-    linears = [(path, layer) for path, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+    runs = _runs(model)
+    found = [block for layers in runs for block in _blocks(layers)]
+    order = {path: place for place, (path, _) in enumerate(model.named_modules())}
+    return sorted(found, key=lambda block: order[block.up[0]])
+
+
+def _runs(model: nn.Module) -> list[list[tuple[str, nn.Module]]]:
+    """Sequences of layers in which blocks are looked for: all linear layers, and 1x1 convolutions between other convolutions."""
+    linears: list[tuple[str, nn.Module]] = []
+    runs: list[list[tuple[str, nn.Module]]] = [linears, []]
+    for path, layer in model.named_modules():
+        if isinstance(layer, nn.Linear):
+            linears.append((path, layer))
+        elif is_pointwise(layer):
+            runs[-1].append((path, layer))
+        elif isinstance(layer, nn.modules.conv._ConvNd):
+            runs.append([])
+    return runs
+
+
+def _blocks(layers: Sequence[tuple[str, nn.Module]]) -> list[MLP]:
+    """The blocks among layers in module order."""
     found, place = [], 0
-    while place < len(linears) - 1:
-        block = _block(linears, place, ups=2) or _block(linears, place, ups=1)
+    while place < len(layers) - 1:
+        block = _block(layers, place, ups=2) or _block(layers, place, ups=1)
         if block is not None:
             found.append(block)
         place += 1 if block is None else len(block.paths)
     return found
 
 
-def _block(linears: Sequence[tuple[str, nn.Linear]], place: int, ups: int) -> MLP | None:
+def _block(layers: Sequence[tuple[str, nn.Module]], place: int, ups: int) -> MLP | None:
     """The block of `ups` widening layers that begins at `place`, if one does."""
-    parts = linears[place : place + ups + 1]
+    parts = layers[place : place + ups + 1]
     if len(parts) < ups + 1:
         return None
     *first, (down, last) = parts
-    width, hidden = first[0][1].in_features, first[0][1].out_features
-    alike = all((layer.in_features, layer.out_features) == (width, hidden) for _, layer in first)
-    packed = ups == 1 and hidden == 2 * last.in_features
-    fits = last.out_features == width and (last.in_features == hidden or packed) and last.in_features > width
+    width, hidden = sides(first[0][1])
+    narrows = sides(last)
+    alike = all(sides(layer) == (width, hidden) for _, layer in first)
+    packed = ups == 1 and hidden == 2 * narrows[0]
+    fits = narrows[1] == width and (narrows[0] == hidden or packed) and narrows[0] > width
     if not alike or not fits or not _beside([path for path, _ in parts]):
         return None
     return MLP(tuple(path for path, _ in first), down, width)
@@ -138,8 +166,7 @@ def group_mlps(model: nn.Module, mlps: Sequence[MLP], groups: str | int | Sequen
 
 def _sizes(model: nn.Module, mlp: MLP) -> tuple:
     """Width, and the wide sides of its layers."""
-    layers = [model.get_submodule(path) for path in mlp.paths]
-    return mlp.width, tuple(sorted(max(layer.in_features, layer.out_features) for layer in layers))  # type: ignore[type-var]
+    return mlp.width, tuple(sorted(max(sides(model.get_submodule(path))) for path in mlp.paths))
 
 
 def _named_groups(mlps: Sequence[MLP], groups: Sequence[Sequence[int]]) -> list[list[MLP]]:

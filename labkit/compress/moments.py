@@ -3,68 +3,108 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from labkit.compress.inputs import Inputs, called, length_of, rows_of, without_padding
+from labkit.compress.pointwise import channels_last, sides
+from labkit.untouched import untouched
 
 PART = 128  # examples at a time
+ROWS = 16_384  # rows that are held in float64 at a time
 ROOM = 1e9  # bytes of moments that are kept at once
 
 
 class Moments:
     """Running mean and second moments of the inputs of a layer.
 
+    Every part is centred on its own mean before it is squared, and parts are merged by the formula of Chan, Golub and LeVeque (1983):
+    inputs far from zero lose nothing to cancellation.
+
     Parameters
     ----------
     width : int
         Input features D.
+    name : str
+        Of the layer, for messages.
     """
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, name: str = "") -> None:
+        self.name = name
         self.count = 0
-        self.total = torch.zeros(width, dtype=torch.float64)
-        self.square = torch.zeros(width, width, dtype=torch.float64)
+        self.centre = torch.zeros(width, dtype=torch.float64)
+        self.scatter = torch.zeros(width, width, dtype=torch.float64)  # sum of (x - mean)(x - mean)^T
 
     def add(self, x: Tensor) -> None:
         """Add the rows of x [..., D]."""
-        rows = x.detach().reshape(-1, x.shape[-1]).float()
-        self.count += len(rows)
-        self.total += rows.sum(0).double()
-        self.square += (rows.t() @ rows).double()
+        for rows in x.detach().reshape(-1, x.shape[-1]).cpu().split(ROWS):
+            if len(rows):
+                self._merge(rows)
+
+    def _merge(self, rows: Tensor) -> None:
+        wide = rows.double()
+        centre = wide.mean(0)
+        # products of centred values are exact enough in float32, at half the time
+        centred = (wide - centre).to(torch.float64 if rows.dtype == torch.float64 else torch.float32)
+        gap, total = centre - self.centre, self.count + len(rows)
+        self.scatter += (centred.t() @ centred).double() + torch.outer(gap, gap) * (self.count * len(rows) / total)
+        self.centre += gap * (len(rows) / total)
+        self.count = total
+
+    @property
+    def known(self) -> bool:
+        """Whether any input arrived that is not zero everywhere."""
+        return self.count > 0 and bool(self.centre.any() or self.scatter.diagonal().any())
+
+    @property
+    def varies(self) -> bool:
+        """Whether the inputs differ from each other by more than rounding."""
+        spread, size = self.scatter.diagonal().sum() / max(self.count, 1), self.centre.square().sum()
+        return self.count > 1 and bool(spread > 1e-12 * size) and bool(spread > 1e-30)
 
     @property
     def mean(self) -> Tensor:
-        """Mean, [D]."""
-        return (self.total / self.count).float()
+        """Mean, float64 [D]."""
+        self._check()
+        return self.centre
 
     @property
     def second(self) -> Tensor:
-        """Second moments about zero, damped, [D, D]."""
-        return _damped(self.square / self.count)
+        """Second moments about zero, damped, float64 [D, D]."""
+        self._check()
+        spread = self.scatter / max(self.count, 1)
+        moments = spread + torch.outer(self.centre, self.centre)
+        return _damped(moments, 1e-6 * spread.diagonal().mean() + 1e-12 * moments.diagonal().mean())
 
     @property
     def covariance(self) -> Tensor:
-        """Covariance, damped, [D, D]."""
-        mean = self.total / self.count
-        return _damped(self.square / self.count - torch.outer(mean, mean))
+        """Covariance, damped, float64 [D, D]."""
+        self._check()
+        spread = self.scatter / max(self.count, 1)
+        return _damped(spread, 1e-6 * spread.diagonal().mean())
+
+    def _check(self) -> None:
+        if not (self.centre.isfinite().all() and self.scatter.isfinite().all()):
+            raise ValueError(
+                f"the inputs of {self.name or 'a layer'} overflow or are NaN on the calibration inputs; "
+                "scale the calibration inputs as in training, or leave out those examples"
+            )
 
 
-def _damped(moments: Tensor) -> Tensor:
-    """Add damping of 1e-6 x mean variance to the diagonal (in place): directions without data stay determined."""
-    moments.diagonal().add_(1e-6 * moments.diagonal().mean().clamp(min=1e-30))
-    return moments.float()
+def _damped(moments: Tensor, damping: Tensor) -> Tensor:
+    """Add damping to the diagonal (in place): directions without data stay determined."""
+    moments.diagonal().add_(damping.clamp(min=1e-36))
+    return moments
 
 
 def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str, Moments]:
-    """Return the moments of the inputs of linear layers, padding of texts excluded.
+    """Return the moments of the inputs of linear layers and of 1x1 convolutions, padding of texts excluded.
 
     Parameters
     ----------
     model : nn.Module
-        Run in eval mode without gradients; its mode is restored.
+        Run in eval mode without gradients, and left as it was.
     paths : sequence of str
         Of the layers.
     inputs : Tensor or dict of Tensors
@@ -76,21 +116,25 @@ def input_moments(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dic
         By path.
     """
     layers = {path: model.get_submodule(path) for path in paths}
-    found = {path: Moments(layer.in_features) for path, layer in layers.items()}  # type: ignore[arg-type]
+    found = {path: Moments(sides(layer)[0], path) for path, layer in layers.items()}
     some = inputs
+
+    def see(path: str, layer: nn.Module, arguments: tuple, options: dict) -> None:
+        given = arguments[0] if arguments else next(iter(options.values()))  # a layer may be called by keyword
+        found[path].add(*without_padding(some, channels_last(layer, given)))
+
     hooks = [
-        layer.register_forward_pre_hook(lambda module, given, path=path: found[path].add(*without_padding(some, given[0])))
+        layer.register_forward_pre_hook(
+            lambda module, arguments, options, path=path: see(path, module, arguments, options), with_kwargs=True
+        )
         for path, layer in layers.items()
     ]
-    was_training = model.training
-    model.eval()
     try:
-        with torch.no_grad():
+        with untouched(model):
             for first in range(0, length_of(inputs), PART):
                 some = rows_of(inputs, slice(first, first + PART))
                 called(model, some)
     finally:
-        model.train(was_training)
         for hook in hooks:
             hook.remove()
     return found
@@ -103,15 +147,14 @@ def moments_by_group(model: nn.Module, groups: Sequence[Sequence[str]], inputs: 
     ----------
     model : nn.Module
     groups : sequence of sequences of str
-        Paths of linear layers.
+        Paths of linear layers and 1x1 convolutions.
     inputs : Tensor or dict of Tensors
 
     Yields
     ------
     dict of str to Moments
     """
-    layers: dict[str, Any] = {path: model.get_submodule(path) for group in groups for path in group}
-    sizes = [sum(8 * layers[path].in_features ** 2 for path in group) for group in groups]
+    sizes = [sum(8 * sides(model.get_submodule(path))[0] ** 2 for path in group) for group in groups]
     first = 0
     while first < len(groups):
         last = first + 1

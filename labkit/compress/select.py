@@ -1,16 +1,24 @@
-"""Which layers a method touches, and putting new ones in their place."""
+"""Which layers a method touches."""
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
 import torch
 from torch import nn
 
+from labkit.compress.closed import closed_layers
 from labkit.compress.mlps import find_mlps
-from labkit.layers import replace_layer
+from labkit.compress.order import first_and_last
+from labkit.compress.replace import replaced
+from labkit.compress.rest import other_kinds
+from labkit.compress.selection import Selection, remember, stays_dense
+from labkit.compress.ties import users_of_weights
+from labkit.layers import is_registered
+from labkit.layers.plain import folded, how_computed, is_computed
+
+__all__ = ["Layers", "check_float32", "replaced", "select_layers"]
 
 Layers = str | Sequence[str] | Callable[[str, nn.Module], bool]
 
@@ -20,17 +28,26 @@ def select_layers(
 ) -> dict[str, nn.Module]:
     """Return path -> layer of every layer of `kinds` that the filter takes, in module order.
 
+    Layers that nothing can stand for are left out: those that compute something else than torch's class, that the network reads
+    past their forward (``F.linear(x, self.qkv.weight)``), or whose weight is tied to something else. `replaced` attaches a note
+    that says which and why (see `labkit.layers.notes_of`). Of several layers with one weight the first is returned, and `replaced`
+    lets the others follow.
+
     Parameters
     ----------
     model : nn.Module
+        Not changed.
     layers : "all", "inner", "mlp", a pattern such as ``"blocks.*.mlp.fc1"``, a list of patterns, or callable (path, layer) -> bool
-        "inner" leaves out the first and the last layer, which most works keep dense.
+        "inner" leaves out the first and the last layer, which most works keep dense: in the order in which they are called, as far
+        as the source tells, else in module order.
         "mlp" takes the linear layers of transformer feed-forward blocks, as `find_mlps` finds them.
     kinds : tuple of classes
 
     Returns
     -------
     dict of str to nn.Module
+        The layers of the network; in place of one whose weight is computed (``weight_norm``, ``torch.nn.utils.prune`` …) a plain
+        layer with the weight that it has now.
 
     Raises
     ------
@@ -40,53 +57,47 @@ def select_layers(
         When the filter is neither strings nor a callable.
     """
     _check_filter(layers)
-    found = {path: layer for path, layer in _candidates(model, kinds) if _takes(layers, path, layer)}
-    if layers == "inner":
-        ends = _ends(model)
-        found = {path: layer for path, layer in found.items() if path not in ends}
-    elif layers == "mlp":
-        found = {path: found[path] for mlp in find_mlps(model) for path in mlp.paths if path in found}
+    known = {path: layer for path, layer in model.named_modules() if isinstance(layer, kinds) and not is_registered(layer)}
+    ends = first_and_last(model) if layers == "inner" else set()
+    wanted = [path for path, layer in known.items() if path not in ends and _takes(layers, path, layer)]
+    if layers == "mlp":
+        wanted = [path for mlp in find_mlps(model) for path in mlp.paths if path in wanted]
+    ties = users_of_weights(model)
+    closed = closed_layers(model, kinds, ties)
+    found = {path: known[path] for path in wanted if path not in closed}
+    left = {path: closed[path] for path in wanted if path in closed}
     if not found:
-        known = [path for path, _ in _candidates(model, kinds)]
-        some = ", ".join(known[:4]) + (", …" if len(known) > 4 else "")
-        raise ValueError(
-            f"no layer matches layers={layers!r}; the model has {some or 'no ' + ' or '.join(k.__name__ for k in kinds)}"
-        )
+        raise ValueError(_nothing(model, layers, kinds, list(known), left))
+    twins = {twin: path for path in found if path in ties for twin in ties[path].twins}
+    # the first of each group of twins leads
+    found = {path: layer for path, layer in found.items() if twins.get(path) not in list(found)[: list(found).index(path)]}
+    selection = Selection(notes=stays_dense(left))
+    for path, layer in found.items():
+        for twin in ties[path].twins if path in ties else ():
+            selection.twins[twin] = path
+            if twin not in wanted:
+                selection.notes.append(f"layer {twin} is compressed with {path}, whose weight it shares")
+        if is_computed(layer):
+            found[path] = folded(layer)
+            selection.notes.append(f"the weight of {path or 'the network'} was computed by {how_computed(layer)}; it is now fixed")
     for path, layer in found.items():
         if not torch.isfinite(layer.weight).all():  # type: ignore[arg-type]
             raise ValueError(f"layer {path!r} has NaN or infinite weights; compress a network whose training has converged")
+    if layers in ("all", "inner"):
+        selection.notes += other_kinds(model, kinds, ends)
+    selection.taken = found
+    remember(model, selection)
     return found
 
 
-def _candidates(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> list[tuple[str, nn.Module]]:
-    """Layers of `kinds` that a drop-in can stand for: none that computes something else (weight standardisation, dynamic padding),
-    and none inside nn.MultiheadAttention, which reads the weights past their forward.
-    """
-    closed = tuple(f"{path}." for path, module in model.named_modules() if isinstance(module, nn.MultiheadAttention))
-    plain = [(path, module) for path, module in model.named_modules() if isinstance(module, kinds) and _is_plain(module)]
-    return [(path, module) for path, module in plain if not path.startswith(closed or "\0")]
-
-
-def _is_plain(layer: nn.Module) -> bool:
-    """Whether the layer computes as nn.Linear or nn.Conv2d does; subclasses that override forward do not."""
-    inherited = all(
-        getattr(type(layer), name, None) is getattr(kind, name, None)
-        for kind in (nn.Linear, nn.Conv2d)
-        if isinstance(layer, kind)
-        for name in ("forward", "_conv_forward")
-    )
-    return inherited and not is_wrapped(layer)
-
-
-def _ends(model: nn.Module) -> set[str]:
-    """The first and the last layer with a weight matrix or kernel, in module order."""
-    paths = [path for path, _ in _candidates(model, (nn.Linear, nn.modules.conv._ConvNd))]
-    return {paths[0], paths[-1]} if paths else set()
-
-
-def is_wrapped(layer: nn.Module) -> bool:
-    """Whether the weight is a tensor subclass already, e.g. quantized."""
-    return hasattr(layer.weight, "__tensor_flatten__")
+def _nothing(model: nn.Module, layers: Layers, kinds: tuple[type[nn.Module], ...], known: list[str], left: dict[str, str]) -> str:
+    """The sentence for a filter that takes nothing."""
+    if left:
+        return f"no layer is left for layers={layers!r}: " + "; ".join(stays_dense(left))
+    some = ", ".join(known[:4]) + (", …" if len(known) > 4 else "")
+    if isinstance(model, torch.jit.ScriptModule):
+        return "a TorchScript network has no layers that could be replaced; give the network in Python that it was made from"
+    return f"no layer matches layers={layers!r}; the model has {some or 'no ' + ' or '.join(k.__name__ for k in kinds)}"
 
 
 def check_float32(model: nn.Module, who: str) -> None:
@@ -126,27 +137,3 @@ def _takes(layers: Layers, path: str, layer: nn.Module) -> bool:
         return True
     patterns = [layers] if isinstance(layers, str) else layers
     return any(fnmatchcase(path, pattern) for pattern in patterns)
-
-
-def replaced(model: nn.Module, new_layers: dict[str, nn.Module]) -> nn.Module:
-    """Return a copy of a network with new layers; a layer that is used in several places is replaced in all of them.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Not modified.
-    new_layers : dict of str to nn.Module
-        By path.
-
-    Returns
-    -------
-    nn.Module
-    """
-    old = {id(model.get_submodule(path)): layer for path, layer in new_layers.items()}
-    if "" in new_layers:  # the model is itself one layer
-        return new_layers[""]
-    result = copy.deepcopy(model)
-    for path, module in list(model.named_modules(remove_duplicate=False)):
-        if id(module) in old:
-            replace_layer(result, path, old[id(module)])
-    return result

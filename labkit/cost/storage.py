@@ -136,6 +136,8 @@ def _unique_parameters(module: nn.Module, convention: str) -> Iterator[Tensor]:
     for layer in module.modules():
         if convention == "paper" and not isinstance(layer, (nn.Linear, nn.modules.conv._ConvNd)):
             continue
-        for parameter in layer._parameters.values():
+        declared = getattr(layer, "storage_kinds", {})  # the integer codes of a quantized weight are a buffer
+        codes = [buffer for name, buffer in layer._buffers.items() if declared.get(name) == "values"]
+        for parameter in (*layer._parameters.values(), *codes):
             if parameter is not None and _is_new(parameter, seen):
                 yield parameter

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from labkit.layers.hooks import customised
 from labkit.layers.manifest import LAYERS, empty_layer
 
 
@@ -25,9 +26,10 @@ def blueprint(module: nn.Module) -> dict | None:
     Returns
     -------
     dict or None
-        JSON types for `build`; None if the architecture cannot be described.
+        JSON types for `build`; None if the architecture cannot be described, e.g. because hooks or replaced forwards are part of
+        what it computes.
     """
-    return _described(module, "", {})
+    return None if customised(module) else _described(module, "", {})
 
 
 def _described(module: nn.Module, path: str, first: dict[int, str]) -> dict | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from labkit.kernels import fixed_fan_in_mlp
 from labkit.layers.fixed_fan_in import FixedFanInLinear
+from labkit.layers.hooks import customised, is_patched
 
 ACTIVATIONS: dict[str, Any] = {
     "relu": nn.ReLU,
@@ -16,6 +18,8 @@ ACTIVATIONS: dict[str, Any] = {
     "gelu_tanh": lambda: nn.GELU(approximate="tanh"),
     "silu": nn.SiLU,
 }
+
+USUAL = {"forward", "reset_parameters", "init_weights", "_init_weights", "extra_repr"}  # methods that a fused block needs not keep
 
 
 class FixedFanInMLP(nn.Module):
@@ -61,6 +65,8 @@ class FixedFanInMLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         one, two = self.fc1, self.fc2
+        if any(part._forward_hooks or part._forward_pre_hooks for part in (one, self.act, two)):
+            return two(self.act(one(x)))  # hooks on the layers are called
         y = fixed_fan_in_mlp(
             x, (one.weight, one.current_topology(), one.bias), self.activation, (two.weight, two.current_topology(), two.bias)
         )
@@ -127,8 +133,9 @@ def fused(module: nn.Module) -> FixedFanInMLP | None:
     """Fuse a feed-forward block whose layers are condensed.
 
     A block is recognised by its structure: apart from identities, its children are a fixed fan-in layer ``fc1``, an activation
-    and a fixed fan-in layer ``fc2`` (timm's names, so that state dict keys stay). Random input verifies that its forward is their
-    composition, without a residual or a scale.
+    and a fixed fan-in layer ``fc2`` (timm's names, so that state dict keys stay), and it has no methods, parameters, arguments or
+    hooks beyond these. Random input verifies that its forward is their composition, without a residual, a scale or dropout, in eval
+    and in training mode.
 
     Parameters
     ----------
@@ -148,18 +155,35 @@ def fused(module: nn.Module) -> FixedFanInMLP | None:
         return None
     if fc1.out_features != fc2.in_features or module._parameters or module._buffers:
         return None
+    if not _is_forward_alone(module) or any(customised(child) for child in module.children()):
+        return None
     made = FixedFanInMLP(fc1, fc2, activation_name(act) or "").train(module.training)
     return made if _same(module, made) else None
 
 
+def _is_forward_alone(module: nn.Module) -> bool:
+    """Whether a block is used by calling it with one argument: no other arguments, no methods of its own, no replaced forward."""
+    own = [name for kind in type(module).__mro__ if not kind.__module__.startswith(("torch.", "builtins")) for name in vars(kind)]
+    methods = {name for name in own if callable(getattr(type(module), name, None)) and not name.startswith("__")}
+    if methods - USUAL or is_patched(module) or isinstance(module, nn.Sequential):
+        return False
+    arguments = list(inspect.signature(module.forward).parameters.values())
+    return len(arguments) == 1 and arguments[0].kind is not inspect.Parameter.VAR_POSITIONAL
+
+
 def _same(module: nn.Module, made: FixedFanInMLP) -> bool:
-    weight = made.fc1.weight
-    x = torch.randn(2, 3, made.fc1.in_features, generator=torch.Generator().manual_seed(0)).to(weight)
-    with torch.no_grad():
-        try:
-            return bool(torch.allclose(module(x), made(x), rtol=1e-3, atol=1e-4 * float(weight.abs().max() + 1)))
-        except (RuntimeError, ValueError, TypeError, IndexError):  # a forward with another signature or input shape
-            return False
+    weight, was = made.fc1.weight, module.training
+    shape = (2, max(3, -(-4096 // made.fc1.out_features)), made.fc1.in_features)  # so many values that dropout would show
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(weight)
+    try:
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            wanted = made.fc2(made.act(made.fc1(x)))
+            tolerance = {"rtol": 1e-3, "atol": 1e-4 * float(weight.abs().max() + 1)}
+            return all(torch.allclose(module.train(mode)(x), wanted, **tolerance) for mode in (True, False))
+    except (RuntimeError, ValueError, TypeError, IndexError):  # a forward with another signature or input shape
+        return False
+    finally:
+        module.train(was)
 
 
 def _is_identity(module: nn.Module) -> bool:

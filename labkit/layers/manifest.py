@@ -7,22 +7,32 @@ from typing import Any
 from torch import nn
 
 from labkit.layers.bitmask import BitmaskLinear
+from labkit.layers.bitmask_conv import BitmaskConv
 from labkit.layers.fixed_fan_in import FixedFanInLinear
-from labkit.layers.fixed_fan_in_conv import FixedFanInConv2d
+from labkit.layers.fixed_fan_in_conv import FixedFanInConv1d, FixedFanInConv2d
 from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
+from labkit.layers.hooks import take_over
 from labkit.layers.int8 import Int8Linear
-from labkit.layers.low_rank import LowRankConv2d, LowRankLinear
+from labkit.layers.int8_conv import Int8Conv
+from labkit.layers.low_rank import LowRankLinear
+from labkit.layers.low_rank_conv import LowRankConv1d, LowRankConv2d
 from labkit.layers.shared_basis import SharedBasisLinear
+from labkit.layers.shared_basis_conv import SharedBasisConv
 from labkit.messages import unknown_name
 
 KINDS = (
+    BitmaskConv,
     BitmaskLinear,
+    FixedFanInConv1d,
     FixedFanInConv2d,
     FixedFanInLinear,
     FixedFanInMLP,
+    Int8Conv,
     Int8Linear,
+    LowRankConv1d,
     LowRankConv2d,
     LowRankLinear,
+    SharedBasisConv,
     SharedBasisLinear,
 )
 LAYERS: dict[str, Any] = {kind.__name__: kind for kind in KINDS}
@@ -51,6 +61,11 @@ def register_layer(kind: type[nn.Module]) -> type[nn.Module]:
             raise TypeError(f"{kind.__name__} has no method {method}, which a manifest needs to rebuild it")
     LAYERS[kind.__name__] = kind
     return kind
+
+
+def is_registered(module: nn.Module) -> bool:
+    """Whether a module is of a registered layer class, not of a subclass of one or of another class of that name."""
+    return LAYERS.get(type(module).__name__) is type(module)
 
 
 def describe_layers(model: nn.Module) -> dict[str, dict]:
@@ -135,7 +150,7 @@ def empty_layer(entry: dict) -> nn.Module:
 
 
 def replace_layer(model: nn.Module, path: str, layer: nn.Module) -> None:
-    """Replace one submodule.
+    """Replace one submodule; the new one takes over the hooks of the old one, and plain attributes that it lacks.
 
     Parameters
     ----------
@@ -154,10 +169,21 @@ def replace_layer(model: nn.Module, path: str, layer: nn.Module) -> None:
     parent, _, name = path.rpartition(".")
     try:
         owner = model.get_submodule(parent)
-        owner.get_submodule(name)
+        old = owner.get_submodule(name)
     except AttributeError:
         raise ValueError(f"the model has no layer {path!r}; it is another architecture") from None
+    if old is not layer:
+        take_over(old, layer)
     setattr(owner, name, layer)
-    if isinstance(owner, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
-        # torch's fused path reads linear1.weight and linear2.weight without calling forward; this flag disables it
-        owner.activation_relu_or_gelu = 0
+    _without_fast_path(model, path)
+
+
+def _without_fast_path(model: nn.Module, path: str) -> None:
+    """Switch off what torch's transformers do without calling their layers: they read linear1.weight and linear2.weight."""
+    parts = path.split(".")
+    for length in range(len(parts)):
+        outer: Any = model.get_submodule(".".join(parts[:length]))
+        if isinstance(outer, (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)):
+            outer.activation_relu_or_gelu = 0
+        elif isinstance(outer, nn.TransformerEncoder):
+            outer.use_nested_tensor = False

@@ -10,13 +10,14 @@ from torch.nn import functional as F
 
 from labkit.layers.bitmask import BitmaskLinear
 from labkit.layers.dense import dense_linear
+from labkit.layers.drop_in import DenseWeight
 from labkit.layers.fixed_fan_in import FixedFanInLinear
 
 Storage = Literal["bitmask", "fixed_fan_in"]
 STORAGES = ("bitmask", "fixed_fan_in")
 
 
-class SharedBasisLinear(nn.Module):
+class SharedBasisLinear(DenseWeight, nn.Module):
     """Drop-in for nn.Linear with the weight ``(U V)^T`` if it widens, d -> p, and ``U V`` if it narrows, p -> d.
 
     U [d, r] is one Parameter shared by all layers of a group; V [r, p] is sparse and belongs to this layer. A layer that widens
@@ -113,6 +114,10 @@ class SharedBasisLinear(nn.Module):
         return product if self.widens else product.t()
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._linear(x)
+
+    def _linear(self, x: Tensor) -> Tensor:
+        """The map of the last axis."""
         if self._product_first(x.numel() // max(1, x.shape[-1])):
             return F.linear(x, self.dense(), self._own_bias)
         if self.widens:

@@ -9,20 +9,20 @@ import numpy as np
 from torch import nn
 
 from labkit.audit import Audit, audit_logits
-from labkit.cost import Cost, cost
+from labkit.cost import Cost
 from labkit.live.completion import completed
 from labkit.live.grid import Grid
 
 if TYPE_CHECKING:
-    from labkit.live.sessions import Session
+    from labkit.live.known import Known
 
 
-def costs(place: Session, small: nn.Module, seconds: float) -> tuple[Cost, Cost]:
+def costs(place: Known, small: nn.Module, seconds: float) -> tuple[Cost, Cost]:
     """Return the cost of a compressed network for one example, and that of the reference.
 
     Parameters
     ----------
-    place : Session
+    place : Known
     small : nn.Module
     seconds : float
         Time spent on latency.
@@ -31,16 +31,15 @@ def costs(place: Session, small: nn.Module, seconds: float) -> tuple[Cost, Cost]
     -------
     (Cost, Cost)
     """
-    example = place.split.inputs(slice(0, 1))
-    return cost(small, example, reference=place.model, seconds=seconds), place.reference_cost
+    return place.cost_of(small, seconds), place.reference_cost()
 
 
-def audit_of(place: Session, small: nn.Module, logits: np.ndarray, price: tuple[Cost, Cost]) -> Audit:
-    """Return the audit of the first examples of the session's order, by every measure that is always computed.
+def audit_of(place: Known, small: nn.Module, logits: np.ndarray, price: tuple[Cost, Cost]) -> Audit:
+    """Return the audit of the first examples of the shuffled order, by every measure that is always computed.
 
     Parameters
     ----------
-    place : Session
+    place : Known
     small : nn.Module
         The compressed network.
     logits : ndarray, [n, C]
@@ -57,16 +56,17 @@ def audit_of(place: Session, small: nn.Module, logits: np.ndarray, price: tuple[
         split, logits, reference = place.split, place.in_order(logits), place.whole_reference()
     else:
         split, reference = place.split.subset(place.order[:done]), place.reference_logits(done)
-    found = audit_logits(logits, split, reference, model=small, reference=place.model, cost=price[0], reference_cost=price[1])
+    with place.alone():  # a measure may run the networks
+        found = audit_logits(logits, split, reference, model=small, reference=place.network, cost=price[0], reference_cost=price[1])
     return replace(found, reference_sha=place.sha)
 
 
-def audit_of_step(place: Session, grid: Grid, value: float) -> Audit | None:
+def audit_of_step(place: Known, grid: Grid, value: float) -> Audit | None:
     """Return the audit of a step of the grid, None where the grid does not hold it.
 
     Parameters
     ----------
-    place : Session
+    place : Known
     grid : Grid
         A `usable` one.
     value : float

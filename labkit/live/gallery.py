@@ -7,7 +7,7 @@ from collections.abc import Callable
 from labkit import data, models
 from labkit.audit import data_id, model_sha
 from labkit.live.grid import SHIPPED, key_of, load_grid, make_grid, save_grid
-from labkit.live.reference import known_reference, known_sha, save_reference
+from labkit.live.reference import known_reference, known_shas, save_reference
 from labkit.runs import Run, gallery, jobs, sweep
 from labkit.runs.gallery_runs import GRIDS
 from labkit.training import predict
@@ -38,7 +38,7 @@ def make_gallery(report: Callable[[int, int, str], None] | None = None) -> list[
             logits = predict(model, split)
             save_reference(name, sha, fingerprint, logits)
             known_reference.cache_clear()
-            known_sha.cache_clear()
+            known_shas.cache_clear()
         for method in LIVE_METHODS:
             for layers in LIVE_LAYERS:
                 fixed = {"layers": layers}

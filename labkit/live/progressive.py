@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
+import pandas as pd
 from torch import nn
 
 from labkit.compress import Method, get_method
 from labkit.data import Split
-from labkit.layers import describe_layers
 from labkit.live.auditing import audit_of, audit_of_step, costs
+from labkit.live.fingerprint import fingerprint_of_data
+from labkit.live.known import BATCH, Known
 from labkit.live.progress import Cancel, Progress, cancelled
-from labkit.live.sessions import BATCH, Session, session
-
-# one batch at a time in the whole process: two jobs that each want all cores take ten times as long, and time each other's latency
-_TURN = threading.Lock()
+from labkit.live.running import TURN, in_a_sentence, reason
+from labkit.live.sessions import Session, session
 
 
 def progressive_audit(
@@ -35,8 +33,9 @@ def progressive_audit(
 ) -> Iterator[Progress]:
     """Compress and audit, answering after `first` examples and then after each doubling, until the whole split is in.
 
-    A step of the shipped grid, or a setting that was finished before, is answered at once and exactly. A cancelled audit stops
-    between batches, keeps nothing and yields nothing more.
+    A step of the shipped grid, or a setting that was finished before, is answered at once and exactly, as long as network, split,
+    calibration inputs and method are the same in everything; they are looked at when the first answer is asked for. A cancelled
+    audit stops between batches, keeps nothing and yields nothing more.
 
     Parameters
     ----------
@@ -64,7 +63,9 @@ def progressive_audit(
     Raises
     ------
     ValueError
-        On a method that has to train, calibration inputs that are needed and absent, bad parameters, or `first` below 1.
+        On a method that has to train, calibration inputs that are needed and absent, bad parameters, `first` below 1, or a session
+        of another split. While answers are asked for: what the method refuses, a network that does not take the examples, or a
+        split that is changed meanwhile.
     """
     method = method if isinstance(method, Method) else get_method(method)
     if first < 1:
@@ -73,79 +74,72 @@ def progressive_audit(
         raise ValueError(f"{method.name} has to train, which is too slow for a slider; use labkit compress or labkit sweep")
     settings = method.settings(params)
     place = model if isinstance(model, Session) else session(model, split)
+    if split is not place.split and fingerprint_of_data(split) != fingerprint_of_data(place.split):
+        raise ValueError("the session was opened with another split; open one with this split: live.session(model, split)")
+    place.check_data(method, settings)
     return _answers(place, method, settings, first, cancel, seconds, use_grid)
-
-
-def hashable(settings: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return settings as a key; a list, e.g. of patterns of layers, becomes a tuple.
-
-    Parameters
-    ----------
-    settings : dict
-
-    Returns
-    -------
-    tuple
-    """
-    return tuple(sorted((name, tuple(value) if isinstance(value, list) else value) for name, value in settings.items()))
 
 
 def _answers(
     place: Session, method: Method, settings: dict[str, Any], first: int, cancel: Cancel | None, seconds: float, use_grid: bool
 ) -> Iterator[Progress]:
-    total = len(place.split)
-    key = (method.name, method.version, hashable(settings))
-    stored = _stored(place, method, settings, key) if use_grid else None
+    known, total = place.known(), len(place.split)
+    key = known.question(method, settings, place.data_content(method, settings))
+    stored = _stored(known, method, settings, key) if use_grid else None
     if stored is not None:
         yield stored
         return
-    with _TURN:
+    with TURN:
         if cancelled(cancel):  # it may have been overtaken while it waited for its turn
             return
-        small = method(place.model, data=place.data_for(method, settings), **settings)
-        changed, tables = _changed(place.model, small), method.tables_of(small)
+        small, tables = _compressed(known, method, settings, place.data_for(method, settings))
+        known.probe()
+        changed = known.changed(small)
     logits: list[np.ndarray] = []
     done, target, price = 0, min(first, total), None
     while done < total:
         while done < target:
             stop = min(done + BATCH, target if not logits else total)
-            with _TURN:
+            with TURN:
                 if cancelled(cancel):
                     return
-                logits.append(place.outputs(small, changed, done, stop))
+                logits.append(known.outputs(small, changed, done, stop))
             done = stop
         if price is None:
-            with _TURN:
-                price = costs(place, small, seconds)
-        found = audit_of(place, small, np.concatenate(logits), price)
+            price = costs(known, small, seconds)
+        found = audit_of(known, small, np.concatenate(logits), price)
+        known.check()
         if cancelled(cancel):
             return
         answer = Progress(found, done, total, "computed", tables)
         if answer.exact:
-            place.remember(key, answer)
+            known.remember(known.question(method, settings, place.data_content(method, settings), before=key), method, answer)
         yield answer
         target = min(total, 2 * done)
 
 
-def _stored(place: Session, method: Method, settings: dict[str, Any], key: tuple) -> Progress | None:
+def _compressed(known: Known, method: Method, settings: dict[str, Any], data: Any) -> tuple[nn.Module, dict[str, pd.DataFrame]]:
+    """The compressed network and the tables about it; what a method raises beyond a refusal becomes a sentence."""
+    network = known.network
+    try:
+        small = method(network, data=data, **settings)
+    except (ValueError, TypeError, OSError, MemoryError):
+        raise
+    except Exception as error:  # a method from outside, or a layer of the user's, may raise anything
+        raise ValueError(f"{method.name} fails on this network: {reason(error)}") from error
+    with in_a_sentence(f"the tables of {method.name} cannot be made"):
+        return small, method.tables_of(small)
+
+
+def _stored(known: Known, method: Method, settings: dict[str, Any], key: tuple) -> Progress | None:
     """The answer from memory or from the grid, if there is one."""
-    finished = place.recall(key)
+    finished = known.recall(key)
     if finished is not None:
         return replace(finished, source="memory")
-    grid = place.grid(method, settings)
-    found = None if grid is None else audit_of_step(place, grid, settings[grid.slider])
+    grid = known.grid(method, settings)
+    found = None if grid is None else audit_of_step(known, grid, settings[grid.slider])
     if found is None:
         return None
-    answer = Progress(found, len(place.split), len(place.split), "grid")
-    place.remember(key, answer)
+    answer = Progress(found, len(known.split), len(known.split), "grid")
+    known.remember(key, method, answer)
     return answer
-
-
-def _changed(reference: nn.Module, small: nn.Module) -> set[str]:
-    """Paths of layers that a method put in, and of parameters it wrote to."""
-    paths = set(describe_layers(small))
-    own, other = dict(reference.named_parameters()), dict(small.named_parameters())
-    for name in own.keys() & other.keys():
-        if own[name].shape != other[name].shape or not torch.equal(own[name].detach(), other[name].detach()):
-            paths.add(name)
-    return paths | (own.keys() ^ other.keys())

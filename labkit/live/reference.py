@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from labkit import models
 from labkit.files import atomic_path
+from labkit.live.fingerprint import Fingerprint, fingerprint
 from labkit.live.grid import SHIPPED, pack, unpack
 
 
@@ -38,7 +39,6 @@ def save_reference(name: str, model_sha: str, data_id: str, logits: np.ndarray, 
     return path
 
 
-@lru_cache(maxsize=16)
 def known_sha(name: str) -> str | None:
     """Return the fingerprint of a reference model without loading it.
 
@@ -52,11 +52,42 @@ def known_sha(name: str) -> str | None:
         None unless its weights are those that the grids were made with.
     """
     card = models.cards().get(name)
+    return None if card is None else known_shas().get((name, card.sha256))
+
+
+@lru_cache(maxsize=1)
+def known_shas() -> dict[tuple[str, str], str]:
+    """Return the fingerprints of all reference models with stored predictions.
+
+    Returns
+    -------
+    dict of (str, str) to str
+        (Name, hash of the file of weights) -> fingerprint.
+    """
+    found = {}
     for path in SHIPPED.glob("reference-*.parquet"):
         row = pq.read_table(path, columns=["model", "weights"]).to_pylist()[0]
-        if card is not None and (row["model"], row["weights"]) == (name, card.sha256):
-            return path.name.split("-")[1]
-    return None
+        found[row["model"], row["weights"]] = path.name.split("-")[1]
+    return found
+
+
+def shipped_fingerprint(name: str) -> Fingerprint:
+    """Return everything that the figures of a reference model depend on, as it ships.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    Fingerprint
+    """
+    return _loaded(name, models.cards()[name].sha256)
+
+
+@lru_cache(maxsize=8)
+def _loaded(name: str, weights: str) -> Fingerprint:
+    return fingerprint(models.load(name))
 
 
 @lru_cache(maxsize=8)

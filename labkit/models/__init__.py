@@ -4,8 +4,10 @@ from labkit.models.card import Card, load_weights, read_card, save_weights
 from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
 from labkit.models.neuron_counts import neurons
 from labkit.models.normalize import Normalize
-from labkit.models.opening import open_model
+from labkit.models.opening import check_takes, open_model, options_for
 from labkit.models.overview import table
+from labkit.models.own import is_own
+from labkit.models.provenance import source_facts, weight_notes
 from labkit.models.recipe import Recipe
 from labkit.models.source import rebuild, source_of
 from labkit.models.sparse_trainer import SparseTraining, train_sparse
@@ -18,17 +20,22 @@ __all__ = [
     "Recipe",
     "SparseTraining",
     "cards",
+    "check_takes",
     "get_recipe",
     "input_shape",
+    "is_own",
     "load",
     "load_weights",
     "neurons",
     "open_model",
+    "options_for",
     "read_card",
     "rebuild",
     "save_weights",
+    "source_facts",
     "source_of",
     "table",
     "train",
     "train_sparse",
+    "weight_notes",
 ]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
-import struct
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
 
 from labkit.files import atomic_path, sha256, write_text
+from labkit.models.fitting import Fit, fit_names, torn
+from labkit.models.reading import read_checkpoint
+from labkit.models.shapes import check_tensors
+from labkit.models.tied import unshared
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -60,7 +64,7 @@ class Card:
 
 
 def save_weights(model: nn.Module, path: Path) -> str:
-    """Write the state dict of a model atomically.
+    """Write the state dict of a model atomically; names that share a tensor are listed in the file's metadata.
 
     Parameters
     ----------
@@ -79,42 +83,79 @@ def save_weights(model: nn.Module, path: Path) -> str:
     OSError
         If the disk is full or the folder is not writable.
     """
-    state = {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+    tensors, aliases = unshared(model.state_dict())
     with atomic_path(path) as temporary:
         try:
-            save_file(state, temporary)
+            save_file(tensors, temporary, metadata=aliases or None)
         except SafetensorError as error:  # how safetensors reports a full disk
             raise OSError(str(error)) from error
     return sha256(path)
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path) -> tuple[str, ...]:
     """Load weights into a model.
+
+    Checkpoints are taken as trainings leave them: under a key of a dict, with the prefixes of wrappers, without the counters of
+    batch norm, with one name of a shared tensor, or in another floating-point type. What was done is returned.
 
     Parameters
     ----------
     model : nn.Module
         Changed in place.
     path : Path
-        A .safetensors file, or a torch checkpoint, which is read with ``weights_only=True``.
+        A .safetensors file, or a torch checkpoint, which is read with ``weights_only=True``; recognised by its first bytes.
+
+    Returns
+    -------
+    tuple of str
+        A few words for each thing that was done to make the names fit.
 
     Raises
     ------
     ValueError
-        If the file is missing or truncated, or names, shapes or values are invalid; the model is then unchanged.
+        If the file is missing, truncated or of another kind, or names, shapes or values are invalid; the model is then unchanged.
     """
-    state = read_weights(path)
-    own = model.state_dict()
-    _check_names(state, own, path)
-    for name, tensor in state.items():
-        if tensor.shape != own[name].shape:
-            raise ValueError(
-                f"{path}: {name!r} has shape {list(tensor.shape)}, the model needs {list(own[name].shape)}; "
-                "give weights of this architecture"
-            )
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise ValueError(f"{path}: {name!r} holds NaN or infinite values; give weights of a completed training")
-    model.load_state_dict(state)
+    path = Path(path)
+    found = read_checkpoint(path)
+    fit, own = fit_names(found.tensors, model), model.state_dict()
+    _check_names(fit, path)
+    check_tensors(fit.tensors, own, path)
+    if apart := torn(fit.tensors, model):
+        raise ValueError(
+            f"{path}: {apart[0]!r} and {apart[1]!r} differ, and are one tensor in the model; give weights of this model"
+        )
+    tensors = {name: tensor.reshape(own[name].shape) for name, tensor in fit.tensors.items()}
+    cast = sorted({f"cast from {_kind(t)} to {_kind(own[n])}" for n, t in tensors.items() if t.dtype != own[n].dtype and t.ndim})
+    model.load_state_dict(tensors, strict=False)  # what may be missing was checked above
+    return (*found.notes, *fit.notes, *cast)
+
+
+def weights_in_words(model: nn.Module, weights: str | os.PathLike | None, seed: int, built: str = "random weights") -> str:
+    """Load weights from a file, if one is given, and say which weights a network has.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Changed in place.
+    weights : path or None
+    seed : int
+        Of the weights that it was built with.
+    built : str
+        What those are.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        As `load_weights`.
+    """
+    if weights is None:
+        return f"{built} (seed {seed})"
+    done = ", ".join(load_weights(model, Path(weights)))
+    return f"weights of {Path(weights).name}" + (f" ({done})" if done else "")
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -133,28 +174,17 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises
     ------
     ValueError
-        If the file is missing, damaged, or holds anything but a state dict.
+        If the file is missing, damaged, of another kind, or holds anything but a state dict.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist; give the path of a .safetensors or torch checkpoint file")
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, struct.error, RuntimeError, EOFError, KeyError) as error:
-        raise ValueError(f"{path} is truncated or damaged ({str(error).splitlines()[0]}); get the file again") from error
-    except Exception as error:  # torch.load raises pickle.UnpicklingError for anything but tensors
-        raise ValueError(f"{path} holds more than tensors, which is not safe to load; save model.state_dict() instead") from error
-    for key in ("state_dict", "model"):
-        state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise ValueError(f"{path} holds no state dict; save model.state_dict() and give that file")
-    return state
+    return read_checkpoint(Path(path)).tensors
 
 
-def _check_names(state: dict[str, torch.Tensor], own: dict[str, torch.Tensor], path: Path) -> None:
-    missing, extra = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+def _kind(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _check_names(fit: Fit, path: Path) -> None:
+    missing, extra = list(fit.missing), list(fit.extra)
     if missing or extra:
         parts = [f"lacks {_some(missing)}"] * bool(missing) + [f"has {_some(extra)} that the model does not have"] * bool(extra)
         raise ValueError(f"{path} {' and '.join(parts)}; give weights of this architecture")

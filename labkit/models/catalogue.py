@@ -13,7 +13,9 @@ from torch import nn
 
 from labkit.files import sha256
 from labkit.messages import unknown_name
-from labkit.models.card import WEIGHTS, Card, load_weights, read_card
+from labkit.models.card import WEIGHTS, Card, read_card, weights_in_words
+from labkit.models.own import build, is_own
+from labkit.models.provenance import source
 
 if TYPE_CHECKING:
     from labkit.models.recipe import Recipe
@@ -76,7 +78,7 @@ def input_shape(name: str) -> tuple[int, ...]:
     return get_recipe(name).shape
 
 
-def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any) -> nn.Module:
+def load(name: str, *, weights: str | os.PathLike | None = None, seed: int = 0, **options: Any) -> nn.Module:
     """Load a model in eval mode.
 
     What was loaded is logged by the logger "labkit" and stored in ``model.loaded_from``.
@@ -84,9 +86,12 @@ def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any)
     Parameters
     ----------
     name : str
-        A reference model (bundled trained weights) or ``timm:NAME`` (random weights, unless `weights` is given).
+        A reference model (bundled trained weights) or ``timm:NAME`` (random weights, unless `weights` is given). A network of the
+        user's own, ``module:function`` or ``file.py:function``, only where the command line has named it.
     weights : path, optional
-        A .safetensors file or a torch checkpoint of tensors (read with ``weights_only=True``).
+        A .safetensors file or a torch checkpoint of tensors (read with ``weights_only=True``), see `load_weights`.
+    seed : int
+        Of random weights; the caller's random state is neither used nor changed.
     **options
         For ``timm:NAME``, passed to `timm.create_model`, e.g. ``num_classes=10, in_chans=1``.
 
@@ -109,21 +114,26 @@ def load(name: str, *, weights: str | os.PathLike | None = None, **options: Any)
     >>> model(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
+    origin = {"name": name, "options": options}
     if name.startswith("timm:"):
         from labkit.models.from_timm import create  # local: importing timm takes seconds
 
-        model, what = create(name.removeprefix("timm:"), weights, options)
-        return _announced(model, what, {"name": name, "options": options})
+        model, what = create(name.removeprefix("timm:"), weights, options, seed)
+        return _announced(model, what, origin, source(name, weights, seed, options, random=weights is None))
+    if is_own(name):
+        model = build(name, **options, seed=seed)
+        words = weights_in_words(model, weights, seed, "the weights that its function gives")
+        return _announced(model, f"{name} with {words}", origin, source(name, weights, seed, options))
     if options:
         raise TypeError(f"{name} takes no options, got {sorted(options)}; they belong to timm:NAME")
     chosen = get_recipe(name)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[]):
         model = chosen.build().eval()
     path = Path(weights) if weights is not None else WEIGHTS / f"{name}.safetensors"
     if weights is None:
         _check_shipped(name, path)
-    load_weights(model, path)
-    return _announced(model, f"{name} with weights of {path.name}", {"name": name, "options": {}})
+    words = weights_in_words(model, path, seed)
+    return _announced(model, f"{name} with {words}", origin, source(name, weights, None, {}))
 
 
 def architecture(origin: dict[str, Any]) -> nn.Module:
@@ -138,14 +148,21 @@ def architecture(origin: dict[str, Any]) -> nn.Module:
     -------
     nn.Module
         With random weights.
+
+    Raises
+    ------
+    ValueError
+        For a network of the user's own that was not registered in this process: a stored name imports no code.
     """
     name, options = origin["name"], origin["options"]
-    with torch.random.fork_rng():
-        if name.startswith("timm:"):
-            from labkit.models.from_timm import create  # local: importing timm takes seconds
+    if name.startswith("timm:"):
+        from labkit.models.from_timm import create  # local: importing timm takes seconds
 
-            model, _ = create(name.removeprefix("timm:"), None, options)
-        else:
+        model, _ = create(name.removeprefix("timm:"), None, options)
+    elif is_own(name):
+        model = build(name, **options)
+    else:
+        with torch.random.fork_rng(devices=[]):
             model = get_recipe(name).build().eval()
     model.labkit_origin = origin  # type: ignore[assignment]
     return model
@@ -159,8 +176,9 @@ def _check_shipped(name: str, path: Path) -> None:
         raise ValueError(f"{path} is not the file its card describes (sha256 differs); get it again or run: labkit train {name}")
 
 
-def _announced(model: nn.Module, what: str, origin: dict[str, Any]) -> nn.Module:
+def _announced(model: nn.Module, what: str, origin: dict[str, Any], found: dict[str, Any]) -> nn.Module:
     model.loaded_from = what  # type: ignore[assignment]
     model.labkit_origin = origin  # type: ignore[assignment]
+    model.labkit_source = found  # type: ignore[assignment]
     log.info("loaded %s", what)
     return model

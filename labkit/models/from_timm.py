@@ -6,16 +6,17 @@ import logging
 import os
 from collections import OrderedDict
 from difflib import get_close_matches
-from pathlib import Path
+from typing import Any
 
 import timm
+import torch
 from torch import nn
 
-from labkit.models.card import load_weights
+from labkit.models.card import weights_in_words
 from labkit.models.normalize import Normalize
 
 
-def create(name: str, weights: str | os.PathLike | None, options: dict) -> tuple[nn.Module, str]:
+def create(name: str, weights: str | os.PathLike | None, options: dict, seed: int = 0) -> tuple[nn.Module, str]:
     """Build a timm model without downloading.
 
     Parameters
@@ -26,6 +27,8 @@ def create(name: str, weights: str | os.PathLike | None, options: dict) -> tuple
         File of weights; random weights without it.
     options : dict
         Passed to `timm.create_model`.
+    seed : int
+        Of the random weights.
 
     Returns
     -------
@@ -40,17 +43,57 @@ def create(name: str, weights: str | os.PathLike | None, options: dict) -> tuple
         If timm cannot build the model, or a download is requested.
     """
     _check_known(name)
-    if options.pop("pretrained", False):
+    if options.get("pretrained", False):
         raise ValueError("pretrained=True would download; save the weights to a file yourself and give weights=FILE")
+    options = {key: value for key, value in options.items() if key != "pretrained"}
     try:
-        inner = timm.create_model(name, pretrained=False, **options).eval()
-    except (TypeError, AssertionError, RuntimeError) as error:
-        raise ValueError(f"timm cannot build {name!r} with {options}: {error}") from error
-    if weights is not None:
-        load_weights(inner, Path(weights))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            inner = timm.create_model(name, pretrained=False, **options).eval()
+    except Exception as error:  # architectures raise errors of many types for settings that they do not take
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"timm cannot build {name!r} with {options}: {reason}") from error
     model = nn.Sequential(OrderedDict(normalize=_normalisation(inner, options), model=inner)).eval()
-    state = f"weights of {Path(weights).name}" if weights is not None else "random weights"
-    return model, f"timm:{name} with {state}"
+    return model, f"timm:{name} with {weights_in_words(model, weights, seed)}"
+
+
+def image_options(name: str, height: int, width: int) -> dict[str, Any]:
+    """Return what an architecture must be told of the size of its pictures.
+
+    Parameters
+    ----------
+    name : str
+        A name of `timm.list_models`.
+    height, width : int
+
+    Returns
+    -------
+    dict
+        ``img_size`` for architectures that are built for one size (transformers, mixers), where it is not their usual one.
+
+    Raises
+    ------
+    ValueError
+        When the architecture cannot be built for this size.
+    """
+    _check_known(name)
+    if input_size(name)[1:] == (height, width):
+        return {}
+    option = {"img_size": height if height == width else (height, width)}
+    try:
+        with torch.device("meta"), torch.random.fork_rng(devices=[]):  # shapes alone
+            timm.create_model(name, pretrained=False, **option)
+    except TypeError as error:
+        if "img_size" in str(error):
+            return {}
+        raise ValueError(f"timm cannot build {name!r} for pictures of {height}x{width}: {error}") from error
+    except Exception as error:  # architectures raise errors of many types for sizes that they do not take
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        usual = "x".join(map(str, input_size(name)[1:]))
+        raise ValueError(
+            f"timm cannot build {name!r} for pictures of {height}x{width} ({reason}); give pictures of its usual {usual} (--size)"
+        ) from error
+    return option
 
 
 def input_size(name: str) -> tuple[int, ...]:

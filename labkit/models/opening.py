@@ -6,10 +6,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import nn
 
-from labkit.data import Dataset, open_dataset
+from labkit.data import Dataset, NodeSplit, Split, open_dataset
 from labkit.models.catalogue import get_recipe, load
+from labkit.models.own import is_own
+from labkit.training import logits_of
+from labkit.untouched import untouched
 
 
 def open_model(
@@ -20,13 +24,16 @@ def open_model(
     target: str | None = None,
     groups: Sequence[str] = (),
     size: int | None = None,
+    favourable: str | None = None,
+    seed: int = 0,
+    **options: Any,
 ) -> tuple[nn.Module, Dataset]:
-    """Open a model and its data; a timm model is built for the classes and channels of the data.
+    """Open a model and its data; a timm model is built for the classes, channels and picture size of the data.
 
     Parameters
     ----------
     name : str
-        A reference model, or timm:NAME.
+        A reference model, or timm:NAME; a network of the user's own where the command line has named it.
     weights : path, optional
         File of weights.
     data : str, optional
@@ -37,6 +44,12 @@ def open_model(
         Sensitive features of a CSV file.
     size : int, optional
         Side in pixels to which the images of a folder are resized.
+    favourable : str, optional
+        The class that is good to get, for fairness.
+    seed : int
+        Of random weights.
+    **options
+        For timm:NAME, instead of what the data say.
 
     Returns
     -------
@@ -50,17 +63,117 @@ def open_model(
     ValueError
         If a timm model has no data or no images, or anything cannot be opened.
     """
-    timm = name.startswith("timm:")
-    if not data and timm:
+    if not data and (name.startswith("timm:") or is_own(name)):
         kinds = "a data set's name, a folder of images by class, or a CSV file with its target"
         raise ValueError(f"{name} needs data (--data): {kinds}")
-    options = {} if size is None else {"size": size}
-    dataset = open_dataset(data or get_recipe(name).data, target=target, groups=groups, **options)
-    return load(name, weights=weights, **(_timm_options(dataset) if timm else {})), dataset
+    further = {"size": size, "favourable": favourable}
+    further = {key: value for key, value in further.items() if value is not None}
+    dataset = open_dataset(data or get_recipe(name).data, target=target, groups=groups, **further)
+    return load(name, weights=weights, seed=seed, **(options_for(name, dataset, options) | options)), dataset
 
 
-def _timm_options(dataset: Dataset) -> dict[str, Any]:
-    """Numbers of classes and channels of a timm model for this data set."""
-    if dataset.train.images is None:
+def options_for(name: str, dataset: Dataset, given: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return what a network must be told of a data set when it is built.
+
+    Parameters
+    ----------
+    name : str
+        As `labkit.models.load` takes it.
+    dataset : Dataset
+    given : dict, optional
+        Options that are settled already.
+
+    Returns
+    -------
+    dict
+        Numbers of classes and channels (of columns, for a table), and ``img_size`` where the architecture needs it; nothing for a
+        reference model.
+
+    Raises
+    ------
+    ValueError
+        For a timm model and data without images.
+    """
+    timm, images = name.startswith("timm:"), getattr(dataset.train, "images", None)
+    if not timm and not is_own(name):
+        return {}
+    if timm and images is None:
         raise ValueError(f"timm models take images; {dataset.name} holds none")
-    return {"num_classes": len(dataset.classes), "in_chans": dataset.train.images.shape[1]}
+    rows = getattr(dataset.train, "x", None)
+    shape = images.shape if images is not None else getattr(rows, "shape", (0,))
+    found = {"num_classes": len(dataset.classes)} | ({"in_chans": int(shape[1])} if len(shape) > 1 else {})
+    if timm and not (given or {}).get("img_size"):
+        from labkit.models.from_timm import image_options  # local: importing timm takes seconds
+
+        found |= image_options(name.removeprefix("timm:"), *shape[2:])
+    return found
+
+
+def check_takes(model: nn.Module, split: Split | NodeSplit, name: str, data: str) -> None:
+    """Run a network on one example, so that what it raises becomes a sentence.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Left as it was.
+    split : Split or NodeSplit
+    name, data : str
+        For the message.
+
+    Raises
+    ------
+    ValueError
+        When the network does not take the example, or returns no logits.
+    """
+    inputs = split.inputs() if isinstance(split, NodeSplit) else (split.inputs(slice(0, 1)),)
+    first = next(model.parameters(), torch.empty(0))
+    given = [part.to(first.device) for part in inputs]
+    if first.is_floating_point() and not isinstance(split, NodeSplit):
+        given = [part.to(first.dtype) if part.is_floating_point() else part for part in given]
+    try:
+        with untouched(model):
+            logits_of(model(*given), name)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # a user's forward may raise anything
+        raise ValueError(f"{name} does not take the examples of {data} ({shape_of(inputs)}): {reason_of(error)}") from error
+
+
+def shape_of(inputs: Sequence[torch.Tensor]) -> str:
+    """Return types and shapes of inputs in words.
+
+    Parameters
+    ----------
+    inputs : sequence of Tensor
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> shape_of([torch.zeros(1, 3)])
+    'float32 [1, 3]'
+    """
+    return ", ".join(f"{str(part.dtype).removeprefix('torch.')} {list(part.shape)}" for part in inputs)
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of an error, with its type where the line alone says little.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> reason_of(KeyError("mask")), reason_of(RuntimeError("shapes differ"))
+    ("KeyError: 'mask'", 'shapes differ')
+    """
+    line = (str(error).strip().splitlines() or [""])[0]
+    plain = line and isinstance(error, (ValueError, RuntimeError, TypeError))
+    return line if plain else f"{type(error).__name__}: {line}".rstrip(": ")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from torch import nn
 
-from labkit.layers import attach_facts, blueprint, build, describe_layers, facts_of, rebuild_layers
+from labkit.layers import attach_facts, blueprint, build, copied, customised, describe_layers, facts_of, rebuild_layers
+from labkit.layers.int8 import wrapped_parts
 from labkit.models.catalogue import architecture
 
 
@@ -15,7 +15,8 @@ def source_of(model: nn.Module) -> dict[str, Any] | None:
     """Describe the architecture of a model for `rebuild`.
 
     Models of `labkit.models.load` are described by name and options, sequences of torch.nn layers by their blueprint. For other
-    classes, only the replaced layers are described, and `rebuild` needs the original model.
+    classes, and where hooks or replaced forwards are part of the network, only the replaced layers are described, and `rebuild`
+    needs the original model.
 
     Parameters
     ----------
@@ -27,11 +28,16 @@ def source_of(model: nn.Module) -> dict[str, Any] | None:
     dict or None
         JSON types.
     """
-    origin = getattr(model, "labkit_origin", None)
+    custom = customised(model)  # hooks and replaced forwards, which neither a name nor a blueprint describes
+    origin = None if custom else getattr(model, "labkit_origin", None)
     layers, plan = describe_layers(model), None if origin is not None else blueprint(model)
-    source = {"origin": origin, "layers": layers} if origin is not None else {"layers": layers}
+    source: dict[str, Any] = {"origin": origin, "layers": layers} if origin is not None else {"layers": layers}
+    if custom:
+        source["custom"] = custom
+    frozen = [name for name, weight in model.named_parameters() if not weight.requires_grad and not wrapped_parts(weight)]
     facts = facts_of(model)
-    return {**(source if plan is None else {"blueprint": plan}), **({"facts": facts} if facts else {})}
+    more = {"facts": facts, "frozen": frozen}
+    return {**(source if plan is None else {"blueprint": plan}), **{name: value for name, value in more.items() if value}}
 
 
 def rebuild(source: dict[str, Any], base: nn.Module | None = None) -> nn.Module:
@@ -52,18 +58,29 @@ def rebuild(source: dict[str, Any], base: nn.Module | None = None) -> nn.Module:
     Raises
     ------
     ValueError
-        If `base` is needed but not given.
+        If `base` is needed but not given, or lacks hooks or replaced forwards that the stored model had.
     """
-    return attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
+    model = attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
+    if "custom" in source and customised(model) != source["custom"]:
+        where = ", ".join(path or "the network" for path in source["custom"])
+        raise ValueError(
+            f"the run was stored with hooks or replaced forwards at {where}, which base= does not have; "
+            "give the network that it was compressed from"
+        )
+    for name, weight in model.named_parameters():
+        if name in source.get("frozen", ()):
+            weight.requires_grad_(False)
+    return model
 
 
 def _rebuilt(source: dict[str, Any], base: nn.Module | None) -> nn.Module:
     if "blueprint" in source:
         return build(source["blueprint"])
     if base is not None:
-        model = copy.deepcopy(base)
+        model = copied(base)
     elif "origin" in source:
         model = architecture(source["origin"])
     else:
-        raise ValueError("the architecture of this run is a user-defined class; give base=, the model it was compressed from")
+        what = "has hooks or replaced forwards" if source.get("custom") else "is a user-defined class"
+        raise ValueError(f"the architecture of this run {what}; give base=, the model it was compressed from")
     return rebuild_layers(model, source["layers"])

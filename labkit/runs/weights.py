@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from labkit.layers.int8 import wrapped_parts
+from labkit.models.tied import place_of, unshared
 
 
 def save_state(model: nn.Module, path: Path) -> None:
@@ -25,20 +26,7 @@ def save_state(model: nn.Module, path: Path) -> None:
     OSError
         When the disk is full or the file cannot be written.
     """
-    tensors: dict[str, torch.Tensor] = {}
-    aliases: dict[str, str] = {}
-    seen: dict[tuple, str] = {}
-    memory: set[int] = set()
-    for name, tensor in _flat(model).items():
-        key = _place(tensor)
-        if tensor.numel() and key in seen:
-            aliases[name] = seen[key]
-            continue
-        seen[key] = name
-        plain = tensor.contiguous()
-        storage = plain.untyped_storage().data_ptr()
-        tensors[name] = plain.clone() if storage in memory else plain  # safetensors takes no two views of one memory
-        memory.add(storage)
+    tensors, aliases = unshared(_flat(model))
     try:
         save_file(tensors, path, metadata=aliases or None)
     except SafetensorError as error:  # raised for a full disk
@@ -77,9 +65,20 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Return tensors by name, and for aliases the name that holds the tensor."""
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118, no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+            return _in_present_form(tensors), file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is damaged ({str(error).splitlines()[0]})") from error
+
+
+def _in_present_form(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rename the parts of 8-bit weights, which were tensors of torchao in files of labkit 0.1 (zero points are all zero)."""
+    old = tuple(name.removesuffix("weight:qdata") for name in tensors if name.endswith("weight:qdata"))
+    for path in old:
+        tensors[f"{path}codes"] = tensors.pop(f"{path}weight:qdata")
+        tensors[f"{path}scale"] = tensors.pop(f"{path}weight:scale")
+        tensors.pop(f"{path}weight:zero_point", None)
+    return tensors
 
 
 def _put(model: nn.Module, name: str, tensor: torch.Tensor, stored: torch.Tensor) -> None:
@@ -93,7 +92,7 @@ def _put(model: nn.Module, name: str, tensor: torch.Tensor, stored: torch.Tensor
 
 def _tie(model: nn.Module, name: str, source: str, stored: torch.Tensor) -> None:
     own = _flat(model)
-    if _place(own[name]) == _place(own[source]):
+    if place_of(own[name]) == place_of(own[source]):
         return  # the architecture shares it already
     if ":" in name:
         _put(model, name, own[name], stored)
@@ -105,11 +104,6 @@ def _tie(model: nn.Module, name: str, source: str, stored: torch.Tensor) -> None
 def _owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
     path, _, leaf = name.rpartition(".")
     return model.get_submodule(path), leaf
-
-
-def _place(tensor: torch.Tensor) -> tuple:
-    """Return a key that is equal for two names of one tensor; strides distinguish a matrix from its transpose."""
-    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def _flat(model: nn.Module) -> dict[str, torch.Tensor]:

@@ -65,8 +65,6 @@ def test_invalid_ranks_raise(rank):
 def test_convolutions_that_cannot_be_factorised_raise():
     with pytest.raises(ValueError, match="groups=2"):
         LowRankConv2d.from_dense(nn.Conv2d(4, 4, 3, groups=2), rank=1)
-    with pytest.raises(ValueError, match="padding_mode='circular'"):
-        LowRankConv2d.from_dense(nn.Conv2d(4, 4, 3, padding_mode="circular"), rank=1)
 
 
 def test_a_changed_weight_is_decomposed_again():

@@ -1,6 +1,7 @@
 """Progressive audits refine to the exact audit, can be cancelled, and reuse what did not change without changing an answer."""
 
 import threading
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -75,7 +76,7 @@ def test_a_cancelled_audit_leaves_nothing(split, looks):
     place = live.session("mlp_mnist", split)
     stopped = answers(split, {"sparsity": 0.6}, model=place, cancel=After(looks))
     assert not any(step.exact for step in stopped)
-    assert not place._finished
+    assert place.steps("condense", {}) == {}
     assert len(answers(split, {"sparsity": 0.6}, model=place)) == 5
 
 
@@ -134,37 +135,49 @@ def test_skipping_is_checked_before_it_is_trusted(changed):
             torch.testing.assert_close(cache.run(small, {changed}, x, (0, 5)), small(x))
 
 
-def test_the_unchanged_beginning_runs_once():
+class Counted(nn.Linear):
+    """Counts its calls in every copy of it together."""
+
+    calls: ClassVar = []
+
+    def forward(self, x):
+        Counted.calls.append(len(x))
+        return super().forward(x)
+
+
+def test_the_unchanged_beginning_is_run_by_the_first_batch_of_a_setting_alone():
     torch.manual_seed(0)
-    reference = nn.Sequential(*[nn.Sequential(nn.Linear(6, 6), nn.ReLU()) for _ in range(4)]).eval()
-    runs = []
-    cache, x = PrefixCache(reference), torch.randn(5, 6)
-    smalls = [compress.condense(reference, sparsity=s, layers="3.0") for s in (0.3, 0.5, 0.7)]
-    for small in smalls:
-        small[1][0].register_forward_hook(lambda *_: runs.append(1))
-    with torch.inference_mode():
-        for small in smalls:
-            torch.testing.assert_close(cache.run(small, {"3.0"}, x, (0, 5)), small(x))
-    assert len(runs) == 1 + 3  # once to check the shortened network, and the three direct calls of this test
+    reference = nn.Sequential(*[nn.Sequential(Counted(6, 6), nn.ReLU()) for _ in range(3)], nn.Linear(6, 6)).eval()
+    cache, x = PrefixCache(reference), [torch.randn(5, 6) for _ in range(4)]
+    smalls = [compress.condense(reference, sparsity=s, layers="3") for s in (0.5, 0.7)]
+    wanted = [[small(part) for part in x] for small in smalls]
+    Counted.calls.clear()
+    with torch.no_grad():
+        for small, outputs in zip(smalls, wanted, strict=True):
+            for number, (part, output) in enumerate(zip(x, outputs, strict=True)):
+                torch.testing.assert_close(cache.run(small, {"3"}, part, (5 * number, 5 * number + 5)), output)
+    # the order once on one row; every batch of the reference once; and the first batch of each setting in full
+    assert Counted.calls == 3 * [1] + 3 * [5] + 3 * [5] + 3 * 3 * [5] + 3 * [5]
 
 
-def test_vit_answers_are_the_same_with_reuse_of_its_first_blocks():
-    calls = []
+def test_vit_answers_are_the_same_with_reuse_of_its_first_blocks(monkeypatch):
+    block, calls = type(models.load("vit_fashion").blocks[0]), []
+    plain = block.forward
+    monkeypatch.setattr(
+        block, "forward", lambda self, x, *given, **named: (calls.append(len(x)), plain(self, x, *given, **named))[1]
+    )
 
     def apply(model, *, data=None, seed=0, progress=None, share):
-        small = compress.condense(model, sparsity=share, layers="blocks.7.*")
-        for block in small.blocks:
-            block.register_forward_hook(lambda module, given, output: calls.append((share, len(given[0]))))
-        return small
+        calls.clear()
+        return compress.condense(model, sparsity=share, layers="blocks.7.*")
 
     method = Method("toy_last_block", "Toy", "", apply, {"share": Param(0.5, 0.9, 0.6)})
     split = data.load("fashion_mnist").test.subset(slice(0, 300))
     place = live.Session("vit_fashion", split)
-    first, second = (answers(split, {"share": s}, method=method, model=place, first=100, seconds=0) for s in (0.6, 0.7))
-    assert [step.examples for step in second] == [step.examples for step in first]
-    # forward calls of blocks: the first setting runs all eight once to check the shortened network, everything else the last alone
-    batches = len([size for share, size in calls if share == 0.7 and size > 1])  # a batch of 1 counts the cost
-    assert batches == 2  # of 100 and of 200 examples
-    assert len([size for share, size in calls if share == 0.6 and size > 1]) == 8 + 2
+    first = answers(split, {"share": 0.6}, method=method, model=place, first=100, seconds=0)
+    second = answers(split, {"share": 0.7}, method=method, model=place, first=100, seconds=0)
+    assert [step.examples for step in second] == [step.examples for step in first] == [100, 300]
+    # the first batch of a setting runs all eight blocks, the second the last alone; the reference was run by the first setting
+    assert [size for size in calls if size > 1] == [*8 * [100], 100, 200]
     small = compress.condense(models.load("vit_fashion"), sparsity=0.7, layers="blocks.7.*")
     np.testing.assert_array_equal(second[-1].audit.predictions["predicted"], predict(small, split).argmax(1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -16,6 +17,7 @@ from labkit.compress.methods.fips.factors import Factors, Target, shared_factors
 from labkit.compress.methods.fips.fit import LearningLayer
 from labkit.compress.mlps import MLP
 from labkit.compress.moments import Moments, moments_by_group
+from labkit.compress.pointwise import sides, spatial_of
 from labkit.layers.shared_basis import Storage
 
 
@@ -121,24 +123,34 @@ def _closed_form(
 
 def _oriented(layer: Any, width: int) -> Tensor:
     """The weight with its short side, the width of the network, first: [d, p]."""
-    weight = layer.weight.detach()
+    weight = layer.weight.detach().flatten(1)
     return weight if weight.shape[0] == width else weight.t()
 
 
 def _targets(
     model: nn.Module, matrices: dict[str, Tensor], moments: dict[str, Moments] | None
 ) -> tuple[dict[str, Target], dict[str, Tensor]]:
-    """What to approximate, and the mean input of each layer."""
+    """What to approximate, and the mean input of each layer that had inputs."""
     if moments is None:
         return {path: Target(matrix) for path, matrix in matrices.items()}, {}
     targets = {}
     for path, matrix in matrices.items():
-        covariance, widens = moments[path].covariance, model.get_submodule(path).out_features != len(matrix)
-        target = Target(matrix, left=covariance) if widens else Target(matrix, right=covariance)
+        targets[path] = target = _aware(matrix, moments[path], model.get_submodule(path))
         # each layer's error relative to its output
-        target.weight = 1 / max(float((matrix * target.weighted(matrix)).sum()), 1e-30)
-        targets[path] = target
-    return targets, {path: found.mean for path, found in moments.items()}
+        size = float((matrix * target.weighted(matrix)).sum())
+        target.weight = 1 / size if size > 1e-30 else 1.0
+    return targets, {path: found.mean for path, found in moments.items() if found.count}
+
+
+def _aware(matrix: Tensor, moments: Moments, layer: Any) -> Target:
+    """The error of a layer's output; that of its weight where inputs are missing, or all the same and the bias corrects the mean."""
+    # without a bias an error of the mean output remains: moments about zero count it
+    if not (moments.varies if layer.bias is not None else moments.known):
+        return Target(matrix)
+    square = moments.covariance if layer.bias is not None else moments.second
+    # errors are relative: a power of two keeps float32 in its range and rounds nothing
+    square = (square * 2.0 ** -round(math.log2(float(square.diagonal().mean())))).float()
+    return Target(matrix, left=square) if sides(layer)[1] != len(matrix) else Target(matrix, right=square)
 
 
 def _learning(model: nn.Module, targets: dict[str, Target], found: Factors, means: dict[str, Tensor]) -> dict[str, LearningLayer]:
@@ -146,9 +158,9 @@ def _learning(model: nn.Module, targets: dict[str, Target], found: Factors, mean
     base, layers = nn.Parameter(found.base), {}
     for (path, target), factor in zip(targets.items(), found.factors, strict=True):
         layer: Any = model.get_submodule(path)
-        widens, bias = layer.out_features != len(target.matrix), layer.bias
+        widens, bias = sides(layer)[1] != len(target.matrix), layer.bias
         if path in means and bias is not None:
-            gap = target.matrix - found.base @ factor
-            bias = bias.detach() + (means[path] @ gap if widens else gap @ means[path])
-        layers[path] = LearningLayer(base, factor, bias, widens)
+            gap = target.matrix.double() - found.base.double() @ factor.double()
+            bias = bias.detach() + (means[path] @ gap if widens else gap @ means[path]).to(bias.dtype)
+        layers[path] = LearningLayer(base, factor, bias, widens, spatial_of(layer))
     return layers

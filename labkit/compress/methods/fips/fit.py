@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,17 +13,19 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.compress.inputs import Inputs, called, length_of, rows_of, without_padding
+from labkit.compress.mlps import MLP
 from labkit.layers import replace_layer
+from labkit.layers.shared_basis_conv import over_channels
 from labkit.sparsify import Schedule, cubic_sparsity
 from labkit.sparsify.masked import MaskedLayer
-from labkit.training import Batches, Callback, Loop, fit, warmup_cosine
+from labkit.training import Batches, Callback, Loop, fit, logits_of, warmup_cosine
 
 Masks = Literal["static", "gmp", "rigl"]
 BATCH = 64
 
 
 class LearningLayer(nn.Module):
-    """A linear layer with trainable base and dense factor V [r, p].
+    """A linear layer, or a convolution of one place, with trainable base and dense factor V [r, p].
 
     Parameters
     ----------
@@ -33,15 +35,20 @@ class LearningLayer(nn.Module):
     bias : Tensor, optional
     widens : bool
         Whether it maps d -> p; else p -> d.
+    spatial : int
+        Axes behind that of the channels: 0 for a linear layer.
     """
 
-    def __init__(self, base: nn.Parameter, factor: Tensor, bias: Tensor | None, widens: bool) -> None:
+    def __init__(self, base: nn.Parameter, factor: Tensor, bias: Tensor | None, widens: bool, spatial: int = 0) -> None:
         super().__init__()
-        self.base, self.widens = base, widens
+        self.base, self.widens, self.spatial = base, widens, spatial
         self.factor = nn.Parameter(factor.detach().clone())
         self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
 
     def forward(self, x: Tensor) -> Tensor:
+        return over_channels(self._linear, x, self.spatial)
+
+    def _linear(self, x: Tensor) -> Tensor:
         if self.widens:
             return F.linear(x @ self.base, self.factor.t(), self.bias)
         return F.linear(F.linear(x, self.factor), self.base, self.bias)
@@ -164,14 +171,15 @@ class Blocks(nn.Module):
         self.teacher = [teacher]  # in a list: it is not trained, and is no part of the state
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Loss of each block, [blocks]."""
+        """Loss of each block that the inputs reach, [blocks]."""
         some = rows_of(self.inputs, rows)
-        seen = captured(self.teacher[0], self.paths, some)
-        losses = []
-        for path in self.paths:
+        seen, losses = captured(self.teacher[0], self.paths, some), []
+        for path in filter(seen.__contains__, self.paths):  # an expert may get none of these rows
             arguments, options, wanted = seen[path]
-            losses.append(unexplained(_tensor(self.student.get_submodule(path)(*arguments, **options)), _tensor(wanted), some))
-        return torch.stack(losses)
+            losses.append(unexplained(tensor_of(self.student.get_submodule(path)(*arguments, **options)), tensor_of(wanted), some))
+        if losses:
+            return torch.stack(losses)
+        return torch.stack([0 * part.sum() for part in self.student.parameters() if part.requires_grad or not self.paths])
 
 
 class Outputs(nn.Module):
@@ -191,8 +199,8 @@ class Outputs(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         some = rows_of(self.inputs, rows)
         with torch.no_grad():
-            wanted = _tensor(called(self.teacher[0], some))
-        got = _tensor(called(self.student, some))
+            wanted = tensor_of(called(self.teacher[0], some))
+        got = tensor_of(called(self.student, some))
         if wanted.ndim == 2 and wanted.shape[1] > 1:  # classes: the divergence of the student's from the teacher's
             return F.kl_div(got.log_softmax(1), wanted.log_softmax(1), reduction="batchmean", log_target=True)
         return unexplained(got, wanted, some)
@@ -223,12 +231,44 @@ def captured(model: nn.Module, paths: Sequence[str], inputs: Inputs) -> dict[str
     return seen
 
 
-def _tensor(output: Any) -> Tensor:
-    """The first tensor of the output of a module."""
+def reached(model: nn.Module, mlps: Sequence[MLP], inputs: Inputs) -> list[str]:
+    """Return paths of the modules to fit: blocks, or their layers where a block is only a container; without what no input reaches.
+
+    Parameters
+    ----------
+    model : nn.Module
+    mlps : sequence of MLP
+    inputs : Tensor or dict of Tensors
+
+    Returns
+    -------
+    list of str
+        In the order of the blocks.
+    """
+    candidates = dict.fromkeys([path for mlp in mlps for path in (mlp.name, *mlp.paths)])
+    seen = set(captured(model, list(candidates), inputs))
+    return [path for mlp in mlps for path in ([mlp.name] if mlp.name in seen else mlp.paths) if path in seen]
+
+
+def tensor_of(output: Any) -> Tensor:
+    """Return the logits in an output, or else its first tensor."""
+    found = _first(output)
+    if found is None:
+        raise TypeError(f"the network returns {type(output).__name__} without a tensor; wrap it in a module that returns one")
+    try:
+        return logits_of(output)
+    except TypeError:
+        return found
+
+
+def _first(output: Any) -> Tensor | None:
+    """The first tensor of nested tuples, lists and mappings."""
     if isinstance(output, Tensor):
         return output
-    values = output.values() if isinstance(output, dict) else output
-    return next(value for value in values if isinstance(value, Tensor))
+    if isinstance(getattr(output, "logits", None), Tensor):
+        return output.logits  # type: ignore[no-any-return]
+    values = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
+    return next((found for value in values if (found := _first(value)) is not None), None)
 
 
 def learn(
@@ -333,7 +373,7 @@ def errors(teacher: nn.Module, student: nn.Module, paths: Sequence[str], inputs:
     ----------
     teacher, student : nn.Module
     paths : sequence of str
-        Of the blocks.
+        Of the blocks that inputs reach.
     inputs : Tensor or dict of Tensors
     count : int
         Examples.
@@ -345,8 +385,8 @@ def errors(teacher: nn.Module, student: nn.Module, paths: Sequence[str], inputs:
         block gets the output of the student's earlier blocks.
     """
     rows = torch.arange(min(count, length_of(inputs)))
+    some = rows_of(inputs, rows)
     with torch.no_grad():
-        each = Blocks(teacher, student, paths, inputs)(rows)
-        some = rows_of(inputs, rows)
-        wanted, got = _tensor(called(teacher, some)), _tensor(called(student, some))
+        each = Blocks(teacher, student, paths, inputs)(rows) if paths else torch.zeros(1)
+        wanted, got = tensor_of(called(teacher, some)), tensor_of(called(student, some))
     return {"blocks": float(each.mean()), "outputs": float(unexplained(got, wanted, some))}

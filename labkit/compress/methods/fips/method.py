@@ -12,20 +12,23 @@ from typing import Any, Literal, cast
 import torch
 from torch import Tensor, nn
 
-from labkit.compress.inputs import Inputs, calibration_inputs, check_inputs, length_of
+from labkit.compress.apart import apart
+from labkit.compress.inputs import Inputs, calibration_inputs, check_inputs, length_of, rows_of
 from labkit.compress.method import Method, register
 from labkit.compress.methods.fips.budget import BudgetKind
 from labkit.compress.methods.fips.closed_form import Plan, closed_forms
 from labkit.compress.methods.fips.diagnostics import sharing
-from labkit.compress.methods.fips.fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, student_of
-from labkit.compress.mlps import find_mlps, group_mlps
-from labkit.compress.select import check_float32, replaced
-from labkit.layers import SharedBasisLinear, attach_facts
+from labkit.compress.methods.fips.fit import Blocks, LearningLayer, Masks, Outputs, errors, learn, reached, student_of
+from labkit.compress.mlps import MLP, find_mlps, group_mlps
+from labkit.compress.pointwise import CONVOLUTIONS
+from labkit.compress.select import check_float32, replaced, select_layers
+from labkit.layers import SharedBasisConv, SharedBasisLinear, attach_facts
 from labkit.layers.shared_basis import STORAGES, Storage
 from labkit.registry import Choice, Param
 from labkit.training import checkpoint as checkpoints
 
 Init = Literal["svd", "activation_aware"]
+POINTWISE = (nn.Linear, *CONVOLUTIONS)
 CLOSED = 0.3  # share of the work that the closed form is, on the progress bar
 EXAMPLES = {"closed form": 256, "to fit": 1024}  # taken from a data set; second moments settle with few
 
@@ -54,7 +57,7 @@ def fips(
     Parameters
     ----------
     model : nn.Module
-        Any network with feed-forward blocks, see `find_mlps`; not modified.
+        Any network with feed-forward blocks, of linear layers or 1x1 convolutions, see `find_mlps`; not modified.
     budget : float in (0, 1]
         Fraction of the feed-forward weights that may remain.
     budget_kind : {"parameters", "bytes"}
@@ -114,20 +117,29 @@ def fips(
     """
     init = init or ("svd" if calibration is None else "activation_aware")
     _check(budget, budget_kind, rank, sparsity, steps, finetune, init, masks, storage, calibration)
-    original = copy.deepcopy(model).eval()
-    grouped = group_mlps(original, find_mlps(original), groups)
-    _check_weights(original, [path for group in grouped for mlp in group for path in mlp.paths])
-    count = EXAMPLES["to fit" if steps or finetune else "closed form"]
-    inputs = None if calibration is None else check_inputs(original, calibration_inputs(calibration, count, seed))
-    plan = Plan(budget, budget_kind, rank, sparsity, storage, torch.Generator().manual_seed(seed), masks == "gmp" and steps > 2)
-    tell = progress if callable(progress) else _silent
-    aware = inputs if init == "activation_aware" else None
-    layers, report = closed_forms(original, grouped, plan, aware, lambda share, sentence: tell(CLOSED * share, sentence))
-    if inputs is not None:
-        fitting = _Fitting(learning_rate, seed, checkpoint, progress is True, tell)
-        blocks = [mlp.name for group in grouped for mlp in group]
-        report |= _fitted(original, layers, blocks, inputs, plan, {"blocks": steps, "outputs": finetune}, masks, fitting)
-    return attach_facts(replaced(model, _packed(layers, storage)).eval(), fips=report)
+    with apart(seed):
+        original = copy.deepcopy(model).eval()
+        mlps = _blocks(original)
+        grouped = group_mlps(original, mlps, groups)
+        count = EXAMPLES["to fit" if steps or finetune else "closed form"]
+        inputs = None if calibration is None else check_inputs(original, calibration_inputs(calibration, count, seed))
+        plan = Plan(budget, budget_kind, rank, sparsity, storage, torch.Generator().manual_seed(seed), masks == "gmp" and steps > 2)
+        tell = progress if callable(progress) else _silent
+        aware = inputs if init == "activation_aware" else None
+        layers, report = closed_forms(original, grouped, plan, aware, lambda share, sentence: tell(CLOSED * share, sentence))
+        if inputs is not None:
+            fitting = _Fitting(learning_rate, seed, checkpoint, progress is True, tell)
+            blocks = reached(original, [mlp for group in grouped for mlp in group], rows_of(inputs, slice(0, 256)))
+            report |= _fitted(original, layers, blocks, inputs, plan, {"blocks": steps, "outputs": finetune}, masks, fitting)
+        return attach_facts(replaced(model, _packed(original, layers, storage)).eval(), fips=report)
+
+
+def _blocks(model: nn.Module) -> list[MLP]:
+    """The feed-forward blocks whose layers a drop-in can stand for, with weights that can be shared."""
+    mlps = find_mlps(model)
+    _check_weights(model, [path for mlp in mlps for path in mlp.paths])
+    plain = select_layers(model, "mlp", POINTWISE) if mlps else {}
+    return [mlp for mlp in mlps if all(path in plain for path in mlp.paths)]
 
 
 @dataclass(frozen=True)
@@ -160,10 +172,15 @@ def _fitted(
     report: dict[str, Any] = {"closed_form": errors(model, student_of(model, layers), blocks, inputs, checked)}
     nonzeros = sum(int((layer.factor != 0).sum()) for layer in layers.values())
     if plan.prunes:
-        nonzeros = int((1 - plan.sparsity) * sum(layer.factor.numel() for layer in layers.values()))
+        sizes: dict[int, int] = {}  # rounded group by group, as the budget is
+        for layer in layers.values():
+            sizes[id(layer.base)] = sizes.get(id(layer.base), 0) + layer.factor.numel()
+        nonzeros = sum(max(1, int((1 - plan.sparsity) * size)) for size in sizes.values())
     for kind, count in steps.items():
         if not count:
             continue
+        if not blocks:
+            raise ValueError("the calibration inputs reach no feed-forward block; give inputs that do, or steps=0 and finetune=0")
         student = student_of(model, layers)
         task = Blocks(model, student, blocks, inputs) if kind == "blocks" else Outputs(model, student, inputs)
         learn(
@@ -233,14 +250,28 @@ def _check_weights(model: nn.Module, paths: Sequence[str]) -> None:
             raise ValueError(f"the weight of {path} is not finite everywhere; compress the network from before it diverged")
 
 
-def _packed(layers: dict[str, LearningLayer], storage: Storage) -> dict[str, nn.Module]:
-    """The layers as they are stored, with one base per group."""
+def _packed(model: nn.Module, layers: dict[str, LearningLayer], storage: Storage) -> dict[str, nn.Module]:
+    """The layers as they are stored, with one base per group; what was frozen stays frozen, a base if all its weights were."""
     bases: dict[int, nn.Parameter] = {}
+    trained: dict[int, bool] = {}
     packed: dict[str, nn.Module] = {}
     for path, layer in layers.items():
+        old: Any = model.get_submodule(path)
         base = bases.setdefault(id(layer.base), nn.Parameter(layer.base.detach().clone()))
         bias = None if layer.bias is None else layer.bias.detach()
-        packed[path] = SharedBasisLinear(base, layer.factor.detach().t(), bias, widens=layer.widens, storage=storage)
+        factor = layer.factor.detach().t()
+        new = (
+            SharedBasisConv(base, factor, bias, widens=layer.widens, storage=storage, spatial=layer.spatial)
+            if layer.spatial
+            else SharedBasisLinear(base, factor, bias, widens=layer.widens, storage=storage)
+        )
+        trained[id(base)] = trained.get(id(base), False) or old.weight.requires_grad
+        for name, parameter in new.named_parameters():
+            if parameter is not base:
+                parameter.requires_grad_(old.bias.requires_grad if name.endswith("bias") else old.weight.requires_grad)
+        packed[path] = new
+    for base in bases.values():
+        base.requires_grad_(trained[id(base)])
     return packed
 
 

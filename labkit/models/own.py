@@ -1,0 +1,206 @@
+"""Networks of the user's own code, by the name ``module:function`` or ``file.py:function`` that was typed on a command line.
+
+Only `register` imports code, and only the command line calls it: a name that stands in a stored run, an address or a grid opens
+what was registered in this process, or nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import importlib.util
+import inspect
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+OWN: dict[str, Any] = {}  # name -> function, class or network
+CLASSES = ("num_classes", "n_classes", "classes", "num_labels", "out_features")
+CHANNELS = ("in_chans", "in_channels", "channels", "in_features")
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is of the form ``module:function``.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> is_own("net.py:build"), is_own("timm:resnet18"), is_own("vit_fashion")
+    (True, False, False)
+    """
+    return ":" in name and not name.startswith("timm:")
+
+
+def register(name: str) -> str:
+    """Import a user's function, so that `labkit.models.load` knows it by its name in this process. This runs the user's code.
+
+    Parameters
+    ----------
+    name : str
+        ``module:function`` or ``file.py:function``: a function that returns an nn.Module, a class of networks, or a network.
+
+    Returns
+    -------
+    str
+        The same name.
+
+    Raises
+    ------
+    ValueError
+        When there is no such file, module or function, or importing it fails.
+    """
+    place, _, attribute = name.rpartition(":")
+    if not place or not attribute:
+        raise ValueError(f"{name!r} is no network; give module:function or file.py:function")
+    found: Any = _from_file(Path(place)) if place.endswith(".py") else _from_module(place)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            offered = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
+            known = f"; it has {', '.join(offered[:8])}" if offered else ""
+            raise ValueError(f"{place} has no {attribute}{known}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise ValueError(f"{name} is {type(found).__name__}, not a function that returns an nn.Module")
+    OWN[name] = found
+    return name
+
+
+def build(name: str, *, num_classes: int | None = None, in_chans: int | None = None, seed: int = 0) -> nn.Module:
+    """Call a registered function.
+
+    Parameters
+    ----------
+    name : str
+        As registered.
+    num_classes, in_chans : int, optional
+        Given to the function as far as its signature takes them.
+    seed : int
+        Of torch's generator during the call.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode.
+
+    Raises
+    ------
+    ValueError
+        When the name is not registered, or the function fails or returns no network.
+    """
+    if name not in OWN:
+        raise ValueError(f"{name} is code of your own, which only the command line opens where you name it: --model {name}")
+    found = OWN[name]
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = copy.deepcopy(found) if isinstance(found, nn.Module) else _call(name, found, num_classes, in_chans)
+    except ValueError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        raise ValueError(f"{name} failed: {_reason(error)}") from error
+    if not isinstance(model, nn.Module):
+        raise ValueError(f"{name} returned {type(model).__name__}; it must return an nn.Module")
+    return model.eval()
+
+
+def _call(name: str, function: Callable[..., Any], num_classes: int | None, in_chans: int | None) -> Any:
+    """Call a function with as many of both numbers as its signature takes: by name, else in this order."""
+    given = _arguments(name, function, {CLASSES: num_classes, CHANNELS: in_chans})
+    try:
+        return function(**given)
+    except Exception as error:  # the user's own code may raise anything
+        raise ValueError(f"{name} failed: {_reason(error)}") from error
+
+
+def _arguments(name: str, function: Callable[..., Any], numbers: dict[tuple[str, ...], int | None]) -> dict[str, int]:
+    """Choose the arguments of a call from `numbers`: the usual names of each number -> the number."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # functions of C have no signature
+        return {}
+    left = {names: value for names, value in numbers.items() if value is not None}
+    given: dict[str, int] = {}
+    for names in list(left):
+        known = next((p.name for p in parameters if p.name in names), None)
+        if known is not None:
+            given[known] = left.pop(names)
+    if any(p.kind == p.VAR_KEYWORD for p in parameters):
+        given |= {names[0]: value for names, value in left.items()}
+        left = {}
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    empty = [p.name for p in parameters if p.default is p.empty and p.kind not in variable and p.name not in given]
+    given |= dict(zip(empty, left.values(), strict=False))
+    lacking = [parameter for parameter in empty if parameter not in given]
+    if lacking:
+        raise ValueError(f"{name} needs {', '.join(lacking)}, but is given num_classes and in_chans alone; give it defaults")
+    return given
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist; give file.py:function")
+    place = path.resolve()
+    name = f"labkit_own_{place.stem}"
+    spec = importlib.util.spec_from_file_location(name, place)
+    if spec is None or spec.loader is None:
+        raise ValueError(f"{path} is not a Python file; give file.py:function")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # so that dataclasses and pickling find it
+    with _beside(place.parent):
+        try:
+            spec.loader.exec_module(module)
+        except BaseException as error:  # sys.exit at the end of a script too
+            del sys.modules[name]
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise ValueError(f"{path} failed: {_reason(error)}") from error
+    return module
+
+
+def _from_module(name: str) -> ModuleType:
+    with _beside(Path.cwd()):
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+                raise ValueError(
+                    f"there is no module {name} here or installed; give module:function, file.py:function, timm:NAME "
+                    "or a reference model"
+                ) from error
+            raise ValueError(f"module {name} failed: {_reason(error)}") from error
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt):
+                raise
+            raise ValueError(f"module {name} failed: {_reason(error)}") from error
+
+
+class _beside:
+    """Put a folder first where Python looks for modules: a network's file imports its neighbours."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = os.fspath(folder)
+
+    def __enter__(self) -> None:
+        sys.path.insert(0, self.folder)
+
+    def __exit__(self, *_: object) -> None:
+        if self.folder in sys.path:
+            sys.path.remove(self.folder)
+
+
+def _reason(error: BaseException) -> str:
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
