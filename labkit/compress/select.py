@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from labkit.compress.mlps import find_mlps
-from labkit.compress.order import first_and_last
 from labkit.compress.replace import replaced
 from labkit.compress.rest import other_kinds
 from labkit.compress.selection import Selection, remember
 from labkit.layers import is_registered
 from labkit.layers.closed import closed_layers
+from labkit.layers.order import first_and_last
 from labkit.layers.plain import folded, how_computed, is_computed
 from labkit.layers.sentences import stays_dense
 from labkit.layers.ties import users_of_weights

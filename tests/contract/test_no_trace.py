@@ -49,6 +49,8 @@ def of_network(network):
     state = {}
     for name, module in network.named_modules(remove_duplicate=False):
         for key, value in vars(module).items():
+            if key == "_index_version":  # of our own layers: a note for themselves
+                continue
             if key in ("_parameters", "_buffers"):
                 for own, tensor in value.items():
                     state[name, key, own] = _of_tensor(tensor)
