@@ -64,7 +64,8 @@ def test_a_layer_without_weights_is_named():
     small = compress.magnitude(net, budget=0.5)
     assert not len(small[2].values)
     assert notes_of(small) == (
-        "magnitude keeps no weight of 2, whose outputs no longer depend on the input; give a larger budget, or leave these layers out",
+        "magnitude keeps no weight of 2, whose outputs no longer depend on the input; "
+        "give a larger budget, or leave these layers out",
     )
     assert torch.equal(small(torch.randn(3, 20)), net[2].bias.expand(3, 4))
 
