@@ -110,6 +110,8 @@ def from_csv(
     if max_categories < 2:
         raise ValueError(f"max_categories must be at least 2, got {max_categories}")
     known = _encoder_of(like)
+    if favourable is None and isinstance(like, Dataset):
+        favourable = like.favourable
     drop, categories = _names(drop), _names(categories)
     target, asked = _asked(path, target, groups, known)
     cells = read_cells(path, encoding, separator)
