@@ -12,6 +12,7 @@ from labkit.layers import Int8Conv, Int8Linear, add_notes
 from labkit.layers.int8_codes import has_vnni
 from labkit.layers.int8_weight import MODES, Mode
 from labkit.registry import Choice
+from labkit.untouched import leaves_untouched
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 SLOW = (
@@ -20,6 +21,7 @@ SLOW = (
 )
 
 
+@leaves_untouched
 def quantize(model: nn.Module, *, mode: Mode = "dynamic", layers: Layers = "all") -> nn.Module:
     """Quantize the weights of linear layers and convolutions to int8 (torchao), one scale per output.
 
