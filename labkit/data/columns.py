@@ -145,7 +145,7 @@ def category_code(column: pd.Series, train: np.ndarray, max_categories: int, *, 
     """
     name = str(column.name)
     empty = int(missing(column).sum())
-    values, notes = one_spelling(canonical(column), numbers=False)
+    values, joined = one_spelling(canonical(column), numbers=False)
     distinct = values.nunique()
     every = distinct == len(values) > ROWS
     if (every or (distinct > FEW and distinct > UNIQUE * len(values))) and not chosen:
@@ -157,7 +157,7 @@ def category_code(column: pd.Series, train: np.ndarray, max_categories: int, *, 
     counts = values.iloc[train].value_counts()
     pooled = len(counts) > max_categories
     kept = counts.index[: max_categories - 1] if pooled else counts.index
-    notes = list(notes)
+    notes = list(joined)
     if pooled:
         rows = int(counts.iloc[max_categories - 1 :].sum())
         notes.append(

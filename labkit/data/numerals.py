@@ -99,8 +99,8 @@ def style_of(texts: pd.Series, decimal: str | None = None) -> Style | None:
 
     Examples
     --------
-    >>> style_of(pd.Series(["1,100", "950"])), style_of(pd.Series(["1,5"])).decimal
-    (Style(decimal='.', thousands=',', dressed=''), ',')
+    >>> style_of(pd.Series(["1,100", "950"])).thousands, style_of(pd.Series(["1,5"])).decimal
+    (',', ',')
     """
     fitting = styles_of(texts)
     if decimal == ",":  # "1.100" is then a thousand and a hundred; a fraction such as 0.125 still has its point
