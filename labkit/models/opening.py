@@ -99,7 +99,7 @@ def options_for(name: str, dataset: Dataset, given: dict[str, Any] | None = None
         return {}
     if timm and images is None:
         raise ValueError(f"timm models take images; {dataset.name} holds none")
-    rows = getattr(dataset.train, "x", None)
+    rows = dataset.train.graph.x if isinstance(dataset.train, NodeSplit) else getattr(dataset.train, "x", None)
     shape = images.shape if images is not None else getattr(rows, "shape", (0,))
     found = {"num_classes": len(dataset.classes)} | ({"in_chans": int(shape[1])} if len(shape) > 1 else {})
     if timm and not (given or {}).get("img_size"):
@@ -125,7 +125,7 @@ def check_takes(model: nn.Module, split: Split | NodeSplit, name: str, data: str
     ValueError
         When the network does not take the example, or returns no logits.
     """
-    inputs = split.inputs() if isinstance(split, NodeSplit) else (split.inputs(slice(0, 1)),)
+    inputs = inputs_of(split)
     first = next(model.parameters(), torch.empty(0))
     given = [part.to(first.device) for part in inputs]
     if first.is_floating_point() and not isinstance(split, NodeSplit):
@@ -137,6 +137,20 @@ def check_takes(model: nn.Module, split: Split | NodeSplit, name: str, data: str
         raise
     except Exception as error:  # a user's forward may raise anything
         raise ValueError(f"{name} does not take the examples of {data} ({shape_of(inputs)}): {reason_of(error)}") from error
+
+
+def inputs_of(split: Split | NodeSplit) -> tuple[torch.Tensor, ...]:
+    """Return one example of a split, or the whole graph.
+
+    Parameters
+    ----------
+    split : Split or NodeSplit
+
+    Returns
+    -------
+    tuple of Tensor
+    """
+    return split.inputs() if isinstance(split, NodeSplit) else (split.inputs(slice(0, 1)),)
 
 
 def shape_of(inputs: Sequence[torch.Tensor]) -> str:
