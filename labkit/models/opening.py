@@ -66,8 +66,8 @@ def open_model(
     if not data and (name.startswith("timm:") or is_own(name)):
         kinds = "a data set's name, a folder of images by class, or a CSV file with its target"
         raise ValueError(f"{name} needs data (--data): {kinds}")
-    further = {"size": size, "favourable": favourable}
-    further = {key: value for key, value in further.items() if value is not None}
+    given: dict[str, Any] = {"size": size, "favourable": favourable}
+    further = {key: value for key, value in given.items() if value is not None}
     dataset = open_dataset(data or get_recipe(name).data, target=target, groups=groups, **further)
     return load(name, weights=weights, seed=seed, **(options_for(name, dataset, options) | options)), dataset
 
@@ -100,7 +100,7 @@ def options_for(name: str, dataset: Dataset, given: dict[str, Any] | None = None
     if timm and images is None:
         raise ValueError(f"timm models take images; {dataset.name} holds none")
     rows = dataset.train.graph.x if isinstance(dataset.train, NodeSplit) else getattr(dataset.train, "x", None)
-    shape = images.shape if images is not None else getattr(rows, "shape", (0,))
+    shape: tuple[int, ...] = tuple(images.shape if images is not None else getattr(rows, "shape", (0,)))
     found = {"num_classes": len(dataset.classes)} | ({"in_chans": int(shape[1])} if len(shape) > 1 else {})
     if timm and not (given or {}).get("img_size"):
         from labkit.models.from_timm import image_options  # local: importing timm takes seconds
