@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import nn
 
 from labkit.registry import Choice, Entry, Param, Parameter, Registry
+from labkit.untouched import restored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -145,7 +146,8 @@ class Method(Entry):
         if self.needs == "optional":
             settings.pop("calibration", None)
             data = data if needed else None
-        small = self.apply(model, data=data, seed=seed, progress=progress, **settings)
+        with restored(model):
+            small = self.apply(model, data=data, seed=seed, progress=progress, **settings)
         if not isinstance(small, nn.Module):
             raise TypeError(f"the apply function of {self.name} must return an nn.Module, got {type(small).__name__}")
         return small.eval()

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from torch import nn
 
-from labkit.compress.selection import listed
 from labkit.layers import is_registered
+from labkit.layers.sentences import listed
 
 PART = 0.05  # raw parameters of a module with submodules are named from this fraction of all parameters on
 NORMS = ("Norm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
@@ -43,12 +43,14 @@ def other_kinds(model: nn.Module, kinds: tuple[type[nn.Module], ...], without: C
             continue
         found.setdefault(kind.__name__, []).append(path)
         sizes[kind.__name__] = sizes.get(kind.__name__, 0) + own
-    replaced = " and ".join(kind.__name__ for kind in kinds)
-    return [
-        f"{len(paths)} {name} {'stays' if len(paths) == 1 else 'stay'} dense ({listed(paths)}; {sizes[name] / total:.0%} of the "
-        f"parameters): only {replaced} layers are replaced"
-        for name, paths in found.items()
-    ]
+    *first, last = (kind.__name__ for kind in kinds)
+    replaced = f"{', '.join(first)} and {last}" if first else last
+    sentences = []
+    for name, paths in found.items():
+        stay = "stays" if len(paths) == 1 else "stay"
+        where = f"{listed(paths)}; {100 * sizes[name] / total:.0f} % of the parameters"
+        sentences.append(f"{len(paths)} {name} {stay} dense ({where}): only {replaced} layers are replaced")
+    return sentences
 
 
 def _is_norm(module: nn.Module) -> bool:

@@ -1,70 +1,24 @@
-"""Multiply-accumulates (MACs) of one forward pass, counted by torch's FlopCounterMode."""
+"""Multiply-accumulates (MACs) of one forward pass."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
-import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-import labkit.kernels  # noqa: F401 - registers torch.ops.labkit
-
-Example = torch.Tensor | tuple | dict
-
-
-def _cpu_attention(query: torch.Size, key: torch.Size, value: torch.Size, *_: Any, **__: Any) -> int:
-    return sdpa_flop_count(query, key, value)
-
-
-def _int8_product(a: torch.Size, b: torch.Size, *_: Any, **__: Any) -> int:
-    return 2 * a[0] * a[1] * b[1]
-
-
-def _fixed_fan_in(x: torch.Size, weight: torch.Size, *_: Any, **__: Any) -> int:
-    return 2 * x[0] * weight.numel()
-
-
-# FlopCounterMode has no formula for fused attention on CPUs and integer products, and would count them as zero
-FORMULAS = {
-    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _cpu_attention,
-    torch.ops.aten._int_mm: _int8_product,
-    torch.ops.labkit.fixed_fan_in: _fixed_fan_in,
-}
-
-
-def call(module: nn.Module, example: Example) -> Any:
-    """Call a module with an example input.
-
-    Parameters
-    ----------
-    module : nn.Module
-        The module.
-    example : Tensor, tuple or dict
-        Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
-
-    Returns
-    -------
-    Any
-        Its output.
-    """
-    if isinstance(example, dict):
-        return module(**example)
-    return module(*example) if isinstance(example, tuple) else module(example)
+from labkit.cost.counting import Counts, count
+from labkit.forwarding import Example, fitted, running
+from labkit.untouched import untouched
 
 
 def macs_by_module(module: nn.Module, example: Example) -> dict[str, int]:
     """Count the MACs of every submodule.
 
-    Matrix products, convolutions (with groups, strides and padding as executed) and attention are counted; elementwise operations,
-    normalisation and biases are not.
+    Matrix products of every kind, convolutions (with groups, strides and padding as executed), recurrent cells, attention and
+    distances are counted; elementwise operations, normalisation and biases are not.
 
     Parameters
     ----------
     module : nn.Module
-        The model; it runs in eval mode, and its mode is restored.
+        The model; it runs in eval mode, and is left as it was.
     example : Tensor, tuple or dict
         Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
 
@@ -73,18 +27,31 @@ def macs_by_module(module: nn.Module, example: Example) -> dict[str, int]:
     dict
         Path -> MACs of one pass over the example; ``""`` is the whole model.
     """
-    counter = FlopCounterMode(display=False, custom_mapping=FORMULAS)
-    was_training = module.training
-    module.eval()
-    try:
-        with torch.no_grad(), _unfused(), counter:
-            call(module, example)
-    finally:
-        module.train(was_training)
-    counts = {name: sum(operators.values()) // 2 for name, operators in counter.get_flop_counts().items()}
-    root = type(module).__name__
-    named = {name.removeprefix(root).removeprefix("."): value for name, value in counts.items() if name != "Global"}
-    return {**named, "": counts.get("Global", 0)}
+    return counted(module, example).macs
+
+
+def counted(module: nn.Module, example: Example, who: str = "the model") -> Counts:
+    """Count the MACs of every submodule, and note which ran and what could not be counted.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Left as it was.
+    example : Tensor, tuple or dict
+    who : str
+        For the message.
+
+    Returns
+    -------
+    Counts
+
+    Raises
+    ------
+    ValueError
+        When the module raises an error for the example.
+    """
+    with untouched(module), running(who, example):
+        return count(module, fitted(module, example))
 
 
 def paper_macs(module: nn.Module, example: Example) -> int:
@@ -110,14 +77,3 @@ def paper_macs(module: nn.Module, example: Example) -> int:
     executed = macs_by_module(module, example)
     biases = sum(layer.bias.numel() for layer in layers.values() if layer.bias is not None)
     return sum(executed.get(name, 0) for name in layers) + biases
-
-
-@contextmanager
-def _unfused() -> Iterator[None]:
-    """Disable nn.MultiheadAttention's fast path, an opaque operator that would count as zero."""
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
-        yield
-    finally:
-        torch.backends.mha.set_fastpath_enabled(before)

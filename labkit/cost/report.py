@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import pandas as pd
-import torch
 from torch import nn
 
-from labkit.cost.macs import Example, macs_by_module, paper_macs
+from labkit.cost.counting import Counts
+from labkit.cost.macs import counted, paper_macs
+from labkit.cost.notes import count_notes
 from labkit.cost.storage import bytes_by_kind, count_nonzeros, count_parameters
 from labkit.cost.timing import Latency, latency
+from labkit.forwarding import Example
+from labkit.untouched import untouched
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,8 @@ class Cost:
         Columns type, parameters and macs, indexed by the path of the layer.
     convention : str
         "standard" or "paper", see `cost`.
+    notes : tuple of str
+        What `macs` may lack: operators without a formula, layers with weights that did not multiply or did not run.
     """
 
     parameters: int
@@ -41,6 +46,7 @@ class Cost:
     latency: Latency | None
     layers: pd.DataFrame
     convention: str = "standard"
+    notes: tuple[str, ...] = ()
 
     @property
     def flops(self) -> int:
@@ -68,6 +74,7 @@ class Cost:
             "flops": self.flops,
             "latency_ms": None if self.latency is None else asdict(self.latency),
             "convention": self.convention,
+            **({"notes": list(self.notes)} if self.notes else {}),
         }
 
     @classmethod
@@ -92,6 +99,7 @@ class Cost:
             latency=None if facts["latency_ms"] is None else Latency(**facts["latency_ms"]),
             layers=pd.DataFrame(columns=["layer", "type", "parameters", "macs"]).set_index("layer"),
             convention=facts["convention"],
+            notes=tuple(facts.get("notes", ())),
         )
 
     def __repr__(self) -> str:
@@ -107,13 +115,14 @@ def cost(
     *,
     reference: nn.Module | None = None,
     seconds: float = 0.5,
+    who: str = "the model",
 ) -> Cost:
     """Measure the cost of a model.
 
     Parameters
     ----------
     model : nn.Module
-        The model; its mode is restored.
+        The model; left as it was. Inputs are cast to its dtype if it does not take them as they are.
     example : Tensor, tuple or dict
         Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
     convention : {"standard", "paper"}
@@ -122,6 +131,8 @@ def cost(
         Timed alternately with the model.
     seconds : float
         Time spent on the latency of each model; 0 skips it.
+    who : str
+        What messages call the model.
 
     Returns
     -------
@@ -147,33 +158,28 @@ def cost(
         raise ValueError(f"convention must be 'standard' or 'paper', got {convention!r}")
     if seconds < 0:
         raise ValueError(f"seconds must not be negative, got {seconds}")
-    try:
-        by_module = macs_by_module(model, example)
-        macs = by_module[""] if convention == "standard" else paper_macs(model, example)
-    except (RuntimeError, IndexError) as error:  # models raise either for inputs of another shape
-        raise ValueError(f"the model does not take this example ({_shape(example)}): {str(error).splitlines()[0]}") from error
-    return Cost(
-        parameters=count_parameters(model, convention),
-        nonzeros=count_nonzeros(model, convention),
-        bytes=bytes_by_kind(model),
-        macs=macs,
-        latency=latency(model, example, reference=reference, seconds=seconds) if seconds else None,
-        layers=_layers(model, by_module),
-        convention=convention,
-    )
+    counts = counted(model, example, who)
+    with untouched(model):
+        return Cost(
+            parameters=count_parameters(model, convention),
+            nonzeros=count_nonzeros(model, convention),
+            bytes=bytes_by_kind(model),
+            macs=counts.macs[""] if convention == "standard" else paper_macs(model, example),
+            latency=latency(model, example, reference=reference, seconds=seconds) if seconds else None,
+            layers=_layers(model, counts),
+            convention=convention,
+            notes=count_notes(model, counts),
+        )
 
 
-def _layers(model: nn.Module, macs: dict[str, int]) -> pd.DataFrame:
-    rows = [
-        {"layer": name, "type": type(m).__name__, "parameters": sum(p.numel() for p in m.parameters()), "macs": macs.get(name, 0)}
-        for name, m in model.named_modules()
-        if name and not any(True for _ in m.children())
-    ]
+def _layers(model: nn.Module, counts: Counts) -> pd.DataFrame:
+    """One row for each layer without submodules, and for each module that multiplies by itself (attention, LoRA)."""
+    rows = []
+    for name, m in model.named_modules():
+        inside = "parametrizations" in name.split(".")
+        is_leaf = not any(child != "parametrizations" for child, _ in m.named_children())
+        if name and not inside and (is_leaf or counts.own.get(name)):
+            parameters = sum(p.numel() for p in m.parameters(recurse=is_leaf))
+            macs = (counts.macs if is_leaf else counts.own).get(name, 0)
+            rows.append({"layer": name, "type": type(m).__name__, "parameters": parameters, "macs": macs})
     return pd.DataFrame(rows, columns=["layer", "type", "parameters", "macs"]).set_index("layer")
-
-
-def _shape(example: Example) -> str:
-    if isinstance(example, torch.Tensor):
-        return f"{example.dtype} {list(example.shape)}"
-    parts = example.items() if isinstance(example, dict) else enumerate(example)
-    return ", ".join(f"{key}: {list(part.shape) if isinstance(part, torch.Tensor) else part}" for key, part in parts)

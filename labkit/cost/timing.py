@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from labkit.cost.macs import Example, call
+from labkit.forwarding import Example, called, fitted, running
+from labkit.untouched import untouched
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def latency(model: nn.Module, example: Example, *, reference: nn.Module | None =
     Parameters
     ----------
     model : nn.Module
-        The model; its mode is restored.
+        The model; left as it was. Inputs are cast to its dtype if it does not take them as they are.
     example : Tensor, tuple or dict
         Input: a tensor, a tuple of arguments or a dict of keyword arguments. Its batch size counts.
     reference : nn.Module, optional
@@ -67,19 +68,13 @@ def latency(model: nn.Module, example: Example, *, reference: nn.Module | None =
     Raises
     ------
     ValueError
-        If `seconds` is not positive.
+        If `seconds` is not positive, or a model raises an error for the example.
     """
     if seconds <= 0:
         raise ValueError(f"seconds must be positive, got {seconds}")
     models = [model] if reference is None else [model, reference]
-    was_training = [m.training for m in models]
-    try:
-        for m in models:
-            m.eval()
-        times = _alternate(models, example, seconds)
-    finally:
-        for m, before in zip(models, was_training, strict=True):
-            m.train(before)
+    with untouched(*models):
+        times = _alternate(models, [fitted(m, example) for m in models], seconds)
     low, median, high = np.percentile(times[:, 0], (25, 50, 75)) * 1e3
     facts = {"median": float(median), "low": float(low), "high": float(high)}
     if reference is not None:
@@ -89,24 +84,24 @@ def latency(model: nn.Module, example: Example, *, reference: nn.Module | None =
     return Latency(**facts, repeats=len(times), threads=torch.get_num_threads())
 
 
-def _alternate(models: list[nn.Module], example: Example, seconds: float) -> np.ndarray:
+def _alternate(models: list[nn.Module], examples: list[Example], seconds: float) -> np.ndarray:
     """Return seconds [repeats, models]; odd rounds run in reverse order, so that no model is always second."""
     rows: list[list[float]] = []
-    with torch.inference_mode():
-        for model in models:
+    for model, example, who in zip(models, examples, ("the model", "the reference"), strict=False):
+        with running(who, example):
             _timed(model, example)
-        until = time.perf_counter() + seconds * len(models)
-        while len(rows) < 5 or time.perf_counter() < until:
-            order = range(len(models)) if len(rows) % 2 == 0 else reversed(range(len(models)))
-            took = {i: _timed(models[i], example) for i in order}
-            rows.append([took[i] for i in range(len(models))])
+    until = time.perf_counter() + seconds * len(models)
+    while len(rows) < 5 or time.perf_counter() < until:
+        order = range(len(models)) if len(rows) % 2 == 0 else reversed(range(len(models)))
+        took = {i: _timed(models[i], examples[i]) for i in order}
+        rows.append([took[i] for i in range(len(models))])
     return np.array(rows)
 
 
 def _timed(model: nn.Module, example: Example) -> float:
     on_gpu = torch.cuda.is_available()  # slower than a small network, so checked before timing
     began = time.perf_counter()
-    call(model, example)
+    called(model, example)
     if on_gpu:
         torch.cuda.synchronize()
     return time.perf_counter() - began

@@ -3,6 +3,7 @@
 from labkit.data.arrays import from_arrays
 from labkit.data.catalogue import CATALOGUE, load
 from labkit.data.csv import from_csv
+from labkit.data.encoder import Encoder
 from labkit.data.folders import image_folder
 from labkit.data.nodes import NodeSplit
 from labkit.data.opening import open_dataset
@@ -13,6 +14,7 @@ from labkit.data.summary import counts, group_counts, picture_grid
 __all__ = [
     "CATALOGUE",
     "Dataset",
+    "Encoder",
     "NodeSplit",
     "Split",
     "as_group_text",

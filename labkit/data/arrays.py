@@ -9,6 +9,8 @@ import pandas as pd
 
 from labkit.data.checks import checked
 from labkit.data.favourable import favourable_class
+from labkit.data.given_arrays import as_examples
+from labkit.data.given_labels import as_labels
 from labkit.data.partition import partition
 from labkit.data.sensitive import as_group_text
 from labkit.data.split import Dataset, Split
@@ -31,16 +33,18 @@ def from_arrays(
 
     Parameters
     ----------
-    examples : uint8 [N, H, W] or [N, C, H, W], floating or integer [N, D], or a sequence of N str
-        Images, table rows, or texts. Anything that NumPy converts, including CPU torch tensors.
-    labels : int array [N]
-        Class indices from 0.
-    classes : sequence of str, optional
-        Class names; ``"0"``, ``"1"``, … up to the largest label by default.
+    examples : uint8 [N, H, W] or [N, C, H, W], floating or integer [N, D], DataFrame [N, D] of numbers, or a sequence of N str
+        Images, table rows, or texts. Anything that NumPy converts, and torch tensors.
+    labels : array [N], [N, 1] or one-hot [N, C]
+        Class indices from 0, as integers or whole floating-point numbers; or names of classes.
+    classes : sequence, optional
+        Class names, taken as text; by default ``"0"``, ``"1"``, … up to the largest label, or the names in `labels`, sorted.
     groups : DataFrame with N rows, optional
-        Sensitive features.
+        Sensitive features of any type, taken as text.
+    favourable : str, optional
+        The class that people want, whose rates are compared between groups; by default the last of two.
     features : sequence of D str, optional
-        Column names of a table.
+        Column names of a table; those of a DataFrame by default.
     name : str
         Name of the data set.
     validation_share, test_share : float
@@ -56,7 +60,8 @@ def from_arrays(
     Raises
     ------
     ValueError, TypeError
-        If shapes, dtypes or lengths do not match, a label is out of range, a value is NaN, or a part would be empty.
+        If shapes, dtypes or lengths do not match, a label is out of range, a value is NaN, labels are a quantity or mark several
+        classes, images have their channels last, the favourable class is unknown, or a part would be empty.
 
     Examples
     --------
@@ -65,43 +70,16 @@ def from_arrays(
     >>> ds
     Dataset('arrays': train 6, validation 2, test 2; 2 classes)
     """
-    labels = _as_labels(labels, name)
-    if classes is None:
-        classes = [str(i) for i in range(int(labels.max(initial=-1)) + 1)]
-    held = _as_examples(examples, name)
+    held, names = as_examples(examples, name)
+    rows = len(next(iter(held.values())))
+    labels, classes, notes = as_labels(labels, classes, rows, name)
     columns: tuple[str, ...] = ()
     if "x" in held:
-        columns = tuple(features) if features is not None else tuple(f"feature {i}" for i in range(held["x"].shape[1]))
+        given = tuple(map(str, features)) if features is not None else names
+        columns = given if given is not None else tuple(f"feature {i}" for i in range(held["x"].shape[1]))
         if len(columns) != held["x"].shape[1]:
             raise ValueError(f"{name}: {held['x'].shape[1]} columns but {len(columns)} feature names; give one per column")
     groups = None if groups is None else as_group_text(groups).reset_index(drop=True)
-    names = tuple(map(str, classes))
-    good = favourable_class(favourable, names, name)
-    whole = checked(Split(labels, names, groups=groups, features=columns, favourable=good, **held), name)
+    good = favourable_class(favourable, classes, name)
+    whole = checked(Split(labels, classes, groups=groups, features=columns, favourable=good, notes=notes, **held), name)
     return partition(whole, name=name, validation_share=validation_share, test_share=test_share, seed=seed)
-
-
-def _as_labels(labels: np.ndarray, name: str) -> np.ndarray:
-    labels = np.asarray(labels)
-    if labels.dtype == bool or np.issubdtype(labels.dtype, np.integer):
-        return labels.astype(np.int64)
-    raise TypeError(
-        f"{name}: labels must be integer class indices, got dtype {labels.dtype}; use np.unique(…, return_inverse=True)"
-    )
-
-
-def _as_examples(examples: np.ndarray | Sequence[str], name: str) -> dict:
-    if isinstance(examples, (list, tuple)) and examples and isinstance(examples[0], str):
-        return {"texts": list(examples)}
-    array = np.asarray(examples)
-    if array.dtype == object or array.dtype.kind in "USc":
-        raise TypeError(f"{name}: examples have dtype {array.dtype}; give numbers, uint8 images, or a list of str")
-    if array.ndim == 2:
-        return {"x": array.astype(np.float32)}
-    if array.ndim == 3:
-        array = array[:, None]
-    if array.ndim != 4:
-        raise ValueError(f"{name}: examples have shape {list(array.shape)}; give [N, D], [N, H, W] or [N, C, H, W]")
-    if array.dtype != np.uint8:
-        raise TypeError(f"{name}: images must be uint8 (0 to 255), got {array.dtype}; scale and round them first")
-    return {"images": np.ascontiguousarray(array)}

@@ -87,6 +87,6 @@ def _load(text: str, options: dict[str, Any]) -> Dataset:
         return CATALOGUE[text].load(**options)
     if Path(text).is_dir():
         return image_folder(text, **options)
-    if text.lower().endswith((".csv", ".csv.gz", ".tsv")):
+    if Path(text).is_file() or text.lower().endswith((".csv", ".csv.gz", ".tsv")):
         raise ValueError(f"{text}: a table needs a target column; use labkit.data.from_csv({text!r}, target=…, groups=[…])")
     raise unknown_name("data set", text, CATALOGUE, "or the path of a folder with one subfolder of images per class")

@@ -2,52 +2,83 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Literal, TypedDict
 
 import numpy as np
 import pandas as pd
-from pandas.io.common import get_handle
 
+from labkit.data.cells import read_cells
 from labkit.data.checks import checked
+from labkit.data.columns import category_code, decimal_mark, measured_code, number_notes, unknown_notes
+from labkit.data.encoder import ColumnCode, Encoder
 from labkit.data.favourable import favourable_class
-from labkit.data.partition import partition
+from labkit.data.labels import classes_of, few_notes, labels_like, one_spelling
+from labkit.data.numerals import missing as is_missing
+from labkit.data.partition import partition, training_rows
+from labkit.data.pictures import count
 from labkit.data.split import Dataset, Split
 from labkit.messages import unknown_name
 
-MISSING = {"", "na", "n/a", "nan", "null", "none", "?"}
+MAX_CATEGORIES = 100
 
 
 def from_csv(
     path: str | Path,
     *,
-    target: str,
-    groups: Sequence[str] = (),
+    target: str | None = None,
+    groups: Sequence[str] | None = None,
     favourable: str | None = None,
     groups_as_features: bool = False,
     drop: Sequence[str] = (),
-    encoding: str = "utf-8",
+    categories: Sequence[str] = (),
+    max_categories: int = MAX_CATEGORIES,
+    missing: Literal["refuse", "drop"] = "refuse",
+    encoding: str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] | None = None,
+    like: Dataset | Encoder | None = None,
     validation_share: float = 0.2,
     test_share: float = 0.2,
     seed: int = 0,
 ) -> Dataset:
-    """Load a CSV file with a header row; text columns are one-hot encoded.
+    """Load a CSV file with a header row; text columns are one-hot encoded, dates become days.
+
+    Numbers may be written 1,100.5 or 1.100,5 or 1 100, with a currency, per cent or one unit. Categories are those of the training
+    rows: a value that occurs elsewhere only becomes "other" or zeros. Columns with a different text in most rows are left out.
+    Whatever is left out, joined or read in another way than written is said in the notes of the parts.
 
     Parameters
     ----------
     path : path
         The file; names ending in ``.gz``, ``.bz2``, ``.xz`` or ``.zip`` are decompressed.
     target : str
-        Column to predict; its sorted distinct values are the classes.
+        Column to predict; its sorted distinct values are the classes. May be left out with `like`.
     groups : sequence of str
         Sensitive features, stored as `Split.groups`.
+    favourable : str, optional
+        The class that people want, e.g. "approved", whose rates are compared between groups; by default the last of two.
     groups_as_features : bool
         Whether sensitive features are also inputs of the model.
     drop : sequence of str
         Columns to ignore, e.g. an identifier.
-    encoding : str
-        Text encoding of the file.
+    categories : sequence of str
+        Columns whose values are categories even where they are numbers, e.g. postal codes.
+    max_categories : int
+        Number of columns that a text column becomes at most; rarer values are pooled as "other".
+    missing : {"refuse", "drop"}
+        What to do with rows whose target, group or number is missing. In text, a missing value is a category of its own.
+    encoding : str, optional
+        Text encoding of the file; UTF-8, or UTF-16 where the file says so, by default.
+    separator : str, optional
+        Character between cells; by default comma, semicolon, tab or bar, whichever divides all rows like the header.
+    decimal : {".", ","}, optional
+        Decimal mark where a column alone does not say it ("1,100"); by default that of the other columns.
+    like : Dataset or Encoder, optional
+        A data set of `from_csv`, or its `Dataset.encoder`: this file is encoded in the same way, with the same features and
+        classes.
     validation_share, test_share : float
         Fractions of the rows for validation and test.
     seed : int
@@ -56,13 +87,14 @@ def from_csv(
     Returns
     -------
     Dataset
-        Train, validation and test parts.
+        Train, validation and test parts, and the encoder.
 
     Raises
     ------
     ValueError
-        If the file cannot be read, a column is unknown, duplicated or empty, a target, group or numeric cell is missing, or a
-        column mixes numbers and text; the message names file, row (the header is row 1) and column.
+        If the file cannot be read, a column is unknown, duplicated or empty, a target, group or numeric cell is missing, a
+        column mixes numbers and text, the target is a quantity, the favourable class is unknown, or the file does not fit `like`;
+        the message names file, row (the header is row 1) and column.
 
     Examples
     --------
@@ -73,119 +105,140 @@ def from_csv(
     Dataset('patients': train 12, validation 4, test 4; 2 classes, groups ['sex'])
     """
     path = Path(path)
-    frame = _read(path, encoding)
-    for column in (target, *groups, *drop):
-        if column not in frame:
-            raise unknown_name(f"column of {path}", column, frame.columns)
-    if target in groups:
-        raise ValueError(f"{path}: column {target!r} cannot be both target and group")
-    for column in (target, *groups):
-        _require_filled(frame, column, path)
-    hidden = {target, *drop, *(() if groups_as_features else groups)}
-    columns = _features(frame.drop(columns=list(hidden)), path)
-    classes, labels = _classes(frame[target])
-    if len(classes) < 2:
-        raise ValueError(f"{path}: target column {target!r} holds only {classes[0]!r}; at least two classes are needed")
+    if missing not in ("refuse", "drop"):
+        raise ValueError(f"missing must be 'refuse' or 'drop', got {missing!r}")
+    if max_categories < 2:
+        raise ValueError(f"max_categories must be at least 2, got {max_categories}")
+    known = _encoder_of(like)
+    drop, categories = _names(drop), _names(categories)
+    target, asked = _asked(path, target, groups, known)
+    cells = read_cells(path, encoding, separator)
+    frame, notes = cells.frame, list(cells.notes)
+    _check_columns(path, frame, target, asked, (*drop, *categories))
+    frame = _filled(frame, [target, *asked], path, missing, notes)
+    measured: dict[str, ColumnCode | None] = {}
+    if known is None:
+        hidden = {target, *drop, *(() if groups_as_features else asked)}
+        mark = decimal or decimal_mark(frame.drop(columns=target), cells.separator)
+        inputs = [name for name in frame.columns if name not in hidden]
+        measured = {name: None if name in categories else measured_code(frame[name], str(path), mark) for name in inputs}
+    else:
+        measured = {code.name: code for code in known.columns if code.kind in ("number", "date") and code.name in frame}
+        notes += _extra(frame, known)
+    if missing == "drop":
+        frame = _filled(frame, [name for name, code in measured.items() if code], path, missing, notes, number=True)
+    for name in (target, *asked):
+        frame, respelt = _respelt(frame, name)
+        notes += respelt
+    shares: _Shares = {"validation_share": validation_share, "test_share": test_share, "seed": seed}
+    if known is None:
+        classes, labels = classes_of(frame[target], str(path))
+        train = training_rows(labels, **shares)
+        codes, said = _codes(frame, measured, train, max_categories, categories)
+        notes += said
+        known = Encoder(target, classes, asked, groups_as_features, drop, codes)
+    else:
+        labels = labels_like(frame[target], known.classes, str(path))
+    if not known.features:
+        remarks = "".join(f"; {note}" for note in notes)
+        raise ValueError(f"{path} has no feature columns besides target, groups and dropped columns{remarks}")
+    x, unknown = known.encode(frame, str(path))
+    rows = "outside train" if like is None else "of this file"
+    notes += [*unknown_notes(unknown, known.columns, rows), *few_notes(labels, known.classes)]
     whole = Split(
         labels=labels,
-        classes=classes,
-        x=columns.to_numpy(np.float32),
-        features=tuple(columns.columns),
-        groups=frame[list(groups)].reset_index(drop=True) if groups else None,
-        favourable=favourable_class(favourable, classes, str(path)),
+        classes=known.classes,
+        x=x,
+        features=known.features,
+        groups=frame[list(asked)].reset_index(drop=True) if asked else None,
+        favourable=favourable_class(favourable, known.classes, str(path)),
+        notes=tuple(notes),
     )
-    return partition(
-        checked(whole, str(path)),
-        name=path.name.split(".")[0],
-        validation_share=validation_share,
-        test_share=test_share,
-        seed=seed,
-        target=f"column {target!r} of {path.name}",
-    )
+    name, meaning = path.name.split(".")[0], f"column {target!r} of {path.name}"
+    return replace(partition(checked(whole, str(path)), name=name, target=meaning, **shares), encoder=known)
 
 
-def _read(path: Path, encoding: str) -> pd.DataFrame:
-    """Read every cell as text, so that error messages can quote cells as written."""
-    try:
-        cells = pd.read_csv(path, dtype=str, keep_default_na=False, header=None, encoding=encoding, skip_blank_lines=False)
-    except FileNotFoundError:
-        raise ValueError(f"{path} does not exist; give the path of a CSV file") from None
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path}, row {_bad_row(path, encoding)}: {_decoding(error, encoding)}") from error
-    except (LookupError, OSError, csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise ValueError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
-    header = [str(name).strip() for name in cells.iloc[0]]
-    duplicates = sorted({name for name in header if header.count(name) > 1})
-    if duplicates:
-        raise ValueError(f"{path}, row 1: column {duplicates[0]!r} appears {header.count(duplicates[0])} times; rename or drop one")
-    if "" in header:
-        raise ValueError(f"{path}, row 1: column {header.index('') + 1} has no name; name or remove it")
-    if len(cells) == 1:
-        raise ValueError(f"{path} has a header but no rows")
-    body = cells.iloc[1:].set_axis(header, axis=1).reset_index(drop=True)
-    return body.apply(lambda column: column.fillna("").str.strip())
+class _Shares(TypedDict):
+    validation_share: float
+    test_share: float
+    seed: int
 
 
-def _bad_row(path: Path, encoding: str) -> int:
-    """Find the first line (from 1) that does not decode; pandas reports only an offset within a buffer."""
-    with get_handle(path, "rb", is_text=False, compression="infer") as file:
-        for number, line in enumerate(file.handle, start=1):
-            try:
-                line.decode(encoding)
-            except UnicodeDecodeError:
-                return number
-    return 1
+def _codes(
+    frame: pd.DataFrame, measured: Mapping[str, ColumnCode | None], train: np.ndarray, max_categories: int, chosen: Sequence[str]
+) -> tuple[tuple[ColumnCode, ...], list[str]]:
+    """How each column becomes numbers, and what a reader should know of it; `measured` holds None for text."""
+    codes, notes = [], []
+    for name, code in measured.items():
+        if code is None:
+            code, said = category_code(frame[name], train, max_categories, chosen=name in chosen)
+        else:
+            said = number_notes(frame[name], code)
+        codes.append(code)
+        notes += said
+    return tuple(codes), notes
 
 
-def _decoding(error: UnicodeDecodeError, encoding: str) -> str:
-    byte = error.object[error.start]
-    return f"byte 0x{byte:02x} is not {encoding}; save the file as UTF-8 or give encoding= (latin-1 and cp1252 are common)"
+def _encoder_of(like: Dataset | Encoder | None) -> Encoder | None:
+    encoder = like.encoder if isinstance(like, Dataset) else like
+    if like is not None and not isinstance(encoder, Encoder):
+        raise ValueError(f"like must be a data set of from_csv or its encoder, got {like!r}")
+    return encoder
 
 
-def _missing(column: pd.Series) -> np.ndarray:
-    return column.str.lower().isin(MISSING).to_numpy()
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    """Column names; one name may come without a list around it."""
+    return tuple(str(name).strip() for name in ([names] if isinstance(names, str) else names))
 
 
-def _require_filled(frame: pd.DataFrame, column: str, path: Path) -> None:
-    empty = np.flatnonzero(_missing(frame[column]))
-    if len(empty):
+def _asked(path: Path, target: str | None, groups: Sequence[str] | None, known: Encoder | None) -> tuple[str, tuple[str, ...]]:
+    if target is None:
+        if known is None:
+            raise ValueError(f"{path}: say which column is to be predicted with target=")
+        target = known.target
+    asked = known.groups if groups is None and known is not None else _names(groups or ())
+    if target in asked:
+        raise ValueError(f"{path}: column {target!r} cannot be both target and group")
+    return str(target).strip(), asked
+
+
+def _check_columns(path: Path, frame: pd.DataFrame, target: str, groups: Sequence[str], others: Sequence[str]) -> None:
+    if target not in frame and len(frame.columns) > 1 and pd.to_numeric(frame.columns, errors="coerce").notna().all():
         raise ValueError(
-            f"{path}, row {empty[0] + 2}: column {column!r} is empty ({len(empty)} such row(s)); fill or remove those rows"
+            f"{path}: row 1 holds numbers only ({', '.join(frame.columns[:4])}, …) where the names of the columns are expected; "
+            "add a header row"
         )
+    for column in (target, *groups, *others):
+        if column not in frame:
+            raise unknown_name(f"column of {path}", column, frame.columns)
 
 
-def _features(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    if not len(frame.columns):
-        raise ValueError(f"{path} has no feature columns besides target, groups and dropped columns")
-    pieces = []
-    for name, column in frame.items():
-        numbers = _numeric(column, str(name), path)
-        pieces.append(numbers.rename(str(name)) if numbers is not None else pd.get_dummies(column, prefix=str(name)))
-    return pd.concat(pieces, axis=1).astype(np.float32)
+def _filled(
+    frame: pd.DataFrame, columns: Sequence[str], path: Path, policy: str, notes: list[str], *, number: bool = False
+) -> pd.DataFrame:
+    """Refuse rows without a value in one of the columns, or leave them out and say so."""
+    for name in columns:
+        empty = is_missing(frame[name], number=number)
+        if not empty.any():
+            continue
+        if policy == "refuse":
+            raise ValueError(
+                f"{path}, row {frame.index[empty.argmax()]}: column {name!r} is empty ({int(empty.sum())} such row(s)); fill or "
+                "remove those rows, or give missing='drop' to leave them out"
+            )
+        frame = frame[~empty]
+        notes.append(f"{count(int(empty.sum()), 'row')} without a value in column {name!r} left out")
+        if not len(frame):
+            raise ValueError(f"{path}: no row is left without a missing value; drop columns that are mostly empty")
+    return frame
 
 
-def _numeric(column: pd.Series, name: str, path: Path) -> pd.Series | None:
-    """Return the column as numbers, or None if it holds text; a mix of both is an error."""
-    missing = _missing(column)
-    if missing.all():
-        raise ValueError(f"{path}: column {name!r} is empty in every row; drop it")
-    numbers = pd.to_numeric(column, errors="coerce").astype(float)
-    texts = np.flatnonzero(numbers.isna().to_numpy() & ~missing)
-    if len(texts) == len(column) - missing.sum():
-        return None  # a categorical column, in which a missing value is a category of its own
-    if len(texts):
-        raise ValueError(
-            f"{path}, row {texts[0] + 2}: column {name!r} holds {column[texts[0]]!r} among numbers; "
-            "use only numbers or only text, or drop it"
-        )
-    if missing.any():
-        row = np.flatnonzero(missing)[0]
-        raise ValueError(f"{path}, row {row + 2}: column {name!r} is empty ({missing.sum()} such row(s)); fill or drop it")
-    return numbers
+def _respelt(frame: pd.DataFrame, name: str) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    column, notes = one_spelling(frame[name])
+    return (frame.assign(**{name: column}) if column is not frame[name] and notes else frame), notes
 
 
-def _classes(column: pd.Series) -> tuple[tuple[str, ...], np.ndarray]:
-    """Sort numeric targets by value (2 before 10), others by name."""
-    numbers = pd.to_numeric(column, errors="coerce")
-    names = sorted(column.unique(), key=(lambda v: (float(v), v)) if numbers.notna().all() else str)
-    return tuple(names), column.map({name: i for i, name in enumerate(names)}).to_numpy(np.int64)
+def _extra(frame: pd.DataFrame, known: Encoder) -> list[str]:
+    used = {known.target, *known.groups, *known.dropped, *(code.name for code in known.columns)}
+    extra = [name for name in frame.columns if name not in used]
+    return [f"{count(len(extra), 'column')} that the first file lacks not used: {', '.join(map(repr, extra))}"] if extra else []

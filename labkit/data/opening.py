@@ -44,7 +44,7 @@ def open_dataset(
     if "size" in options and (target or name in CATALOGUE):
         raise ValueError(f"size applies only to a folder of images; open {name} without it")
     if target:
-        return from_csv(name, target=target, groups=list(groups), favourable=favourable or None, **options)
+        return from_csv(name, target=target, groups=groups, favourable=favourable or None, **options)
     if groups:
         raise ValueError("groups are columns of a CSV file; give its target too (--target)")
     return load(name, favourable=favourable or None, **options)

@@ -37,6 +37,39 @@ def stratified_parts(labels: np.ndarray, shares: Sequence[float], seed: int) -> 
     return [np.sort(np.concatenate(part)) for part in parts]
 
 
+def training_rows(labels: np.ndarray, *, validation_share: float, test_share: float, seed: int) -> np.ndarray:
+    """Return the rows that `partition` will take for training, so that encodings are learnt from them alone.
+
+    Parameters
+    ----------
+    labels : int array [N]
+    validation_share, test_share : float
+    seed : int
+
+    Returns
+    -------
+    int array
+        Ascending.
+
+    Raises
+    ------
+    ValueError
+        If a share is outside (0, 1), or no training data is left.
+    """
+    _check_shares(validation_share, test_share)
+    rest, _ = stratified_parts(labels, [1 - test_share], seed)
+    train, _ = stratified_parts(labels[rest], [1 - validation_share / (1 - test_share)], seed + 1)
+    return rest[train]
+
+
+def _check_shares(validation_share: float, test_share: float, *, whole: bool = True) -> None:
+    for key, share in {"validation_share": validation_share, "test_share": test_share}.items():
+        if not 0 < share < 1:
+            raise ValueError(f"{key} must lie between 0 and 1, got {share}")
+    if validation_share + test_share >= 1 and whole:
+        raise ValueError(f"validation_share {validation_share} + test_share {test_share} leave no training data")
+
+
 def partition(
     whole: Split,
     *,
@@ -78,12 +111,7 @@ def partition(
     ValueError
         If a share is outside (0, 1), no training data is left, or a part is empty.
     """
-    shares = {"validation_share": validation_share, "test_share": test_share}
-    for key, share in shares.items():
-        if not 0 < share < 1:
-            raise ValueError(f"{key} must lie between 0 and 1, got {share}")
-    if validation_share + test_share >= 1 and test is None and validation is None:
-        raise ValueError(f"validation_share {validation_share} + test_share {test_share} leave no training data")
+    _check_shares(validation_share, test_share, whole=test is None and validation is None)
     train = whole
     if test is None:
         rest, held = stratified_parts(train.labels, [1 - test_share], seed)

@@ -189,7 +189,7 @@ def _eight_bits(picture: Image.Image, path: Path, remarks: Remarks) -> Image.Ima
     if picture.mode == "La":  # premultiplied; has no direct way to others
         picture = picture.convert("LA")
     clear = picture.convert("RGBA")
-    if clear.getchannel("A").getextrema()[0] < 255:
+    if np.asarray(clear.getchannel("A")).min(initial=255) < 255:
         remarks.files["alpha"].append(path)
     white = Image.new("RGBA", clear.size, "white")
     return Image.alpha_composite(white, clear).convert("L" if grey else "RGB")

@@ -14,6 +14,8 @@ from labkit.data.sensitive import as_group_text
 if TYPE_CHECKING:
     import torch
 
+    from labkit.data.encoder import Encoder
+
 
 @dataclass(frozen=True)
 class Split:
@@ -165,6 +167,8 @@ class Dataset:
         What a label means.
     source : str
         Origin and licence of the data.
+    encoder : Encoder or None
+        How the columns of a CSV file became features; gives another file the same ones (``from_csv(…, like=dataset)``).
     """
 
     name: str
@@ -173,6 +177,7 @@ class Dataset:
     test: Split
     target: str = "class"
     source: str = "user files"
+    encoder: Encoder | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -207,7 +212,8 @@ class Dataset:
             If it is none of the classes.
         """
         name = favourable_class(favourable, self.classes, self.name)
-        return replace(self, **{part: replace(split, favourable=name) for part, split in self.splits.items()})
+        train, validation, test = (replace(split, favourable=name) for split in self.splits.values())
+        return replace(self, train=train, validation=validation, test=test)
 
     @property
     def splits(self) -> dict[str, Split]:

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from labkit.kernels import jobs, on_cpu, reference
 from labkit.kernels.choice import Choice, choose
-from labkit.kernels.topology import Topology
+from labkit.kernels.topology import Topology, is_abstract
 
 Backend = Literal["auto", "reference", "dense", "cpu", "triton"]
 BACKENDS = ("auto", "reference", "dense", "cpu", "triton")
@@ -71,6 +71,10 @@ def fixed_fan_in(
     >>> fixed_fan_in(x, torch.tensor([[10.0, 1.0]]), torch.tensor([[0, 2]]))
     tensor([[13.]])
     """
+    if torch.jit.is_tracing():  # plain operators, so that the graph runs where labkit is not installed
+        columns = index.index if isinstance(index, Topology) else index
+        y = F.linear(x, _dense(weight, columns, index.in_features if isinstance(index, Topology) else x.shape[-1]), bias)
+        return (y, Choice("dense", "torch.jit traces plain operators")) if explain else y
     _check(x, weight, index, bias, backend)
     flat = x if x.ndim == 2 else x.reshape(-1, x.shape[-1])
     plain = is_plain_cpu_call(x, weight, *(() if bias is None else (bias,)))
@@ -133,7 +137,8 @@ def _unpacked(index: Tensor | Topology, *, gradient: bool) -> tuple[Tensor, Tens
     if not isinstance(index, Topology):
         return index, None, NOTHING
     # not built while tracing: the graph would rebuild it on every call
-    made = index.inverse if gradient and not torch.compiler.is_compiling() else index._inverse
+    built = not gradient or torch.compiler.is_compiling() or is_abstract(index.index)
+    made = index._inverse if built else index.inverse
     return index.index, index.tiles, made or NOTHING
 
 
@@ -146,10 +151,15 @@ def is_plain_cpu_call(x: Tensor, *others: Tensor) -> bool:
     return (
         x.dtype in (torch.float32, torch.float64)
         and all(type(tensor) in PLAIN and tensor.is_cpu for tensor in tensors)
-        and not torch.compiler.is_compiling()
+        and not is_traced()
         and not is_in_torch_dispatch_mode()
         and torch._C._functorch.peek_interpreter_stack() is None
     )
+
+
+def is_traced() -> bool:
+    """Tell whether torch.compile, torch.export or torch.jit.trace is following the call."""
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()
 
 
 def needs_grad(*tensors: Tensor | None) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 WIDE = 65_536  # inputs up to which an index fits 16 bits
 PART = 2**18  # indices processed at a time
@@ -53,7 +54,8 @@ class Topology:
         if index.ndim != 2:
             raise ValueError(f"index must have shape [outputs, fan_in], got {list(index.shape)}")
         self.in_features = int(in_features)
-        _check_columns(index.detach(), self.in_features)
+        if not is_abstract(index):
+            _check_columns(index.detach(), self.in_features)
         self.index = index.detach().to(index_dtype(self.in_features)).contiguous()  # no copy if dtype and layout match
         self.tiles = _tiles(self.index, self.in_features)
         self._inverse: tuple[Tensor, Tensor, Tensor] | None = None
@@ -84,6 +86,11 @@ class Topology:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(state["index"], state["in_features"])  # type: ignore[misc]
+
+
+def is_abstract(index: Tensor) -> bool:
+    """Tell whether a tensor has a shape and no values: on the device meta, or a FakeTensor."""
+    return index.is_meta or isinstance(index, FakeTensor)
 
 
 def index_dtype(width: int) -> torch.dtype:
@@ -128,7 +135,7 @@ def _tiles(index: Tensor, in_features: int) -> Tensor:
     outputs, fan_in = index.shape
     starts = torch.arange(outputs, dtype=torch.int64, device=index.device)[:, None] * fan_in
     count = -(-in_features // TILE)
-    ascends = count > 1 and all(bool((rows[:, 1:] >= rows[:, :-1]).all()) for _, rows in _parts(index))
+    ascends = count > 1 and not is_abstract(index) and all(bool((rows[:, 1:] >= rows[:, :-1]).all()) for _, rows in _parts(index))
     if not ascends:
         return torch.cat([starts, starts + fan_in], dim=1)
     edges = torch.arange(count + 1, device=index.device) * TILE

@@ -2,66 +2,19 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from labkit.kernels.bits import expand_bits
+from labkit.layers.bitmask_weight import BitmaskWeight, packed_bits, unpacked_bits
 from labkit.layers.dense import dense_linear
 from labkit.layers.drop_in import DenseWeight
+from labkit.layers.largest import kept_of, largest_mask
+
+__all__ = ["BitmaskLinear", "packed_bits", "unpacked_bits"]
 
 
-def packed_bits(mask: Tensor) -> Tensor:
-    """Pack a boolean matrix into bits.
-
-    Parameters
-    ----------
-    mask : bool Tensor [N, D]
-        Positions of the nonzeros.
-
-    Returns
-    -------
-    uint8 Tensor [N, ceil(D / 8)]
-        The first position in the lowest bit.
-    """
-    rows, width = mask.shape
-    padded = torch.zeros(rows, -(-width // 8) * 8, dtype=torch.uint8, device=mask.device)
-    padded[:, :width] = mask
-    return (padded.view(rows, -1, 8) << _shifts(mask)).sum(2, dtype=torch.uint8)
-
-
-def unpacked_bits(bits: Tensor, width: int) -> Tensor:
-    """Invert `packed_bits`.
-
-    Parameters
-    ----------
-    bits : uint8 Tensor [N, ceil(width / 8)]
-        Packed bits.
-    width : int
-        Columns of the mask.
-
-    Returns
-    -------
-    bool Tensor [N, width]
-        The mask.
-    """
-    return ((bits[:, :, None] >> _shifts(bits)) & 1).flatten(1)[:, :width].bool()
-
-
-def _shifts(like: Tensor) -> Tensor:
-    return torch.arange(8, dtype=torch.uint8, device=like.device)
-
-
-def _is_plain(values: Tensor) -> bool:
-    """Whether the compiled kernel applies: plain CPU tensors, outside autograd and tracing."""
-    needs_grad = torch.is_grad_enabled() and values.requires_grad
-    numbers = type(values) is nn.Parameter and values.is_floating_point() and values.element_size() > 1
-    return numbers and values.device.type == "cpu" and not needs_grad and not torch.compiler.is_compiling()
-
-
-class BitmaskLinear(DenseWeight, nn.Module):
+class BitmaskLinear(DenseWeight, BitmaskWeight):
     """Drop-in for nn.Linear that stores its nonzero weights and a bit mask, and expands them on every call.
 
     Parameters
@@ -82,20 +35,12 @@ class BitmaskLinear(DenseWeight, nn.Module):
     BitmaskLinear(in_features=4, out_features=4, nonzeros=4, bias=False)
     """
 
-    pattern: Tensor
-    storage_kinds: ClassVar[dict[str, str]] = {"pattern": "masks"}  # kind of storage for `labkit.cost`
-
     def __init__(self, weight: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
         if weight.ndim != 2:
             raise ValueError(f"weight must have shape [outputs, inputs], got {list(weight.shape)}")
-        if bias is not None and list(bias.shape) != [len(weight)]:
-            raise ValueError(f"bias must have shape [{len(weight)}], got {list(bias.shape)}")
         self.out_features, self.in_features = weight.shape
-        mask = weight.detach() != 0
-        self.values = nn.Parameter(weight.detach()[mask].clone())
-        self.bias = None if bias is None else nn.Parameter(bias.detach().clone())
-        self.register_buffer("pattern", packed_bits(mask))
+        self._set_up(weight, bias)
 
     @classmethod
     def from_dense(cls, linear: nn.Linear, *, sparsity: float) -> BitmaskLinear:
@@ -111,19 +56,15 @@ class BitmaskLinear(DenseWeight, nn.Module):
         Returns
         -------
         BitmaskLinear
-            With the weights of largest magnitude.
+            With exactly as many weights as the sparsity leaves, those of largest magnitude; of equal ones the first.
 
         Raises
         ------
         ValueError
             If the sparsity is out of range.
         """
-        if not 0 <= sparsity < 1:
-            raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.9 keeps a tenth of the weights")
         weight = linear.weight.detach()
-        nonzeros = max(1, round(weight.numel() * (1 - sparsity)))
-        kept = torch.zeros(weight.numel(), dtype=torch.bool, device=weight.device)
-        kept[weight.abs().flatten().topk(nonzeros, sorted=False).indices] = True
+        kept = largest_mask(weight.abs().flatten(), kept_of(weight.numel(), sparsity))
         return cls(weight * kept.view_as(weight), linear.bias).train(linear.training)
 
     def dense(self) -> Tensor:
@@ -134,10 +75,7 @@ class BitmaskLinear(DenseWeight, nn.Module):
         Tensor [out_features, in_features]
             Differentiable with respect to the values.
         """
-        if _is_plain(self.values):
-            return expand_bits(self.values, self.pattern, self.in_features)
-        mask = unpacked_bits(self.pattern, self.in_features)
-        return self.values.new_zeros(mask.shape).masked_scatter(mask, self.values)
+        return self.matrix()
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.dense(), self.bias)

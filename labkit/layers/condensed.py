@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from numbers import Integral
 from typing import Any
 
@@ -9,6 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from labkit.kernels import Topology
+from labkit.kernels.op import is_traced
+from labkit.kernels.topology import is_abstract
+from labkit.layers.largest import largest_columns
 
 
 def fan_in_of(width: int, fan_in: int | None, sparsity: float | None) -> int:
@@ -49,7 +53,7 @@ def fan_in_of(width: int, fan_in: int | None, sparsity: float | None) -> int:
 
 
 def largest(weight: Tensor, fan_in: int) -> tuple[Tensor, Tensor]:
-    """Select the entries of largest magnitude of each row.
+    """Select the entries of largest magnitude of each row; of equal ones the first.
 
     Parameters
     ----------
@@ -65,7 +69,7 @@ def largest(weight: Tensor, fan_in: int) -> tuple[Tensor, Tensor]:
     index : int64 Tensor [N, K]
         Their columns, ascending in each row.
     """
-    index = weight.detach().abs().topk(fan_in, dim=1, sorted=False).indices.sort(dim=1).values
+    index = largest_columns(weight.detach().abs(), fan_in)
     return weight.detach().gather(1, index), index
 
 
@@ -115,7 +119,7 @@ class CondensedWeight(nn.Module):
         Topology
             Of the present content of `index`.
         """
-        if not torch.compiler.is_compiling() and self._index_version != version_of(self.index):
+        if not is_traced() and self._index_version != version_of(self.index):
             self.topology, self._index_version = Topology(self.index, self.width), version_of(self.index)
         return self.topology
 
@@ -167,7 +171,7 @@ class CondensedWeight(nn.Module):
         Tensor [N, D]
             As `dense`.
         """
-        if torch.compiler.is_compiling() or (torch.is_grad_enabled() and self.weight.requires_grad):
+        if is_traced() or (torch.is_grad_enabled() and self.weight.requires_grad):
             return self.dense()
         state = (*version_of(self.weight), *version_of(self.index))
         if self._dense_cache is None or self._dense_cache[0] != state:
@@ -176,9 +180,12 @@ class CondensedWeight(nn.Module):
         return self._dense_cache[1]
 
     def _apply(self, *arguments: Any, **options: Any) -> Any:
-        """Rebuild the topology after a move to another device."""
+        """Rebuild the topology after a move to another device.
+
+        What ``to_empty`` leaves is no index yet: it is checked when it is loaded, or else at the next call.
+        """
         result = super()._apply(*arguments, **options)
-        if not self.index.is_meta:
+        with suppress(ValueError):
             self.current_topology()
         return result
 
@@ -190,7 +197,8 @@ class CondensedWeight(nn.Module):
             self.weight = nn.Parameter(self.weight.new_zeros(values.shape), requires_grad=self.weight.requires_grad)  # type: ignore[union-attr]
             self.index = self.index.new_zeros(index.shape)  # type: ignore[union-attr]
         super()._load_from_state_dict(state_dict, prefix, *arguments, **options)
-        self.current_topology()
+        if index is not None:
+            self.current_topology()
 
     def __getstate__(self) -> dict:
         """Serialise the index once, in a dtype that pickle supports."""
@@ -217,4 +225,5 @@ def version_of(tensor: Tensor) -> tuple:
     tuple
         Version, address and dtype.
     """
-    return (0 if tensor.is_inference() else tensor._version, tensor.data_ptr(), tensor.dtype)
+    address = id(tensor) if is_abstract(tensor) else tensor.data_ptr()
+    return (0 if tensor.is_inference() else tensor._version, address, tensor.dtype)

@@ -112,7 +112,8 @@ class FixedFanInLinear(CondensedWeight):
     def _dense_is_faster(self, x: Tensor) -> bool:
         """Whether to use the cached dense weight: small layer and batch, inference on a CPU."""
         if (
-            self.width * len(self.weight) > MAX_CACHED
+            torch.jit.is_tracing()
+            or self.width * len(self.weight) > MAX_CACHED
             or not is_plain_cpu_call(x, self.weight)
             or needs_grad(x, self.weight, self.bias)
         ):

@@ -1,25 +1,30 @@
-"""A convolution with fixed fan-in: every output channel has the same number of nonzero weights (Lasby et al., ICLR 2024)."""
+"""Convolutions with fixed fan-in: every output channel has the same number of nonzero weights (Lasby et al., ICLR 2024)."""
 
 from __future__ import annotations
 
+from typing import Self
+
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from labkit.layers.condensed import CondensedWeight, fan_in_of, largest
+from labkit.layers.convolution import convolve, dense_convolution, geometry, kernel_shape, short
 from labkit.layers.drop_in import ConvGeometry
 
+__all__ = ["FixedFanInConv", "FixedFanInConv1d", "FixedFanInConv2d", "geometry"]
 
-class FixedFanInConv2d(ConvGeometry, CondensedWeight):
-    """Drop-in for nn.Conv2d in which every output channel has the same number of nonzero weights.
 
-    It stores the condensed form and runs as a dense convolution. A kernel has D = in_channels / groups * height * width weights per
+class FixedFanInConv(ConvGeometry, CondensedWeight):
+    """Drop-in for a convolution in which every output channel has the same number of nonzero weights.
+
+    It stores the condensed form and runs as a dense convolution. A kernel has D = in_channels / groups * its size weights per
     output channel.
 
     Parameters
     ----------
     conv : dict
-        Keyword arguments of nn.Conv2d: in_channels, out_channels, kernel_size, stride, padding, dilation, groups.
+        Keyword arguments of the dense class: in_channels, out_channels, kernel_size, stride, padding, dilation, groups and, unless
+        it is "zeros", padding_mode.
     values : Tensor [out_channels, fan_in]
         Values of the nonzeros.
     index : integer Tensor [out_channels, fan_in]
@@ -36,19 +41,18 @@ class FixedFanInConv2d(ConvGeometry, CondensedWeight):
     def __init__(self, conv: dict, values: Tensor, index: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
         self.conv = conv
-        height, width = conv["kernel_size"]
-        self.kernel_shape = (conv["in_channels"] // conv["groups"], height, width)
+        self.kernel_shape = kernel_shape(conv)
         if len(values) != conv["out_channels"]:
             raise ValueError(f"values must have one row per output channel, {conv['out_channels']}, got {list(values.shape)}")
-        self._set_up(values, index, self.kernel_shape[0] * height * width, bias)
+        self._set_up(values, index, torch.Size(self.kernel_shape).numel(), bias)
 
     @classmethod
-    def from_dense(cls, conv: nn.Conv2d, *, fan_in: int | None = None, sparsity: float | None = None) -> FixedFanInConv2d:
+    def from_dense(cls, conv: nn.Module, *, fan_in: int | None = None, sparsity: float | None = None) -> Self:
         """Prune a convolution to the weights of largest magnitude of each output channel.
 
         Parameters
         ----------
-        conv : nn.Conv2d
+        conv : nn.Conv1d or nn.Conv2d
             Dense layer; not changed.
         fan_in : int, optional
             Connections per output channel.
@@ -57,46 +61,31 @@ class FixedFanInConv2d(ConvGeometry, CondensedWeight):
 
         Returns
         -------
-        FixedFanInConv2d
+        FixedFanInConv
             The pruned layer.
 
         Raises
         ------
-        ValueError
-            If the padding mode is not "zeros".
         ValueError, TypeError
             Unless exactly one of `fan_in` and `sparsity` is given, and in range.
         """
-        if conv.padding_mode != "zeros":
-            raise ValueError(f"only zero padding can be condensed, got padding_mode={conv.padding_mode!r}; leave this layer out")
-        flat = conv.weight.detach().flatten(1)
+        flat: Tensor = conv.weight.detach().flatten(1)  # type: ignore[operator, union-attr]
         values, index = largest(flat, fan_in_of(flat.shape[1], fan_in, sparsity))
-        bias = None if conv.bias is None else conv.bias.detach().clone()
+        bias = None if conv.bias is None else conv.bias.detach().clone()  # type: ignore[operator, union-attr]
         return cls(geometry(conv), values, index, bias).train(conv.training)
 
-    def _kernel(self, weight: Tensor) -> Tensor:
-        return weight.view(-1, *self.kernel_shape)
-
     def forward(self, x: Tensor) -> Tensor:
-        c = self.conv
-        padding = c["padding"] if isinstance(c["padding"], str) else tuple(c["padding"])
-        return F.conv2d(
-            x, self._kernel(self.cached_dense()), self.bias, tuple(c["stride"]), padding, tuple(c["dilation"]), c["groups"]
-        )
+        return convolve(x, self.cached_dense(), self.bias, self.conv)
 
-    def to_dense(self) -> nn.Conv2d:
+    def to_dense(self) -> nn.Module:
         """Return an equivalent dense layer.
 
         Returns
         -------
-        nn.Conv2d
+        nn.Conv1d or nn.Conv2d
             With copies of the parameters.
         """
-        conv = nn.Conv2d(**self.conv, bias=self.bias is not None, device="meta")
-        conv.weight = nn.Parameter(self._kernel(self.dense()).detach())
-        if self.bias is not None:
-            conv.bias = nn.Parameter(self.bias.detach().clone())
-        return conv.train(self.training)
+        return dense_convolution(self.conv, self.dense(), self.bias, training=self.training)
 
     def spec(self) -> dict:
         """Return the arguments of `from_spec`.
@@ -109,13 +98,13 @@ class FixedFanInConv2d(ConvGeometry, CondensedWeight):
         return {"conv": self.conv, "fan_in": self.fan_in, "bias": self.bias is not None}
 
     @classmethod
-    def from_spec(cls, conv: dict, fan_in: int, bias: bool) -> FixedFanInConv2d:
+    def from_spec(cls, conv: dict, fan_in: int, bias: bool) -> Self:
         """Build a layer of zeros from the description that `spec` returns.
 
         Parameters
         ----------
         conv : dict
-            Keyword arguments of nn.Conv2d.
+            Keyword arguments of the dense class.
         fan_in : int
             Nonzeros per output channel.
         bias : bool
@@ -123,7 +112,7 @@ class FixedFanInConv2d(ConvGeometry, CondensedWeight):
 
         Returns
         -------
-        FixedFanInConv2d
+        FixedFanInConv
             To be filled by ``load_state_dict``.
         """
         values = torch.zeros(conv["out_channels"], fan_in)
@@ -131,30 +120,24 @@ class FixedFanInConv2d(ConvGeometry, CondensedWeight):
         return cls(conv, values, index, values[:, 0].clone() if bias else None)
 
     def extra_repr(self) -> str:
-        c = self.conv
-        return f"{c['in_channels']}, {c['out_channels']}, kernel_size={tuple(c['kernel_size'])}, fan_in={self.fan_in}"
+        return f"{short(self.conv)}, fan_in={self.fan_in}"
 
 
-def geometry(conv: nn.Conv2d) -> dict:
-    """Return the constructor arguments of a convolution in JSON types.
+class FixedFanInConv1d(FixedFanInConv):
+    """Drop-in for nn.Conv1d; see `FixedFanInConv`.
 
-    Parameters
-    ----------
-    conv : nn.Conv2d
-        A convolution.
-
-    Returns
-    -------
-    dict
-        Keyword arguments of nn.Conv2d, without bias.
+    Examples
+    --------
+    >>> FixedFanInConv1d.from_dense(nn.Conv1d(4, 8, 3), sparsity=0.75)
+    FixedFanInConv1d(4, 8, kernel_size=(3,), fan_in=3)
     """
-    padding = conv.padding if isinstance(conv.padding, str) else list(conv.padding)
-    return {
-        "in_channels": conv.in_channels,
-        "out_channels": conv.out_channels,
-        "kernel_size": list(conv.kernel_size),
-        "stride": list(conv.stride),
-        "padding": padding,
-        "dilation": list(conv.dilation),
-        "groups": conv.groups,
-    }
+
+
+class FixedFanInConv2d(FixedFanInConv):
+    """Drop-in for nn.Conv2d; see `FixedFanInConv`.
+
+    Examples
+    --------
+    >>> FixedFanInConv2d.from_dense(nn.Conv2d(4, 8, 3), sparsity=0.75)
+    FixedFanInConv2d(4, 8, kernel_size=(3, 3), fan_in=9)
+    """

@@ -2,20 +2,51 @@
 
 from __future__ import annotations
 
-import logging
-from typing import Any, Literal
-
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-Mode = Literal["dynamic", "weight_only"]
-QUANTIZED = (torch.float32, torch.bfloat16, torch.float16)
+from labkit.layers.dense import dense_linear
+from labkit.layers.drop_in import DenseWeight
+from labkit.layers.int8_codes import codes_of, linear_of_codes
+from labkit.layers.int8_weight import Int8Weight, Mode
 
 
-class Int8Linear(nn.Linear):
-    """An nn.Linear whose weight is a torchao int8 tensor with one scale per output row; see `from_dense`."""
+class Int8Linear(DenseWeight, Int8Weight, nn.Linear):
+    """Drop-in for nn.Linear with 8-bit weights and one scale per output; see `from_dense`.
 
-    mode: Mode = "dynamic"
+    Outputs equal those of torchao's int8 tensors bit for bit. On a processor without instructions for 8-bit products the integers
+    are multiplied as floats, which is many times faster and as exact. ``weight`` is the weight in floating point.
+
+    Parameters
+    ----------
+    codes : int8 Tensor [out_features, in_features]
+    scale : float32 Tensor [out_features, 1]
+        ``codes * scale`` is the weight.
+    bias : Tensor [out_features], optional
+        Added to the outputs.
+    mode : {"dynamic", "weight_only"}
+        Whether activations are quantized too.
+    dtype : torch.dtype
+        Of the weight in floating point.
+
+    Raises
+    ------
+    ValueError
+        If the mode is unknown, or the shape of the scales does not match.
+    """
+
+    def __init__(
+        self,
+        codes: Tensor,
+        scale: Tensor,
+        bias: Tensor | None = None,
+        *,
+        mode: Mode = "dynamic",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        nn.Module.__init__(self)
+        self.out_features, self.in_features = codes.shape
+        self._set_up(codes, scale, bias, dtype, mode)
 
     @classmethod
     def from_dense(cls, linear: nn.Linear, *, mode: Mode = "dynamic") -> Int8Linear:
@@ -40,28 +71,11 @@ class Int8Linear(nn.Linear):
         TypeError
             If the weight has a dtype that torchao does not quantize.
         """
-        if linear.weight.dtype not in QUANTIZED:
-            allowed = ", ".join(str(kind).removeprefix("torch.") for kind in QUANTIZED)
-            raise TypeError(
-                f"weights to quantize must be {allowed}, got {linear.weight.dtype}; convert the model with .float() first"
-            )
-        layer = cls(linear.in_features, linear.out_features, linear.bias is not None, device="meta")
-        layer.weight = nn.Parameter(linear.weight.detach().clone(), requires_grad=False)
-        layer.bias = None if linear.bias is None else nn.Parameter(linear.bias.detach().clone())
-        layer._quantize(mode)
-        return layer.train(linear.training)
+        return cls(*codes_of(linear.weight), linear.bias, mode=mode, dtype=linear.weight.dtype).train(linear.training)
 
-    def _quantize(self, mode: Mode) -> None:
-        _import_quietly()
-        from torchao.quantization import quantize_  # local: importing torchao takes a second
-
-        quantize_(self, _config(mode))
-        self.mode = mode
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        if x.numel() == 0:  # torchao cannot compute the range of an empty batch
-            return x.new_zeros(*x.shape[:-1], self.out_features)
-        return super().forward(x)
+    def forward(self, x: Tensor) -> Tensor:
+        self.check_input(x)
+        return linear_of_codes(x, self.codes, self.scale, self.bias, dynamic=self.mode == "dynamic")
 
     def to_dense(self) -> nn.Linear:
         """Return a dense layer with the dequantized weight.
@@ -71,11 +85,7 @@ class Int8Linear(nn.Linear):
         nn.Linear
             In floating point.
         """
-        linear = nn.Linear(self.in_features, self.out_features, self.bias is not None, device="meta")
-        linear.weight = nn.Parameter(self.weight.dequantize().detach().clone())
-        if self.bias is not None:
-            linear.bias = nn.Parameter(self.bias.detach().clone())
-        return linear.train(self.training)
+        return dense_linear(self.dense(), self.bias, training=self.training)
 
     def spec(self) -> dict:
         """Return the arguments of `from_spec`.
@@ -86,7 +96,7 @@ class Int8Linear(nn.Linear):
             JSON types only.
         """
         shape = {"in_features": self.in_features, "out_features": self.out_features}
-        dtype = str(self.weight.dtype).removeprefix("torch.")  # of the dequantized values and the scales
+        dtype = str(self.dtype).removeprefix("torch.")
         return {**shape, "bias": self.bias is not None, "mode": self.mode, "dtype": dtype}
 
     @classmethod
@@ -109,32 +119,12 @@ class Int8Linear(nn.Linear):
         Int8Linear
             To be filled by ``load_state_dict``.
         """
-        linear = nn.Linear(in_features, out_features, bias, dtype=getattr(torch, dtype))
-        nn.init.zeros_(linear.weight)
-        return cls.from_dense(linear, mode=mode)
+        kind = getattr(torch, dtype)
+        codes, scale = torch.zeros(out_features, in_features, dtype=torch.int8), torch.ones(out_features, 1)
+        return cls(codes, scale, torch.zeros(out_features, dtype=kind) if bias else None, mode=mode, dtype=kind)
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, mode={self.mode}, bias={self.bias is not None}"
-
-
-def _import_quietly() -> None:
-    """Import torchao without the message that torch logs about torchao's enum registration, on which users cannot act."""
-    logger = logging.getLogger("torch.utils._pytree")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        import torchao.quantization  # noqa: F401
-    finally:
-        logger.setLevel(before)
-
-
-def _config(mode: Mode) -> Any:
-    from torchao.quantization import Int8DynamicActivationInt8WeightConfig, Int8WeightOnlyConfig
-
-    configs = {"dynamic": Int8DynamicActivationInt8WeightConfig, "weight_only": Int8WeightOnlyConfig}
-    if mode not in configs:
-        raise ValueError(f"mode must be 'dynamic' or 'weight_only', got {mode!r}")
-    return configs[mode]()
 
 
 def wrapped_parts(tensor: torch.Tensor) -> dict[str, torch.Tensor]:

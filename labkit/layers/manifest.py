@@ -7,11 +7,13 @@ from typing import Any
 from torch import nn
 
 from labkit.layers.bitmask import BitmaskLinear
+from labkit.layers.bitmask_conv import BitmaskConv
 from labkit.layers.fixed_fan_in import FixedFanInLinear
-from labkit.layers.fixed_fan_in_conv import FixedFanInConv2d
+from labkit.layers.fixed_fan_in_conv import FixedFanInConv1d, FixedFanInConv2d
 from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.hooks import take_over
 from labkit.layers.int8 import Int8Linear
+from labkit.layers.int8_conv import Int8Conv
 from labkit.layers.low_rank import LowRankLinear
 from labkit.layers.low_rank_conv import LowRankConv1d, LowRankConv2d
 from labkit.layers.shared_basis import SharedBasisLinear
@@ -19,10 +21,13 @@ from labkit.layers.shared_basis_conv import SharedBasisConv
 from labkit.messages import unknown_name
 
 KINDS = (
+    BitmaskConv,
     BitmaskLinear,
+    FixedFanInConv1d,
     FixedFanInConv2d,
     FixedFanInLinear,
     FixedFanInMLP,
+    Int8Conv,
     Int8Linear,
     LowRankConv1d,
     LowRankConv2d,

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from labkit.layers.convolution import CONVOLUTIONS
 from labkit.layers.shared_basis import SharedBasisLinear, Storage
-
-CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 def over_channels(linear: Callable[[Tensor], Tensor], x: Tensor, spatial: int) -> Tensor:
@@ -89,6 +87,25 @@ class SharedBasisConv(SharedBasisLinear):
     def kernel_size(self) -> tuple[int, ...]:
         """One place along every axis."""
         return (1,) * self.spatial
+
+    @property
+    def weight(self) -> Tensor:
+        """Dense kernel, [out_channels, in_channels, 1, ...]."""
+        return self.dense().reshape(self.out_channels, self.in_channels, *self.kernel_size)
+
+    @property
+    def stride(self) -> tuple[int, ...]:
+        """One step along every axis."""
+        return (1,) * self.spatial
+
+    dilation = stride
+
+    @property
+    def padding(self) -> tuple[int, ...]:
+        """None along any axis."""
+        return (0,) * self.spatial
+
+    groups, padding_mode = 1, "zeros"
 
     def forward(self, x: Tensor) -> Tensor:
         return over_channels(self._linear, x, self.spatial)

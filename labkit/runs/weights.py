@@ -65,9 +65,20 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     """Return tensors by name, and for aliases the name that holds the tensor."""
     try:
         with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118, no mapping
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+            return _in_present_form(tensors), file.metadata() or {}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"{path} is damaged ({str(error).splitlines()[0]})") from error
+
+
+def _in_present_form(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Rename the parts of 8-bit weights, which were tensors of torchao in files of labkit 0.1 (zero points are all zero)."""
+    old = tuple(name.removesuffix("weight:qdata") for name in tensors if name.endswith("weight:qdata"))
+    for path in old:
+        tensors[f"{path}codes"] = tensors.pop(f"{path}weight:qdata")
+        tensors[f"{path}scale"] = tensors.pop(f"{path}weight:scale")
+        tensors.pop(f"{path}weight:zero_point", None)
+    return tensors
 
 
 def _put(model: nn.Module, name: str, tensor: torch.Tensor, stored: torch.Tensor) -> None:

@@ -305,6 +305,6 @@ def test_values_of_another_number_of_channels_raise():
         FixedFanInConv2d(geometry(nn.Conv2d(2, 3, 2)), torch.zeros(5, 2), torch.zeros(5, 2, dtype=torch.int64))
 
 
-def test_padding_other_than_zeros_raises():
-    with pytest.raises(ValueError, match="padding_mode='reflect'"):
-        FixedFanInConv2d.from_dense(nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), fan_in=2)
+def test_full_fan_in_with_reflected_padding_is_the_layer():
+    conv, x = nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"), torch.randn(2, 2, 5, 5)
+    torch.testing.assert_close(FixedFanInConv2d.from_dense(conv, sparsity=0.0)(x), conv(x), rtol=0, atol=1e-6)

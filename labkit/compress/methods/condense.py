@@ -8,11 +8,15 @@ from torch import nn
 
 from labkit.compress.method import Method, register
 from labkit.compress.select import Layers, replaced, select_layers
-from labkit.layers import CondensedWeight, FixedFanInConv2d, FixedFanInLinear, replace_layer
+from labkit.layers import CondensedWeight, FixedFanInConv1d, FixedFanInConv2d, FixedFanInLinear, replace_layer
 from labkit.layers.fixed_fan_in_mlp import fused
 from labkit.registry import Choice, Param
+from labkit.untouched import leaves_untouched
+
+KINDS: dict[type[nn.Module], Any] = {nn.Linear: FixedFanInLinear, nn.Conv1d: FixedFanInConv1d, nn.Conv2d: FixedFanInConv2d}
 
 
+@leaves_untouched
 def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | None = None, layers: Layers = "all") -> nn.Module:
     """Condense linear layers and convolutions to a fixed fan-in ("constant fan-in" in the paper), without training.
 
@@ -32,8 +36,8 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
     Returns
     -------
     nn.Module
-        In eval mode, with `FixedFanInLinear` and `FixedFanInConv2d` layers, and `FixedFanInMLP` in place of feed-forward blocks. At
-        a sparsity of 50 % or less linear layers are pruned but stay dense, and a warning says so.
+        In eval mode, with `FixedFanInLinear`, `FixedFanInConv1d` and `FixedFanInConv2d` layers, and `FixedFanInMLP` in place of
+        feed-forward blocks. At a sparsity of 50 % or less linear layers are pruned but stay dense, and a warning says so.
 
     Raises
     ------
@@ -52,7 +56,7 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
         if exported is not None:
             return exported
         sparsity = 0.9
-    chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d))
+    chosen = select_layers(model, layers, tuple(KINDS))
     small = replaced(model, {path: _condensed(layer, sparsity, fan_in) for path, layer in chosen.items()}).eval()
     return _with_fused_mlps(small)
 
@@ -60,8 +64,8 @@ def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | N
 def _exported(model: nn.Module, layers: Layers) -> nn.Module | None:
     """The network with every sparse layer condensed as it is; None where no layer is sparse yet."""
     held = any(isinstance(module, CondensedWeight) for module in model.modules())  # trained in this form
-    dense = any(isinstance(module, (nn.Linear, nn.Conv2d)) for module in model.modules())
-    chosen = select_layers(model, layers, (nn.Linear, nn.Conv2d)) if dense or not held else {}
+    dense = any(isinstance(module, tuple(KINDS)) for module in model.modules())
+    chosen = select_layers(model, layers, tuple(KINDS)) if dense or not held else {}
     sparse = {path: _most(layer) for path, layer in chosen.items() if _most(layer) < _width(layer)}
     if not sparse and not held:
         return None
@@ -90,7 +94,7 @@ def _with_fused_mlps(model: nn.Module) -> nn.Module:
 
 
 def _condensed(layer: nn.Module, sparsity: float | None, fan_in: int | None) -> nn.Module:
-    kind: Any = FixedFanInLinear if isinstance(layer, nn.Linear) else FixedFanInConv2d
+    kind = next(kind for dense, kind in KINDS.items() if isinstance(layer, dense))
     if fan_in is not None and fan_in >= 1:
         fan_in = min(fan_in, _width(layer))
     return kind.from_dense(layer, sparsity=sparsity, fan_in=fan_in)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from typing import Any, Literal
 
@@ -14,12 +13,14 @@ from labkit.compress.inputs import calibration_inputs, check_inputs
 from labkit.compress.method import BUDGET_PARAMS, Method, register
 from labkit.compress.moments import ROOM, input_moments
 from labkit.compress.select import Layers, replaced, select_layers
-from labkit.layers import LowRankConv1d, LowRankConv2d, LowRankLinear, add_notes
-
+from labkit.compress.selection import listed, stays_dense
+from labkit.layers import LowRankConv1d, LowRankConv2d, LowRankLinear, add_notes, copied
+from labkit.untouched import leaves_untouched
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
+@leaves_untouched
 def low_rank(
     model: nn.Module,
     *,
@@ -70,17 +71,15 @@ def low_rank(
         ranks = ranks_for(chosen, budget, unit)
         thin = [path for path, layer in chosen.items() if not _shrinks(layer, ranks[path])]
         factored = {path: layer for path, layer in chosen.items() if path not in thin}
-        notes = [
-            *_note(grouped, "a grouped convolution has no single low-rank form"),
-            *_note(thin, "factors within the budget would not be smaller than the weight"),
-        ]
+        notes = stays_dense(
+            dict.fromkeys(grouped, "a grouped convolution has no single low-rank form")
+            | dict.fromkeys(thin, "factors within the budget would not be smaller than the weight")
+        )
         moments: dict[str, Tensor] = {}
         if calibration is not None:
             moments, wide = _moments(model, factored, calibration, seed)
             if wide:
-                notes.append(
-                    f"{_named(wide)}: factored without regard to the calibration inputs, whose moments would not fit in memory"
-                )
+                notes.append(f"the factors of {listed(wide)} disregard the calibration inputs, whose moments take too much memory")
         made = {path: _factored(layer, ranks[path], moments.get(path)) for path, layer in factored.items()}
         return add_notes(replaced(model, made).eval(), *notes)
 
@@ -97,24 +96,11 @@ def _ungrouped(chosen: dict[str, nn.Module]) -> tuple[dict[str, nn.Module], list
     return {path: layer for path, layer in chosen.items() if path not in grouped}, grouped
 
 
-def _note(paths: list[str], why: str) -> list[str]:
-    """A sentence about layers that stay dense, or none."""
-    if not paths:
-        return []
-    return [f"{_named(paths)} {'stays' if len(paths) == 1 else 'stay'} dense: {why}"]
-
-
-def _named(paths: list[str]) -> str:
-    if len(paths) == 1:
-        return f"layer {paths[0]}"
-    return f"{len(paths)} layers ({', '.join(paths[:3])}{', …' if len(paths) > 3 else ''})"
-
-
 def _moments(model: nn.Module, chosen: dict[str, nn.Module], calibration: Any, seed: int) -> tuple[dict[str, Tensor], list[str]]:
     """Second moments of the inputs of each linear layer that inputs reach, and the layers too wide for them."""
     linear = [path for path, layer in chosen.items() if isinstance(layer, nn.Linear)]
     wide = [path for path in linear if 8 * chosen[path].in_features ** 2 > ROOM]  # type: ignore[operator]
-    still = copy.deepcopy(model).eval()
+    still = copied(model).eval()
     inputs = check_inputs(still, calibration_inputs(calibration, seed=seed))
     found = input_moments(still, [path for path in linear if path not in wide], inputs)
     return {path: _positive_definite(each.second) for path, each in found.items() if each.known}, wide

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from torch.nn.parameter import UninitializedTensorMixin
 
-from labkit.compress.reading import read_layers
-from labkit.compress.ties import Users, users_of_weights
-from labkit.layers import is_registered
 from labkit.layers.hooks import is_patched, state_hooks
+from labkit.layers.manifest import is_registered
 from labkit.layers.plain import base_of, computes_alike, is_computed
+from labkit.layers.reading import read_layers
+from labkit.layers.ties import Users, users_of_weights
 
 
 def closed_layers(model: nn.Module, kinds: tuple[type[nn.Module], ...], ties: dict[str, Users] | None = None) -> dict[str, str]:
@@ -63,10 +63,8 @@ def _by_itself(layer: Any) -> str:
         return "its weights are not there before a first call; run one example through the network"
     if not isinstance(layer._parameters.get("weight"), torch.Tensor) and not is_computed(layer):
         return "its weight is computed in a way that labkit does not know"
-    if is_wrapped(layer):
+    if not is_computed(layer) and is_wrapped(layer):
         return "its weight is in a compressed form already"
-    if getattr(layer, "padding_mode", "zeros") != "zeros":
-        return f"padding_mode={layer.padding_mode!r} is not supported"
     if not computes_alike(layer):
         base: Any = base_of(layer)
         return f"{type(layer).__name__} computes something else than nn.{base.__name__}"

@@ -1,0 +1,228 @@
+"""`Encoder`: how the columns of a table became numbers, learnt from the training rows and applied to any other file."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labkit.data.dates import days
+from labkit.data.numerals import Style, missing, parse
+from labkit.data.pictures import count
+
+OTHER = "other"
+SCHEMA = "labkit.encoder/1"
+
+
+@dataclass(frozen=True)
+class ColumnCode:
+    """How one column becomes numbers.
+
+    Attributes
+    ----------
+    name : str
+    kind : {"number", "date", "category", "left out"}
+    style : Style
+        Of a number.
+    format : str
+        Of a date.
+    categories : tuple of str
+        In the order of their columns.
+    pooled : bool
+        Whether a last column "other" takes all further values.
+    """
+
+    name: str
+    kind: str
+    style: Style = field(default_factory=Style)
+    format: str = ""
+    categories: tuple[str, ...] = ()
+    pooled: bool = False
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the columns it becomes."""
+        if self.kind == "left out":
+            return []
+        if self.kind != "category":
+            return [self.name]
+        names = [*self.categories, *([OTHER] if self.pooled and OTHER not in self.categories else [])]
+        return [f"{self.name}_{value}" for value in names]
+
+    def encode(self, column: pd.Series, where: str) -> tuple[np.ndarray, list[str]]:
+        """Turn a column into numbers.
+
+        Parameters
+        ----------
+        column : Series of str [N]
+            Indexed by the row numbers of the file.
+        where : str
+            The file, for error messages.
+
+        Returns
+        -------
+        values : float32 array [N, features]
+        unknown : list of str [n]
+            The values that are none of the categories, as often as they occur; encoded as "other", or zeros.
+
+        Raises
+        ------
+        ValueError
+            If a cell is empty or is no number or date of this column's form; the message names row and column.
+        """
+        if self.kind == "category":
+            return self._one_hot(column)
+        if self.kind == "left out":
+            return np.empty((len(column), 0), np.float32), []
+        values = parse(column, self.style) if self.kind == "number" else days(column, self.format)
+        bad = np.flatnonzero(np.isnan(values))
+        if len(bad):
+            raise self._refusal(column, bad, where)
+        return values.astype(np.float32)[:, None], []
+
+    def _refusal(self, column: pd.Series, bad: np.ndarray, where: str) -> ValueError:
+        empty = missing(column, number=True)[bad]
+        if empty.all():
+            return ValueError(
+                f"{where}, row {column.index[bad[0]]}: column {self.name!r} is empty ({len(bad)} such row(s)); fill or drop it, "
+                "or give missing='drop' to leave those rows out"
+            )
+        place = bad[~empty][0]
+        kind = "numbers" if self.kind == "number" else "dates"
+        return ValueError(
+            f"{where}, row {column.index[place]}: column {self.name!r} holds {column.iloc[place]!r} among {kind}; "
+            f"use only {kind} or only text, drop it, or name it in categories="
+        )
+
+    def _one_hot(self, column: pd.Series) -> tuple[np.ndarray, list[str]]:
+        codes = pd.Index(self.categories).get_indexer(canonical(column))
+        unknown = column[codes < 0].tolist()
+        if self.pooled:
+            other = self.categories.index(OTHER) if OTHER in self.categories else len(self.categories)
+            codes = np.where(codes < 0, other, codes)
+        values = np.zeros((len(column), len(self.features)), np.float32)
+        known = np.flatnonzero(codes >= 0)
+        values[known, codes[known]] = 1
+        return values, unknown
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """How the columns of a table became features, labels and groups.
+
+    Attributes
+    ----------
+    target : str
+    classes : tuple of str
+    groups : tuple of str
+    groups_as_features : bool
+    dropped : tuple of str
+        Columns that were left out by name.
+    columns : tuple of ColumnCode
+        All others, in the order of the first file.
+    """
+
+    target: str
+    classes: tuple[str, ...]
+    groups: tuple[str, ...]
+    groups_as_features: bool
+    dropped: tuple[str, ...]
+    columns: tuple[ColumnCode, ...]
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the D features."""
+        return tuple(name for column in self.columns for name in column.features)
+
+    def encode(self, frame: pd.DataFrame, where: str) -> tuple[np.ndarray, dict[str, list[str]]]:
+        """Turn a table into features, whatever the order of its columns.
+
+        Parameters
+        ----------
+        frame : DataFrame of str [N, columns]
+        where : str
+            The file, for error messages.
+
+        Returns
+        -------
+        x : float32 array [N, D]
+        unknown : dict of str to list of str
+            Column -> values that are none of its categories.
+
+        Raises
+        ------
+        ValueError
+            If columns are missing, or a cell does not fit.
+        """
+        lacking = [code.name for code in self.columns if code.name not in frame and code.kind != "left out"]
+        if lacking:
+            raise ValueError(
+                f"{where} lacks {count(len(lacking), 'column')} that the encoding was made of: {', '.join(map(repr, lacking))}; "
+                "add them, or encode both files without them (drop=)"
+            )
+        pieces, unknown = [np.empty((len(frame), 0), np.float32)], {}
+        for code in self.columns:
+            if code.kind != "left out":
+                values, strange = code.encode(frame[code.name], where)
+                pieces.append(values)
+                if strange:
+                    unknown[code.name] = strange
+        return np.concatenate(pieces, axis=1), unknown
+
+    def to_json(self) -> str:
+        """Return the encoder as JSON.
+
+        Returns
+        -------
+        str
+        """
+        return json.dumps({"schema": SCHEMA, **asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Encoder:
+        """Read what `to_json` wrote.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        Encoder
+
+        Raises
+        ------
+        ValueError
+            If it is something else.
+        """
+        try:
+            facts: dict[str, Any] = json.loads(text)
+            if facts.pop("schema") != SCHEMA:
+                raise KeyError("schema")
+            columns = [replace(ColumnCode(**code), style=Style(**code["style"])) for code in facts.pop("columns")]
+            columns = [replace(code, categories=tuple(code.categories)) for code in columns]
+            plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+            return cls(columns=tuple(columns), **plain)
+        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+            raise ValueError(f"this is no encoder written by Encoder.to_json ({type(error).__name__}: {error})") from error
+
+
+def canonical(column: pd.Series) -> pd.Series:
+    """Give cells that hold nothing one spelling in a column of text: they are one category.
+
+    Parameters
+    ----------
+    column : Series of str
+
+    Returns
+    -------
+    Series of str
+    """
+    empty = missing(column)
+    return column.mask(empty, EMPTY) if empty.any() else column
+
+
+EMPTY = ""

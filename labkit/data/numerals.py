@@ -1,0 +1,182 @@
+"""Numbers as people write them: 1,100.5 and 1.100,5 and 1 100, $5, (5), 3 %, 12 kg."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+SPACES = " \u00a0\u2009\u202f'’_"
+CURRENCY = (
+    r"(?:[$€£¥₹₽₩₺฿₪₫₱]|(?:US|A|C|HK|NZ)\$|R\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|ZAR|kr\.?|zł|Fr\.)"
+)
+MISSING = frozenset(
+    ["", "na", "n/a", "nan", "null", "none", "?", "#n/a", "#na", "<na>", "n.a.", "nat", "#value!", "#div/0!", "#ref!", "#null!"]
+)
+MISSING_NUMBER = MISSING | {"-", "--", "–", "—", ".", "missing", "..", "*"}  # in a column of text these may be values: + and -
+
+
+@dataclass(frozen=True)
+class Style:
+    """How the numbers of a column are written.
+
+    Attributes
+    ----------
+    decimal : {".", ","}
+    thousands : str
+        Characters that may divide groups of three digits; empty for none.
+    dressed : str
+        "currency", "percent", "unit " and a unit that follows every number, "signs" for signs other than a leading minus, or empty.
+    """
+
+    decimal: str = "."
+    thousands: str = ""
+    dressed: str = ""
+
+
+PLAIN = Style()
+
+
+def missing(column: pd.Series, *, number: bool = False) -> np.ndarray:
+    """Return which cells hold nothing, bool [N].
+
+    Parameters
+    ----------
+    column : Series of str
+    number : bool
+        Whether the others are numbers: "-" and "." then stand for nothing too.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    return column.str.lower().isin(MISSING_NUMBER if number else MISSING).to_numpy(bool)
+
+
+def parse(texts: pd.Series, style: Style) -> np.ndarray:
+    """Read numbers of one style; what is not written so becomes NaN.
+
+    Parameters
+    ----------
+    texts : Series of str [N]
+    style : Style
+
+    Returns
+    -------
+    float64 array [N]
+
+    Examples
+    --------
+    >>> parse(pd.Series(["1.100,5", "(7)", "x"]), Style(",", ".")).tolist()
+    [1100.5, -7.0, nan]
+    """
+    if style == PLAIN:
+        return pd.to_numeric(texts, errors="coerce").to_numpy(float)
+    codes, distinct = pd.factorize(texts)
+    values = np.array([_one(text, style) for text in distinct], float)
+    return values[codes] if len(values) else np.empty(0)
+
+
+def style_of(texts: pd.Series, decimal: str | None = None) -> Style | None:
+    """Find the style in which all texts are numbers.
+
+    Parameters
+    ----------
+    texts : Series of str
+        No missing cells.
+    decimal : {".", ","}, optional
+        Decimal mark where the texts alone do not say it ("1,100").
+
+    Returns
+    -------
+    Style or None
+        None if there is none.
+
+    Examples
+    --------
+    >>> style_of(pd.Series(["1,100", "950"])), style_of(pd.Series(["1,5"])).decimal
+    (Style(decimal='.', thousands=',', dressed=''), ',')
+    """
+    fitting = styles_of(texts)
+    if PLAIN in fitting and not texts.str.contains(".", regex=False).any():
+        return PLAIN  # whole numbers mean the same in every style
+    if decimal == ",":  # "1.100" is then a thousand and a hundred; a fraction such as 0.125 still has its point
+        fitting = sorted(fitting, key=lambda style: style.decimal != ",")
+    return fitting[0] if fitting else None
+
+
+def styles_of(texts: pd.Series) -> list[Style]:
+    """Return every style in which all texts are numbers, the most usual first.
+
+    Parameters
+    ----------
+    texts : Series of str
+        No missing cells.
+
+    Returns
+    -------
+    list of Style
+    """
+    distinct = pd.Series(texts.unique())
+    if not len(distinct):
+        return []
+    found = []
+    plain = bool(np.isfinite(pd.to_numeric(distinct, errors="coerce").to_numpy(float)).all())
+    if not plain and pd.to_numeric(distinct, errors="coerce").notna().all():  # infinite: refused later, by name
+        return [PLAIN]
+    if plain:
+        found.append(PLAIN)
+    dressed = "" if plain else _dress(distinct)
+    for decimal, thousands in ((".", "," + SPACES), (",", "." + SPACES)):
+        style = Style(decimal, thousands, dressed)
+        if (decimal == "," or not plain) and all(_one(text, style) == _one(text, style) for text in distinct):
+            found.append(
+                Style(decimal, "".join(mark for mark in thousands if distinct.str.contains(mark, regex=False).any()), dressed)
+            )
+    return found
+
+
+def _dress(distinct: pd.Series) -> str:
+    """What stands beside the numbers."""
+    distinct = distinct.str.replace(r"^\s*\((.*)\)\s*$", r"\1", regex=True)
+    sample = distinct.iloc[0]
+    if distinct.str.contains(r"[%‰]\s*$").all():
+        return "percent"
+    if distinct.str.contains(CURRENCY).any():
+        return "currency"
+    unit = re.search(r"\d\s*([^\W\d_][^\d]{0,7})$", sample)  # one unit after every number says nothing by itself
+    if unit and distinct.str.fullmatch(rf".*\d\s*{re.escape(unit[1])}").all():
+        return f"unit {unit[1]}"
+    return "signs"
+
+
+def _one(text: str, style: Style) -> float:
+    """One number, or NaN."""
+    text = text.strip().replace("−", "-").replace("＋", "+")
+    negative = text.startswith("(") and text.endswith(")")
+    if negative:
+        text = text[1:-1].strip()
+    text = _undressed(text, style.dressed)
+    sign, text = (text[0], text[1:].strip()) if text[:1] in ("+", "-") and text else ("", text)
+    text = _undressed(text, style.dressed)
+    if text.endswith("-") and not sign:  # as some ledgers write it
+        sign, text = "-", text[:-1].strip()
+    point = re.escape(style.decimal)
+    groups = "|".join(rf"[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+" for mark in style.thousands)
+    whole = rf"(?:{groups}|[0-9]+)" if groups else "[0-9]+"
+    if not re.fullmatch(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?", text):
+        return float("nan")
+    for mark in style.thousands:
+        text = text.replace(mark, "")
+    value = float(text.replace(style.decimal, "."))
+    return -value if negative != (sign == "-") else value
+
+
+def _undressed(text: str, dressed: str) -> str:
+    if dressed == "currency":
+        return re.sub(rf"^{CURRENCY}\s*|\s*{CURRENCY}$", "", text).strip()
+    if dressed == "percent":
+        return re.sub(r"\s*[%‰]$", "", text)
+    return text.removesuffix(dressed[len("unit ") :]).strip() if dressed.startswith("unit ") else text
