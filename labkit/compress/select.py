@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from labkit.compress.mlps import find_mlps
-from labkit.compress.order import first_and_last
 from labkit.compress.replace import replaced
 from labkit.compress.rest import other_kinds
 from labkit.compress.selection import Selection, remember
 from labkit.layers import is_registered
 from labkit.layers.closed import closed_layers
+from labkit.layers.order import first_and_last
 from labkit.layers.plain import folded, how_computed, is_computed
 from labkit.layers.sentences import stays_dense
 from labkit.layers.ties import users_of_weights
@@ -82,7 +82,7 @@ def select_layers(
             found[path] = folded(layer)
             selection.notes.append(f"the weight of {path or 'the network'} was computed by {how_computed(layer)}; it is now fixed")
     for path, layer in found.items():
-        if not torch.isfinite(layer.weight).all():  # type: ignore[arg-type]
+        if not torch.isfinite(layer.weight.detach()).all():  # type: ignore[operator]
             raise ValueError(f"layer {path!r} has NaN or infinite weights; compress a network whose training has converged")
     if layers in ("all", "inner"):
         selection.notes += other_kinds(model, kinds, ends)

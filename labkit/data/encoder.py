@@ -204,7 +204,7 @@ class Encoder:
                 raise KeyError("schema")
             columns = [replace(ColumnCode(**code), style=Style(**code["style"])) for code in facts.pop("columns")]
             columns = [replace(code, categories=tuple(code.categories)) for code in columns]
-            plain = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+            plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
             return cls(columns=tuple(columns), **plain)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"this is no encoder written by Encoder.to_json ({type(error).__name__}: {error})") from error

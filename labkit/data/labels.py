@@ -90,8 +90,8 @@ def _refuse_quantities(column: pd.Series, names: list[str], numbers: np.ndarray 
     fractions = numbers is not None and many > MANY and bool((numbers % 1 != 0).any())
     if fractions or (mostly_different and numbers is not None):
         raise ValueError(
-            f"{where}: target column {column.name!r} holds {many:,} different numbers in {count(rows, 'row')}, a quantity rather than "
-            "classes; cut it into a few classes first, e.g. with pandas.qcut, or choose another target"
+            f"{where}: target column {column.name!r} holds {many:,} different numbers in {count(rows, 'row')}, a quantity "
+            "rather than classes; cut it into a few classes first, e.g. with pandas.qcut, or choose another target"
         )
     if mostly_different:
         raise ValueError(
@@ -126,8 +126,8 @@ def labels_like(column: pd.Series, classes: Sequence[str], where: str) -> np.nda
     strange = np.flatnonzero(labels < 0)
     if len(strange):
         raise ValueError(
-            f"{where}, row {column.index[strange[0]]}: target column {column.name!r} holds {column.iloc[strange[0]]!r}, which is none "
-            f"of the {len(classes)} classes of the first file ({', '.join(classes[:5])}{', …' if len(classes) > 5 else ''})"
+            f"{where}, row {column.index[strange[0]]}: target column {column.name!r} holds {column.iloc[strange[0]]!r}, which is "
+            f"none of the {len(classes)} classes of the first file ({', '.join(classes[:5])}{', …' if len(classes) > 5 else ''})"
         )
     return labels
 
@@ -155,7 +155,7 @@ def few_notes(labels: np.ndarray, classes: Sequence[str], few: int = 5) -> list[
     list of str
     """
     counts = np.bincount(labels, minlength=len(classes))
-    rare = [f"{classes[i]!r} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < few))]
+    rare = [f"{classes[i]!r} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < few)).tolist()]
     notes = []
     if rare:
         shown = ", ".join(rare[:5]) + (", …" if len(rare) > 5 else "")

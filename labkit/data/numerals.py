@@ -28,7 +28,7 @@ class Style:
     thousands : str
         Characters that may divide groups of three digits; empty for none.
     dressed : str
-        "currency", "percent", a unit that follows every number, or empty.
+        "currency", "percent", "unit " and a unit that follows every number, "signs" for signs other than a leading minus, or empty.
     """
 
     decimal: str = "."
@@ -140,6 +140,7 @@ def styles_of(texts: pd.Series) -> list[Style]:
 
 def _dress(distinct: pd.Series) -> str:
     """What stands beside the numbers."""
+    distinct = distinct.str.replace(r"^\s*\((.*)\)\s*$", r"\1", regex=True)
     sample = distinct.iloc[0]
     if distinct.str.contains(r"[%‰]\s*$").all():
         return "percent"
@@ -147,8 +148,8 @@ def _dress(distinct: pd.Series) -> str:
         return "currency"
     unit = re.search(r"\d\s*([^\W\d_][^\d]{0,7})$", sample)  # one unit after every number says nothing by itself
     if unit and distinct.str.fullmatch(rf".*\d\s*{re.escape(unit[1])}").all():
-        return unit[1]
-    return ""
+        return f"unit {unit[1]}"
+    return "signs"
 
 
 def _one(text: str, style: Style) -> float:
@@ -178,4 +179,4 @@ def _undressed(text: str, dressed: str) -> str:
         return re.sub(rf"^{CURRENCY}\s*|\s*{CURRENCY}$", "", text).strip()
     if dressed == "percent":
         return re.sub(r"\s*[%‰]$", "", text)
-    return text.removesuffix(dressed).strip() if dressed else text
+    return text.removesuffix(dressed[len("unit ") :]).strip() if dressed.startswith("unit ") else text

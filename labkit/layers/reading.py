@@ -22,6 +22,7 @@ OFFERED = frozenset(dir(nn.Module())) - {"_parameters", "_buffers", "_modules"} 
 }
 OF_WEIGHT = frozenset({"device", "dtype", "is_cuda", "is_meta", "requires_grad"})
 HARMLESS = ("hasattr", "type", "len", "callable", "id")
+Path = tuple[str, ...]
 DEPTH = 3
 # marks at the end of a path for what is done with it
 ASKED = {"isinstance": "asks for its class", "keywords": "calls it with a keyword argument"}
@@ -41,8 +42,8 @@ class Reads:
         Whether a weight is read of something that cannot be traced back to an attribute.
     """
 
-    chains: list[tuple[str, ...]] = field(default_factory=list)
-    bare: list[tuple[str, ...]] = field(default_factory=list)
+    chains: list[Path] = field(default_factory=list)
+    bare: list[Path] = field(default_factory=list)
     weights: bool = False
 
 
@@ -60,7 +61,7 @@ def read_layers(model: nn.Module) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for path, module in model.named_modules():
-        if not any(True for _ in module.children()) or _is_torchs(type(module)):
+        if not any(True for _ in module.children()) or is_torchs(type(module)):
             continue
         forward = vars(module).get("forward")
         for place, what in _uses(module, _of_class(type(module)) if forward is None else _of(type(module), forward)):
@@ -81,7 +82,7 @@ def _uses(module: nn.Module, reads: Reads) -> Iterator[tuple[str, str]]:
                     yield place, "hands it to code that reads a weight"
 
 
-def _past_forward(layer: nn.Module, rest: tuple[str, ...]) -> str:
+def _past_forward(layer: nn.Module, rest: Path) -> str:
     """What is read of a layer that a new one would not offer; "" for nothing."""
     if not rest or rest[0] in OFFERED or (rest[0] not in ("weight", *ASKED) and rest[0] in vars(layer)):
         return ""
@@ -92,7 +93,7 @@ def _past_forward(layer: nn.Module, rest: tuple[str, ...]) -> str:
     return f"reads its attribute {rest[0]}"
 
 
-def _walk(module: nn.Module, chain: tuple[str, ...], place: str = "") -> list[tuple[str, tuple[str, ...]]]:
+def _walk(module: nn.Module, chain: Path, place: str = "") -> list[tuple[str, Path]]:
     """Follow an attribute path to linear layers and convolutions; return their paths and what is read of them."""
     if isinstance(module, BASES):
         return [(place, chain)]
@@ -125,7 +126,7 @@ def _of(kind: type, forward: Any) -> Reads:
     """Read the forward of a class, and the methods and functions that it calls."""
     reads, waiting, done = Reads(), ["forward", "__call__"], set()
     if forward is not None:
-        _read(_plain(forward), reads, 0)
+        _read(python_function(forward), reads, 0)
     while waiting:
         name = waiting.pop()
         if name in done:
@@ -133,13 +134,13 @@ def _of(kind: type, forward: Any) -> Reads:
         done.add(name)
         for owner in kind.__mro__:
             method = vars(owner).get(name)
-            function = _plain(method.fget if isinstance(method, property) else method)
-            if function is not None and not _is_torchs(owner):
+            function = python_function(method.fget if isinstance(method, property) else method)
+            if function is not None and not is_torchs(owner):
                 waiting += _read(function, reads, 0)
     return reads
 
 
-def _plain(function: Any) -> types.FunctionType | None:
+def python_function(function: Any) -> types.FunctionType | None:
     """The Python function behind a method, decorator or partial."""
     for _ in range(10):
         if isinstance(function, functools.partial):
@@ -151,28 +152,28 @@ def _plain(function: Any) -> types.FunctionType | None:
     return function if isinstance(function, types.FunctionType) else None
 
 
-def _is_torchs(kind: Any) -> bool:
+def is_torchs(kind: Any) -> bool:
     """Whether code is of torch itself, whose modules read weights in a fast path only, which is switched off."""
     where = getattr(kind, "__module__", "") or ""
-    return where.partition(".")[0] in ("torch", "builtins", "einops", "numpy", "math")
+    return where.partition(".")[0] in ("torch", "einops", "numpy", "math")
 
 
 def _read(function: types.FunctionType | None, reads: Reads, depth: int) -> list[str]:
     """Add what a function reads; return the names of methods of ``self`` that it mentions."""
-    if function is None or depth > DEPTH or _is_torchs(function):
+    if function is None or depth > DEPTH or is_torchs(function):
         return []
-    tree = _tree(function)
+    tree = tree_of(function)
     if tree is None:  # e.g. a class typed into a shell: by the names in its code alone
         names = set(_names(function.__code__))
         reads.weights |= bool({"weight", "_parameters"} & names)
         reads.bare += [(name,) for name in names]
         return sorted(names)
-    reader = _Reader(tree, is_method=depth == 0)
+    reader = Reader(tree, is_method=depth == 0)
     reads.chains += reader.chains
     reads.bare += reader.bare
     reads.weights |= reader.weights
     for name in reader.functions:
-        _read(_plain(function.__globals__.get(name)), reads, depth + 1)
+        _read(python_function(function.__globals__.get(name)), reads, depth + 1)
     return reader.methods
 
 
@@ -185,7 +186,7 @@ def _names(code: types.CodeType) -> Iterator[str]:
 
 
 @functools.lru_cache(maxsize=2048)
-def _tree(function: types.FunctionType) -> ast.FunctionDef | ast.Lambda | None:
+def tree_of(function: types.FunctionType) -> ast.FunctionDef | ast.Lambda | None:
     try:
         parsed = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError, ValueError):
@@ -193,16 +194,16 @@ def _tree(function: types.FunctionType) -> ast.FunctionDef | ast.Lambda | None:
     return next((node for node in ast.walk(parsed) if isinstance(node, (ast.FunctionDef, ast.Lambda))), None)
 
 
-class _Reader(ast.NodeVisitor):
+class Reader(ast.NodeVisitor):
     """Collects the attribute paths of ``self`` in one function; names that are assigned from them are followed."""
 
     def __init__(self, tree: ast.FunctionDef | ast.Lambda, is_method: bool) -> None:
-        self.chains: list[tuple[str, ...]] = []
-        self.bare: list[tuple[str, ...]] = []
+        self.chains: list[Path] = []
+        self.bare: list[Path] = []
         self.weights = False
         self.functions: list[str] = []
         arguments = [*tree.args.posonlyargs, *tree.args.args]
-        self.known: dict[str, list[tuple[str, ...]]] = {arguments[0].arg: [()]} if is_method and arguments else {}
+        self.known: dict[str, list[Path]] = {arguments[0].arg: [()]} if is_method and arguments else {}
         body = tree.body if isinstance(tree.body, list) else [tree.body]
         for _ in range(2):  # a name may be used above the line that assigns it, in a loop
             for part in body:
@@ -233,9 +234,9 @@ class _Reader(ast.NodeVisitor):
                         held = self.known.setdefault(name.id, [])
                         held += [path for path in paths if path not in held and len(path) < 8]
 
-    def _paths_in(self, value: ast.AST, loops: bool) -> list[tuple[str, ...]]:
+    def _paths_in(self, value: ast.AST, loops: bool) -> list[Path]:
         """Paths that an assigned value may be; results of calls are not, except of enumerate, zip and the like in loops."""
-        paths = self._paths(value)
+        paths = self.paths(value)
         if paths is not None:
             return [path for path in paths if path]
         if isinstance(value, ast.IfExp):
@@ -244,27 +245,27 @@ class _Reader(ast.NodeVisitor):
             return [path for part in value.elts for path in self._paths_in(part, loops)]
         if loops and isinstance(value, ast.Call):
             parts = [path for part in value.args for path in self._paths_in(part, loops)]
-            holder = self._paths(value.func.value) if isinstance(value.func, ast.Attribute) else None
+            holder = self.paths(value.func.value) if isinstance(value.func, ast.Attribute) else None
             return [*parts, *(path for path in holder or [] if path)]
         return []
 
-    def _paths(self, node: ast.AST) -> list[tuple[str, ...]] | None:
+    def paths(self, node: ast.AST) -> list[Path] | None:
         """Attribute paths of ``self`` that an expression stands for; None where it is something else."""
         if isinstance(node, ast.Name):
             return self.known.get(node.id)
         if isinstance(node, ast.Attribute):
-            inner, step = self._paths(node.value), node.attr
+            inner, step = self.paths(node.value), node.attr
         elif isinstance(node, ast.Subscript):
-            inner, step = self._paths(node.value), f"[{_constant(node.slice)}]"
+            inner, step = self.paths(node.value), f"[{_constant(node.slice)}]"
         elif _is_getattr(node):
-            inner, step = self._paths(node.args[0]), str(_constant(node.args[1]))  # type: ignore[attr-defined]
+            inner, step = self.paths(node.args[0]), str(_constant(node.args[1]))  # type: ignore[attr-defined]
             step = "[*]" if step == "*" else step
         else:
             return None
         return None if inner is None else [(*path, step) for path in inner]
 
     def visit(self, node: ast.AST) -> None:
-        paths = self._paths(node)
+        paths = self.paths(node)
         if paths is not None:
             self.chains += paths
             self.bare += [path for path in paths if path]
@@ -275,26 +276,26 @@ class _Reader(ast.NodeVisitor):
             name = node.attr if isinstance(node, ast.Attribute) else _constant(node.args[1])  # type: ignore[attr-defined]
             self.weights |= name in ("weight", "_parameters")
             self.generic_visit(node)
-        elif isinstance(node, (ast.If, ast.While, ast.IfExp)) and self._paths(node.test) is not None:
-            self.chains += self._paths(node.test) or []
+        elif isinstance(node, (ast.If, ast.While, ast.IfExp)) and self.paths(node.test) is not None:
+            self.chains += self.paths(node.test) or []
             for part in ast.iter_child_nodes(node):
                 if part is not node.test:
                     self.visit(part)
         elif isinstance(node, ast.Compare) and all(isinstance(part, ast.Constant) for part in node.comparators):
             self._mentioned(node.left)
-        elif isinstance(node, (ast.For, ast.comprehension)) and self._paths(node.iter) is not None:
+        elif isinstance(node, (ast.For, ast.comprehension)) and self.paths(node.iter) is not None:
             self._mentioned(node.iter)
             for part in ast.iter_child_nodes(node):
                 if part not in (node.iter, node.target):
                     self.visit(part)
-        elif isinstance(node, ast.Assign) and self._paths(node.value) is not None:
+        elif isinstance(node, ast.Assign) and self.paths(node.value) is not None:
             self._mentioned(node.value)
         else:
             self.generic_visit(node)
 
     def _mentioned(self, node: ast.AST) -> None:
         """A path that is looked at or gets a name, without being handed on."""
-        paths = self._paths(node)
+        paths = self.paths(node)
         if paths is None:
             self.visit(node)
         else:
@@ -315,7 +316,7 @@ class _Reader(ast.NodeVisitor):
             self.weights |= _constant(node.args[1]) in ("weight", "_parameters")
         if name == "isinstance" and len(node.args) == 2:
             words = ast.dump(node.args[1])
-            paths = self._paths(node.args[0])
+            paths = self.paths(node.args[0])
             self._mentioned(node.args[0])
             if paths and ("Linear" in words or "Conv" in words):
                 self.chains += [(*path, "isinstance") for path in paths]
@@ -328,7 +329,7 @@ class _Reader(ast.NodeVisitor):
             self.functions.append(name)
         self._mentioned(node.func)
         if node.keywords:
-            self.chains += [(*path, "keywords") for path in self._paths(node.func) or [] if path]
+            self.chains += [(*path, "keywords") for path in self.paths(node.func) or [] if path]
         for part in arguments:
             self.visit(part)
 
