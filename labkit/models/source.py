@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from labkit.layers import attach_facts, blueprint, build, copied, customised, describe_layers, facts_of, rebuild_layers
@@ -61,7 +62,8 @@ def rebuild(source: dict[str, Any], base: nn.Module | None = None) -> nn.Module:
     ValueError
         If `base` is needed but not given, or lacks hooks or replaced forwards that the stored model had.
     """
-    model = attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
+    with torch.random.fork_rng(devices=[]):  # layers draw first weights when they are built, which the stored ones replace
+        model = attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
     if "custom" in source and customised(model) != source["custom"]:
         where = ", ".join(path or "the network" for path in source["custom"])
         raise ValueError(
