@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.data import Dataset, Split
+from labkit.untouched import untouched
 
 Inputs = Tensor | Mapping[str, Tensor]
 LEAST = 16
@@ -73,9 +74,14 @@ def check_inputs(model: nn.Module, inputs: Inputs) -> Inputs:
     ------
     ValueError
         For NaN or infinite values, fewer than 16 examples, tensors of different lengths, or a shape that the model does not take.
+    TypeError
+        For parts that are no tensors.
     """
     parts = dict(inputs) if isinstance(inputs, Mapping) else {"x": inputs}
     for name, part in parts.items():
+        if not isinstance(part, Tensor) or not part.ndim:
+            what = "a number" if isinstance(part, Tensor) else type(part).__name__
+            raise TypeError(f"calibration input {name} must be a tensor with one row an example, got {what}; use torch.as_tensor")
         if part.is_floating_point() and not torch.isfinite(part).all():
             raise ValueError(f"calibration input {name} has values that are NaN or infinite; leave those examples out")
     lengths = {len(part) for part in parts.values()}
@@ -84,11 +90,12 @@ def check_inputs(model: nn.Module, inputs: Inputs) -> Inputs:
     if min(lengths) < LEAST:
         raise ValueError(f"calibration needs at least {LEAST} examples, got {min(lengths)}; a few hundred are better")
     try:
-        with torch.no_grad():
+        with untouched(model):
             called(model, rows_of(inputs, slice(0, 2)))
-    except (RuntimeError, ValueError, TypeError, IndexError, AssertionError) as error:
+    except Exception as error:  # whatever a forward that is not ours may raise
         shapes = ", ".join(f"{name} {list(part.shape)}" for name, part in parts.items())
-        raise ValueError(f"the network does not take the calibration inputs ({shapes}): {str(error).splitlines()[0]}") from error
+        why = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise ValueError(f"the network does not take the calibration inputs ({shapes}): {why}") from error
     return inputs
 
 

@@ -19,8 +19,8 @@ ROOM = 1e9  # bytes of moments that are kept at once
 class Moments:
     """Running mean and second moments of the inputs of a layer.
 
-    Every part is centred on its own mean before it is squared, and parts are merged by the formula of Chan, Golub and LeVeque (1983):
-    inputs far from zero lose nothing to cancellation.
+    Every part is centred on its own mean before it is squared, and parts are merged as Chan, Golub and LeVeque (1983) do: inputs
+    far from zero lose nothing to cancellation.
 
     Parameters
     ----------

@@ -82,7 +82,7 @@ def select_layers(
             found[path] = folded(layer)
             selection.notes.append(f"the weight of {path or 'the network'} was computed by {how_computed(layer)}; it is now fixed")
     for path, layer in found.items():
-        if not torch.isfinite(layer.weight).all():  # type: ignore[arg-type]
+        if not torch.isfinite(layer.weight.detach()).all():  # type: ignore[operator]
             raise ValueError(f"layer {path!r} has NaN or infinite weights; compress a network whose training has converged")
     if layers in ("all", "inner"):
         selection.notes += other_kinds(model, kinds, ends)

@@ -212,7 +212,8 @@ class Dataset:
             If it is none of the classes.
         """
         name = favourable_class(favourable, self.classes, self.name)
-        return replace(self, **{part: replace(split, favourable=name) for part, split in self.splits.items()})
+        train, validation, test = (replace(split, favourable=name) for split in self.splits.values())
+        return replace(self, train=train, validation=validation, test=test)
 
     @property
     def splits(self) -> dict[str, Split]:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from labkit.layers.convolution import FUNCTIONS, convolve, dense_convolution, geometry, short
 from labkit.layers.drop_in import ConvGeometry, DenseWeight
 from labkit.layers.low_rank import truncated_svd
-
-CONVOLVED: dict[int, Any] = {1: F.conv1d, 2: F.conv2d}
 
 
 class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
@@ -33,8 +31,6 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
     ValueError
         If the convolution is grouped.
     """
-
-    dense_kind: ClassVar[Any] = nn.Conv2d
 
     def __init__(self, conv: dict, up: Tensor, down: Tensor, bias: Tensor | None = None) -> None:
         super().__init__()
@@ -67,7 +63,7 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
         """
         up, down = truncated_svd(conv.weight.flatten(1), rank)
         bias = None if conv.bias is None else conv.bias.detach().clone()
-        return cls(_arguments(conv), up, down.view(rank, *conv.weight.shape[1:]), bias).train(conv.training)
+        return cls(geometry(conv), up, down.view(rank, *conv.weight.shape[1:]), bias).train(conv.training)
 
     @property
     def rank(self) -> int:
@@ -79,20 +75,15 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
 
         Returns
         -------
-        Tensor [out_channels, in_channels, height, width]
+        Tensor [out_channels, in_channels, *kernel_size]
             Differentiable with respect to both factors.
         """
         return (self.up @ self.down.flatten(1)).view(-1, *self.down.shape[1:])
 
     def forward(self, x: Tensor) -> Tensor:
-        c, spatial = self.conv, self.down.ndim - 2
-        padding = c["padding"] if isinstance(c["padding"], str) else tuple(c["padding"])
-        mode = c.get("padding_mode", "zeros")
-        if mode != "zeros":
-            x, padding = F.pad(x, _both_ends(c), mode=mode), (0,) * spatial
-        convolve = CONVOLVED[spatial]
-        thin = convolve(x, self.down, None, tuple(c["stride"]), padding, tuple(c["dilation"]))
-        return convolve(thin, self.up[(..., *(None,) * spatial)], self.bias)
+        spatial = self.down.ndim - 2
+        thin = convolve(x, self.down, None, {**self.conv, "out_channels": self.rank})
+        return FUNCTIONS[spatial](thin, self.up[(..., *(None,) * spatial)], self.bias)
 
     def to_dense(self) -> Any:
         """Return an equivalent dense layer.
@@ -102,11 +93,7 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
         nn.Conv2d
             With copies of the parameters.
         """
-        conv = self.dense_kind(**self.conv, bias=self.bias is not None, device="meta")
-        conv.weight = nn.Parameter(self.dense().detach())
-        if self.bias is not None:
-            conv.bias = nn.Parameter(self.bias.detach().clone())
-        return conv.train(self.training)
+        return dense_convolution(self.conv, self.dense(), self.bias, training=self.training)
 
     def spec(self) -> dict:
         """Return the arguments of `from_spec`.
@@ -140,8 +127,7 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
         return cls(conv, torch.zeros(out, rank), down, torch.zeros(out) if bias else None)
 
     def extra_repr(self) -> str:
-        c = self.conv
-        return f"{c['in_channels']}, {c['out_channels']}, kernel_size={tuple(c['kernel_size'])}, rank={self.rank}"
+        return f"{short(self.conv)}, rank={self.rank}"
 
 
 class LowRankConv1d(LowRankConv2d):
@@ -158,33 +144,3 @@ class LowRankConv1d(LowRankConv2d):
     bias : Tensor [out_channels], optional
         Added to the outputs.
     """
-
-    dense_kind: ClassVar[Any] = nn.Conv1d
-
-
-def _arguments(conv: Any) -> dict:
-    """Keyword arguments of a convolution in JSON types, without bias; zero padding goes without saying, as in older manifests."""
-    padding = conv.padding if isinstance(conv.padding, str) else list(conv.padding)
-    made = {
-        "in_channels": conv.in_channels,
-        "out_channels": conv.out_channels,
-        "kernel_size": list(conv.kernel_size),
-        "stride": list(conv.stride),
-        "padding": padding,
-        "dilation": list(conv.dilation),
-        "groups": conv.groups,
-    }
-    return made if conv.padding_mode == "zeros" else {**made, "padding_mode": conv.padding_mode}
-
-
-def _both_ends(conv: dict) -> list[int]:
-    """Padding before and after each axis, last axis first, as `F.pad` takes it."""
-    axes = range(len(conv["kernel_size"]))
-    if conv["padding"] == "valid":
-        ends = [(0, 0) for _ in axes]
-    elif conv["padding"] == "same":  # an odd one goes behind
-        whole = [conv["dilation"][axis] * (conv["kernel_size"][axis] - 1) for axis in axes]
-        ends = [(total // 2, total - total // 2) for total in whole]
-    else:
-        ends = [(conv["padding"][axis],) * 2 for axis in axes]
-    return [end for pair in reversed(ends) for end in pair]

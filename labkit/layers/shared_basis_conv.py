@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from labkit.layers.convolution import CONVOLUTIONS
 from labkit.layers.shared_basis import SharedBasisLinear, Storage
-
-CONVOLUTIONS = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}
 
 
 def over_channels(linear: Callable[[Tensor], Tensor], x: Tensor, spatial: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Singular value decompositions: exact and cached, because a slider needs the same weights at many ranks, or of a large matrix leading."""
+"""Singular value decompositions: exact ones in a cache, as sliders need them at many ranks; the leading part of large matrices."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def svd(weight: Tensor) -> Factors:
 def leading_svd(weight: Tensor, rank: int) -> Factors:
     """Return the leading singular values and vectors of a weight.
 
-    Of a matrix with both sides from 1,024 up, and a rank up to a quarter of the smaller one, they come from a randomised range finder
-    with power iterations, many times faster than `svd`: the Frobenius error of the truncated product is within 1 % of the least.
+    Of a matrix with both sides from 1,024 up, and a rank up to a quarter of the smaller one, they come from a randomised range
+    finder with power iterations, several times faster than `svd`: the Frobenius error of the product is within 1 % of the least.
     Its random numbers are its own: the same weight gives the same result, and no random state changes.
 
     Parameters

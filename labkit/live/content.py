@@ -202,7 +202,7 @@ class Reader:
 
 
 # of every module; what they say is read by other means or does not change a forward pass in eval mode
-INTERNAL = frozenset(vars(nn.Module())) | {"labkit_facts", "labkit_origin", "loaded_from"}
+INTERNAL = frozenset(vars(nn.Module())) | {"labkit_facts", "labkit_origin", "labkit_source", "loaded_from"}
 
 
 @functools.cache

@@ -14,10 +14,13 @@ from labkit.compress.method import BUDGET_PARAMS, Method, register
 from labkit.compress.moments import ROOM, input_moments
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import LowRankConv1d, LowRankConv2d, LowRankLinear, add_notes, copied
+from labkit.layers.sentences import listed, stays_dense
+from labkit.untouched import leaves_untouched
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
+@leaves_untouched
 def low_rank(
     model: nn.Module,
     *,
@@ -68,17 +71,15 @@ def low_rank(
         ranks = ranks_for(chosen, budget, unit)
         thin = [path for path, layer in chosen.items() if not _shrinks(layer, ranks[path])]
         factored = {path: layer for path, layer in chosen.items() if path not in thin}
-        notes = [
-            *_note(grouped, "a grouped convolution has no single low-rank form"),
-            *_note(thin, "factors within the budget would not be smaller than the weight"),
-        ]
+        notes = stays_dense(
+            dict.fromkeys(grouped, "a grouped convolution has no single low-rank form")
+            | dict.fromkeys(thin, "factors within the budget would not be smaller than the weight")
+        )
         moments: dict[str, Tensor] = {}
         if calibration is not None:
             moments, wide = _moments(model, factored, calibration, seed)
             if wide:
-                notes.append(
-                    f"{_named(wide)}: factored without regard to the calibration inputs, whose moments would not fit in memory"
-                )
+                notes.append(f"the factors of {listed(wide)} disregard the calibration inputs, whose moments take too much memory")
         made = {path: _factored(layer, ranks[path], moments.get(path)) for path, layer in factored.items()}
         return add_notes(replaced(model, made).eval(), *notes)
 
@@ -93,19 +94,6 @@ def _ungrouped(chosen: dict[str, nn.Module]) -> tuple[dict[str, nn.Module], list
             "choose linear layers or ungrouped convolutions with layers="
         )
     return {path: layer for path, layer in chosen.items() if path not in grouped}, grouped
-
-
-def _note(paths: list[str], why: str) -> list[str]:
-    """A sentence about layers that stay dense, or none."""
-    if not paths:
-        return []
-    return [f"{_named(paths)} {'stays' if len(paths) == 1 else 'stay'} dense: {why}"]
-
-
-def _named(paths: list[str]) -> str:
-    if len(paths) == 1:
-        return f"layer {paths[0]}"
-    return f"{len(paths)} layers ({', '.join(paths[:3])}{', …' if len(paths) > 3 else ''})"
 
 
 def _moments(model: nn.Module, chosen: dict[str, nn.Module], calibration: Any, seed: int) -> tuple[dict[str, Tensor], list[str]]:

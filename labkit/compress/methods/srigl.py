@@ -19,11 +19,13 @@ from labkit.layers.plain import how_computed, is_computed
 from labkit.layers.sentences import stays_dense
 from labkit.registry import Choice, Param
 from labkit.training import Batches, decay_matrices_only, fit, warmup_cosine
+from labkit.untouched import leaves_untouched
 
 BATCH = 64
 RULE = sparsify.get_rule("srigl")
 
 
+@leaves_untouched
 def srigl(
     model: nn.Module,
     dataset: Dataset,

@@ -20,6 +20,8 @@ from labkit.compress.moments import Moments, moments_by_group
 from labkit.compress.pointwise import sides, spatial_of
 from labkit.layers.shared_basis import Storage
 
+FAR = 100.0  # standard deviations
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -143,14 +145,30 @@ def _targets(
 
 
 def _aware(matrix: Tensor, moments: Moments, layer: Any) -> Target:
-    """The error of a layer's output; that of its weight where inputs are missing, or all the same and the bias corrects the mean."""
-    # without a bias an error of the mean output remains: moments about zero count it
-    if not (moments.varies if layer.bias is not None else moments.known):
+    """The error of a layer's output; that of its weight where inputs are missing, or all alike and the bias corrects the mean."""
+    if layer.bias is not None:
+        if not moments.varies:
+            return Target(matrix)
+        square = moments.covariance
+    elif moments.known:
+        square = _about_zero(moments)
+    else:
         return Target(matrix)
-    square = moments.covariance if layer.bias is not None else moments.second
     # errors are relative: a power of two keeps float32 in its range and rounds nothing
     square = (square * 2.0 ** -round(math.log2(float(square.diagonal().mean())))).float()
     return Target(matrix, left=square) if sides(layer)[1] != len(matrix) else Target(matrix, right=square)
+
+
+def _about_zero(moments: Moments) -> Tensor:
+    """Second moments for a layer without a bias, in which an error of the mean output remains.
+
+    Conjugate gradients in float32 bear a mean of up to about a hundred standard deviations; a larger one counts as that much.
+    """
+    spread, mean = moments.covariance, moments.mean
+    size, outer = float(mean.square().sum()), torch.outer(mean, mean)
+    if not moments.varies:
+        return outer + FAR**-2 * size / len(mean) * torch.eye(len(mean), dtype=mean.dtype)
+    return spread + min(1.0, FAR**2 * float(spread.diagonal().sum()) / max(size, 1e-300)) * outer
 
 
 def _learning(model: nn.Module, targets: dict[str, Target], found: Factors, means: dict[str, Tensor]) -> dict[str, LearningLayer]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -96,19 +97,19 @@ class GlobalMasks(Callback):
         begin, final = 1 - self.first / self.places, 1 - self.nonzeros / self.places
         left = 1 - cubic_sparsity(loop.step, begin=0, end=last, final=final, initial=begin)
         kept = self._largest([part.weight.detach().abs() * part.mask for part in self.parts], round(left * self.places))
-        self._take(kept, loop)
+        for part, mask in zip(self.parts, kept, strict=True):
+            part.take(mask, loop.optimizer)
 
     def _rigl(self, loop: Loop) -> None:
-        going = int(self.schedule.share(loop.step) * self.nonzeros)
-        kept = self._largest([part.weight.detach().abs() * part.mask for part in self.parts], self.nonzeros - going)
+        parts = [part for part in self.parts if part.gradient is not None]  # what no input reached keeps its places
+        left = self.nonzeros - sum(int(part.mask.sum()) for part in self.parts if part.gradient is None)
+        going = int(self.schedule.share(loop.step) * left)
+        kept = self._largest([part.weight.detach().abs() * part.mask for part in parts], left - going)
         # removed entries may be chosen again; they then start at zero
-        slopes = [
-            torch.where(mask, 0.0, part.gradient.abs())
-            for part, mask in zip(self.parts, kept, strict=True)
-            if part.gradient is not None
-        ]
+        slopes = [torch.where(mask, 0.0, cast(Tensor, part.gradient).abs()) for part, mask in zip(parts, kept, strict=True)]
         new = self._largest(slopes, going)
-        self._take([mask | more for mask, more in zip(kept, new, strict=True)], loop)
+        for part, mask, more in zip(parts, kept, new, strict=True):
+            part.take(mask | more, loop.optimizer)
 
     def _largest(self, scores: list[Tensor], count: int) -> list[Tensor]:
         """Masks of the `count` places of largest score over all factors."""
@@ -116,10 +117,6 @@ class GlobalMasks(Callback):
         kept = torch.zeros(len(flat), dtype=torch.bool, device=flat.device)
         kept[flat.topk(min(count, len(flat)), sorted=False).indices] = True
         return [part.view_as(score) for part, score in zip(kept.split([score.numel() for score in scores]), scores, strict=True)]
-
-    def _take(self, masks: list[Tensor], loop: Loop) -> None:
-        for part, mask in zip(self.parts, masks, strict=True):
-            part.take(mask, loop.optimizer)
 
     def state_dict(self) -> dict[str, Any]:
         return {"first": self.first, "parts": [part.state() for part in self.parts]}
@@ -244,8 +241,17 @@ def reached(model: nn.Module, mlps: Sequence[MLP], inputs: Inputs) -> list[str]:
     list of str
         In the order of the blocks.
     """
-    candidates = dict.fromkeys([path for mlp in mlps for path in (mlp.name, *mlp.paths)])
-    seen = set(captured(model, list(candidates), inputs))
+    seen: set[str] = set()
+    hooks = [
+        model.get_submodule(path).register_forward_pre_hook(lambda module, arguments, path=path: seen.add(path))
+        for path in {path for mlp in mlps for path in (mlp.name, *mlp.paths)}
+    ]
+    try:
+        with torch.no_grad():
+            called(model, inputs)
+    finally:
+        for hook in hooks:
+            hook.remove()
     return [path for mlp in mlps for path in ([mlp.name] if mlp.name in seen else mlp.paths) if path in seen]
 
 
@@ -388,4 +394,12 @@ def errors(teacher: nn.Module, student: nn.Module, paths: Sequence[str], inputs:
     with torch.no_grad():
         each = Blocks(teacher, student, paths, inputs)(rows) if paths else torch.zeros(1)
         wanted, got = tensor_of(called(teacher, some)), tensor_of(called(student, some))
-    return {"blocks": float(each.mean()), "outputs": float(unexplained(got, wanted, some))}
+    hidden = wanted == -torch.inf  # logits of classes that the network masks
+    wanted, got = wanted.masked_fill(hidden, 0.0), got.masked_fill(hidden, 0.0)
+    found = {"blocks": float(each.mean()), "outputs": float(unexplained(got, wanted, some))}
+    if not all(map(math.isfinite, found.values())):
+        raise ValueError(
+            "activations or outputs of the network are NaN, infinite or too large on the calibration inputs; "
+            "scale the inputs as in training, or leave out those examples"
+        )
+    return found

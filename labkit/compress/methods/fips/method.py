@@ -21,10 +21,11 @@ from labkit.compress.methods.fips.fit import Blocks, LearningLayer, Masks, Outpu
 from labkit.compress.mlps import MLP, find_mlps, group_mlps
 from labkit.compress.pointwise import CONVOLUTIONS
 from labkit.compress.select import check_float32, replaced, select_layers
-from labkit.layers import SharedBasisConv, SharedBasisLinear, attach_facts, copied
+from labkit.layers import SharedBasisConv, SharedBasisLinear, attach_facts, copied, replace_layer
 from labkit.layers.shared_basis import STORAGES, Storage
 from labkit.registry import Choice, Param
 from labkit.training import checkpoint as checkpoints
+from labkit.untouched import leaves_untouched
 
 Init = Literal["svd", "activation_aware"]
 POINTWISE = (nn.Linear, *CONVOLUTIONS)
@@ -32,6 +33,7 @@ CLOSED = 0.3  # share of the work that the closed form is, on the progress bar
 EXAMPLES = {"closed form": 256, "to fit": 1024}  # taken from a data set; second moments settle with few
 
 
+@leaves_untouched
 def fips(
     model: nn.Module,
     *,
@@ -117,8 +119,7 @@ def fips(
     init = init or ("svd" if calibration is None else "activation_aware")
     _check(budget, budget_kind, rank, sparsity, steps, finetune, init, masks, storage, calibration)
     with apart(seed):
-        original = copied(model).eval()
-        mlps = _blocks(original)
+        original, mlps = _blocks(model)
         grouped = group_mlps(original, mlps, groups)
         count = EXAMPLES["to fit" if steps or finetune else "closed form"]
         inputs = None if calibration is None else check_inputs(original, calibration_inputs(calibration, count, seed))
@@ -133,12 +134,16 @@ def fips(
         return attach_facts(replaced(model, _packed(original, layers, storage)).eval(), fips=report)
 
 
-def _blocks(model: nn.Module) -> list[MLP]:
-    """The feed-forward blocks whose layers a drop-in can stand for, with weights that can be shared."""
+def _blocks(model: nn.Module) -> tuple[nn.Module, list[MLP]]:
+    """A copy of the network with plain weights, and its feed-forward blocks of layers that a drop-in can stand for."""
     mlps = find_mlps(model)
     _check_weights(model, [path for mlp in mlps for path in mlp.paths])
     plain = select_layers(model, "mlp", POINTWISE) if mlps else {}
-    return [mlp for mlp in mlps if all(path in plain for path in mlp.paths)]
+    original = copied(model).eval()
+    for path, layer in plain.items():
+        if layer is not model.get_submodule(path):  # its weight was computed, by a parametrization or a hook
+            replace_layer(original, path, layer)
+    return original, [mlp for mlp in mlps if all(path in plain for path in mlp.paths)]
 
 
 @dataclass(frozen=True)
@@ -245,7 +250,7 @@ def _check_weights(model: nn.Module, paths: Sequence[str]) -> None:
     for path in paths:
         layer = model.get_submodule(path)
         check_float32(layer, "fips")
-        if not torch.isfinite(cast(Tensor, layer.weight)).all():
+        if not torch.isfinite(cast(Tensor, layer.weight).detach()).all():
             raise ValueError(f"the weight of {path} is not finite everywhere; compress the network from before it diverged")
 
 
@@ -296,5 +301,6 @@ register(
         needs="calibration",
         diagnose=lambda small: {"sharing": sharing(small)},
         tables={"sharing": "shared_bases"},
+        speed="slower than dense at batch 1: two products for each layer",
     )
 )
