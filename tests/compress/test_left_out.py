@@ -268,7 +268,7 @@ def test_hooks_on_state_dicts_and_on_gradients_are_said():
 
 
 def test_a_network_that_was_never_run_says_so():
-    with pytest.raises(ValueError, match="its weights are not there before a first call; run one example through the network"):
+    with pytest.raises(ValueError, match=r"weights .*before (a|its) first call"):
         compress.condense(nn.Sequential(nn.LazyLinear(4)))
 
 
