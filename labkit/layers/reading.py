@@ -64,7 +64,8 @@ def read_layers(model: nn.Module) -> dict[str, str]:
         if not any(True for _ in module.children()) or is_torchs(type(module)):
             continue
         forward = vars(module).get("forward")
-        for place, what in _uses(module, _of_class(type(module)) if forward is None else _of(type(module), forward)):
+        kind: Any = type(module)
+        for place, what in _uses(module, _of_class(kind) if forward is None else _of(kind, forward)):
             found.setdefault(f"{path}.{place}" if path else place, f"{type(module).__name__} {what}")
     return found
 
