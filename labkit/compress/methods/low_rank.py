@@ -175,7 +175,7 @@ def _factored(layer: Any, rank: int, moments: Tensor | None) -> nn.Module:
         factor.requires_grad_(layer.weight.requires_grad)
     if made.bias is not None:
         made.bias.requires_grad_(layer.bias.requires_grad)
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _apply(model: nn.Module, *, data: Any = None, seed: int = 0, progress: Any = None, **settings: Any) -> nn.Module:

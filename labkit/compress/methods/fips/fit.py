@@ -271,7 +271,7 @@ def _first(output: Any) -> Tensor | None:
     if isinstance(output, Tensor):
         return output
     if isinstance(getattr(output, "logits", None), Tensor):
-        return output.logits  # type: ignore[no-any-return]
+        return output.logits
     values = output.values() if isinstance(output, Mapping) else output if isinstance(output, (tuple, list)) else ()
     return next((found for value in values if (found := _first(value)) is not None), None)
 
