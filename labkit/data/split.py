@@ -223,4 +223,5 @@ class Dataset:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
         groups = "" if self.test.groups is None else f", groups {list(self.test.groups.columns)}"
-        return f"Dataset({self.name!r}: {sizes}; {len(self.classes)} classes{groups})"
+        favourable = "" if self.favourable is None else f", favourable {self.favourable!r}"
+        return f"Dataset({self.name!r}: {sizes}; {len(self.classes)} classes{groups}{favourable})"
