@@ -51,7 +51,9 @@ def untouched(*models: nn.Module) -> Iterator[None]:
 
 
 def leaves_untouched(function: Callable[Concatenate[Model, P], Result]) -> Callable[Concatenate[Model, P], Result]:
-    """Make a function of a network run inside `restored`.
+    """Make a function of a network run inside `restored`, without the fast path of attention.
+
+    Hooks see nested tensors on that path, for example with a padding mask.
 
     Parameters
     ----------
@@ -66,8 +68,13 @@ def leaves_untouched(function: Callable[Concatenate[Model, P], Result]) -> Calla
     def wrapped(model: Model, *args: P.args, **options: P.kwargs) -> Result:
         if not isinstance(model, nn.Module):
             return function(model, *args, **options)  # which says what is wrong with it
-        with restored(model):
-            return function(model, *args, **options)
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            with restored(model):
+                return function(model, *args, **options)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
 
     return wrapped
 
