@@ -10,6 +10,7 @@ from torch import nn
 
 from labkit import audit, data, live
 from labkit.compress import METHODS, Method, register
+from labkit.layers import add_notes
 from labkit.live.prefix import PrefixCache
 from tests import zoo
 
@@ -123,6 +124,14 @@ def test_an_output_that_is_no_row_for_each_example_is_one_sentence():
 
     with pytest.raises(ValueError, match="must return a row of logits for each example"):
         list(live.progressive_audit("magnitude", {}, table(), model=nn.Sequential(nn.Linear(6, 2), Flat()), seconds=0))
+
+
+def test_what_a_method_leaves_out_is_noted():
+    def apply(model, **_):
+        return add_notes(copy.deepcopy(model), "layer 0 stays dense: it is awkward")
+
+    *_, found = live.progressive_audit(Method("toy", "Toy", "", apply), {}, table(), model=nn.Linear(6, 2), seconds=0)
+    assert found.audit.notes.count("layer 0 stays dense: it is awkward") == 1
 
 
 def test_a_graph_and_several_labels_are_refused_in_a_sentence():
