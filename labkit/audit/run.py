@@ -76,6 +76,7 @@ def audit(
 
     Examples
     --------
+    >>> import torch
     >>> from labkit.data import Split
     >>> split = Split(np.array([0, 1]), ("no", "yes"), x=np.array([[-1.0], [1.0]], np.float32))
     >>> model = nn.Linear(1, 2, bias=False)

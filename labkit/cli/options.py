@@ -106,10 +106,9 @@ def foreign(what: str, dataset: Dataset) -> Iterator[None]:
     ValueError
     """
     from labkit import runs
-    from labkit.models.opening import shape_of
+    from labkit.models.opening import inputs_of, shape_of
 
-    inputs = dataset.test.inputs(slice(0, 1))
-    with runs.in_words(what, shape_of([inputs])):
+    with runs.in_words(what, shape_of(inputs_of(dataset.test))):
         yield
 
 

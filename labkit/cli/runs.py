@@ -75,7 +75,7 @@ def _row(run: Run, figures: list[Column], network: str) -> dict[str, str]:
 def show(run: str, store: str, gallery: bool, json_output: bool) -> None:
     """Show the audit of one run."""
     where = open_store(store, gallery)
-    _, found = where.load(run)
+    found = where.audit_of(run)
     if json_output:
         print_json({"run": where.run(run).id, **found.to_dict()})
     else:
@@ -93,7 +93,7 @@ def compare(first: str, second: str, store: str, gallery: bool, json_output: boo
     from labkit import runs as room
 
     where = open_store(store, gallery)
-    result = room.compare(where.load(first)[1], where.load(second)[1])
+    result = room.compare(where.audit_of(first), where.audit_of(second))
     if json_output:
         print_json(result.to_dict())
         return

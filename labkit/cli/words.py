@@ -29,6 +29,14 @@ def command_of(cli: click.Group, arguments: list[str]) -> click.Command:
     return found
 
 
+def _settings() -> set[str]:
+    """Return the names that --set takes."""
+    from labkit.compress import METHODS
+    from labkit.sparsify import COMMON_PARAMS, RULES
+
+    return {name for registry in (METHODS, RULES) for entry in registry.values() for name in entry.params} | set(COMMON_PARAMS)
+
+
 def in_options(sentence: str, command: click.Command) -> str:
     """Spell the Python arguments in a sentence as the options of a command.
 
@@ -49,14 +57,14 @@ def in_options(sentence: str, command: click.Command) -> str:
     'the runs are on several data sets; say which with --data'
     """
     options = {param.name: max(param.opts, key=len) for param in command.params if isinstance(param, click.Option)}
-    settable = "settings" in options
+    settable = _settings() if "settings" in options else set()
 
     def spelled(match: re.Match) -> str:
         name, follows = match.group(1), match.group(3)
         known = ALIASES.get(name, name) if name not in options else name
         if known in options:
             return options[known] + (" " if follows else "")
-        if follows or not settable:
+        if follows or name not in settable:
             return match.group(0)
         return f"--set {name}={'data' if name == 'calibration' else 'VALUE'}"
 

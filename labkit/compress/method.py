@@ -46,6 +46,8 @@ class Method(Entry):
         table that does not apply to the network is left out.
     tables : mapping of str to str
         Names of the tables that `diagnose` returns, and the function of `labkit.figures` that draws each; "" for a plain table.
+    speed : str
+        What is known about the time that a compressed network takes, in a few words; the audit measures it.
 
     Raises
     ------
@@ -63,6 +65,7 @@ class Method(Entry):
     version: int = 1
     diagnose: Callable[[nn.Module], Mapping[str, pd.DataFrame]] | None = field(default=None, kw_only=True)
     tables: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    speed: str = field(default="", kw_only=True)
     kind = "method"
 
     def __post_init__(self) -> None:

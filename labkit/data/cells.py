@@ -93,6 +93,27 @@ def read_cells(path: Path, encoding: str | None, separator: str | None) -> Cells
     return _named(path, header, body, separator, notes)
 
 
+def refuse_numbers_as_header(path: Path, names: list[str]) -> None:
+    """Refuse a file whose first row is one of numbers.
+
+    Parameters
+    ----------
+    path : Path
+    names : list of str
+        The cells of the first row.
+
+    Raises
+    ------
+    ValueError
+        If most of them are numbers.
+    """
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce").notna().sum()
+    if len(names) > 1 and numbers > len(names) / 2:
+        raise ValueError(
+            f"{path}: row 1 holds numbers ({', '.join(names[:4])}, …) where the names of the columns are expected; add a header row"
+        )
+
+
 def found_separator(text: str, *, tab_first: bool = False) -> str:
     """Return the separator that divides every row like the header, into the most cells.
 
@@ -195,6 +216,7 @@ def _named(path: Path, header: pd.Series, body: pd.DataFrame, separator: str, no
     names = [str(name).strip() for name in header.fillna("")]
     duplicates = sorted({name for name in names if name and names.count(name) > 1})
     if duplicates:
+        refuse_numbers_as_header(path, names)
         raise ValueError(
             f"{path}, row {header.name}: column {duplicates[0]!r} appears {names.count(duplicates[0])} times; rename or drop one"
         )

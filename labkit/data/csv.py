@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,16 @@ from typing import Literal, TypedDict
 import numpy as np
 import pandas as pd
 
-from labkit.data.cells import read_cells
+from labkit.data.cells import read_cells, refuse_numbers_as_header
 from labkit.data.checks import checked
 from labkit.data.columns import category_code, decimal_mark, measured_code, number_notes, unknown_notes
 from labkit.data.encoder import ColumnCode, Encoder
 from labkit.data.favourable import favourable_class
-from labkit.data.labels import classes_of, few_notes, labels_like, one_spelling
+from labkit.data.labels import classes_of, few_notes, labels_like
 from labkit.data.numerals import missing as is_missing
 from labkit.data.partition import partition, training_rows
 from labkit.data.pictures import count
+from labkit.data.spelling import one_spelling
 from labkit.data.split import Dataset, Split
 from labkit.messages import unknown_name
 
@@ -110,6 +112,8 @@ def from_csv(
     if max_categories < 2:
         raise ValueError(f"max_categories must be at least 2, got {max_categories}")
     known = _encoder_of(like)
+    if favourable is None and isinstance(like, Dataset):
+        favourable = like.favourable
     drop, categories = _names(drop), _names(categories)
     target, asked = _asked(path, target, groups, known)
     cells = read_cells(path, encoding, separator)
@@ -142,6 +146,9 @@ def from_csv(
     if not known.features:
         remarks = "".join(f"; {note}" for note in notes)
         raise ValueError(f"{path} has no feature columns besides target, groups and dropped columns{remarks}")
+    twice = next((name for name, times in Counter(known.features).items() if times > 1), None)
+    if twice is not None:
+        raise ValueError(f"{path}: a column and a category of another would both be the feature {twice!r}; rename that column")
     x, unknown = known.encode(frame, str(path))
     rows = "outside train" if like is None else "of this file"
     notes += [*unknown_notes(unknown, known.columns, rows), *few_notes(labels, known.classes)]
@@ -203,14 +210,12 @@ def _asked(path: Path, target: str | None, groups: Sequence[str] | None, known: 
 
 
 def _check_columns(path: Path, frame: pd.DataFrame, target: str, groups: Sequence[str], others: Sequence[str]) -> None:
-    if target not in frame and len(frame.columns) > 1 and pd.to_numeric(frame.columns, errors="coerce").notna().all():
-        raise ValueError(
-            f"{path}: row 1 holds numbers only ({', '.join(frame.columns[:4])}, …) where the names of the columns are expected; "
-            "add a header row"
-        )
+    if target not in frame:
+        refuse_numbers_as_header(path, list(frame.columns))
     for column in (target, *groups, *others):
         if column not in frame:
-            raise unknown_name(f"column of {path}", column, frame.columns)
+            alone = "if its cells are divided by another character, give separator=" if len(frame.columns) == 1 else ""
+            raise unknown_name(f"column of {path}", column, frame.columns, alone)
 
 
 def _filled(

@@ -10,6 +10,7 @@ from torch import nn
 from labkit.layers import attach_facts, blueprint, build, copied, customised, describe_layers, facts_of, rebuild_layers
 from labkit.layers.int8 import wrapped_parts
 from labkit.models.catalogue import architecture
+from labkit.models.own import OWN, is_own
 
 
 def source_of(model: nn.Module) -> dict[str, Any] | None:
@@ -80,9 +81,14 @@ def _rebuilt(source: dict[str, Any], base: nn.Module | None) -> nn.Module:
         return build(source["blueprint"])
     if base is not None:
         model = copied(base)
-    elif "origin" in source:
+    elif "origin" in source and not _is_foreign(source["origin"]["name"]):
         model = architecture(source["origin"])
     else:
         what = "has hooks or replaced forwards" if source.get("custom") else "is a user-defined class"
         raise ValueError(f"the architecture of this run {what}; give base=, the model it was compressed from")
     return rebuild_layers(model, source["layers"])
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a name is code of the user's own that was not imported: a stored name imports none."""
+    return is_own(name) and name not in OWN

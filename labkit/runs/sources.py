@@ -148,7 +148,7 @@ def noted(found: Audit, network: nn.Module) -> Audit:
     return replace(found, notes=tuple(dict.fromkeys((*found.notes, *models.weight_notes(network)))))
 
 
-def stamp(path: str | os.PathLike | None) -> str:
+def stamp(path: str | os.PathLike[str] | None) -> str:
     """Return text that changes with the times and sizes of a file, or of all files of a folder.
 
     Parameters
@@ -162,6 +162,7 @@ def stamp(path: str | os.PathLike | None) -> str:
     """
     if path is None or not os.path.exists(path):
         return ""
+    path = os.fspath(path)
     facts = os.stat(path)
     parts = [f"{facts.st_mtime_ns}:{facts.st_size}"]
     if os.path.isdir(path):

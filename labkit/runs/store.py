@@ -300,16 +300,39 @@ class Store:
         ValueError
             For an unknown or damaged run, or an architecture that needs `base`.
         """
-        run = read_run(self.run(name).folder, thorough=True)
-        if run.damaged:
-            raise ValueError(f"run {run.id} is damaged: {run.damaged}; delete {run.folder} and make it again")
-        audit = read_audit(run.folder)
+        run, audit = self._sound(name)
         if not run.has_weights:
             return None, audit
         facts = json.loads((run.folder / FACTS).read_text())
         model = rebuild(facts["source"], base)
         load_state(model, run.folder / "model.safetensors")
         return model.eval(), audit
+
+    def audit_of(self, name: str) -> Audit:
+        """Return the audit of a run, without building its network.
+
+        Parameters
+        ----------
+        name : str
+            The id or its beginning.
+
+        Returns
+        -------
+        Audit
+
+        Raises
+        ------
+        ValueError
+            For an unknown or damaged run.
+        """
+        return self._sound(name)[1]
+
+    def _sound(self, name: str) -> tuple[Run, Audit]:
+        """Return a run whose files match their checksums, and its audit."""
+        run = read_run(self.run(name).folder, thorough=True)
+        if run.damaged:
+            raise ValueError(f"run {run.id} is damaged: {run.damaged}; delete {run.folder} and make it again")
+        return run, read_audit(run.folder)
 
     def table_of(self, name: str, table: str) -> pd.DataFrame | None:
         """Return a table that was saved with a run.

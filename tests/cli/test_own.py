@@ -108,6 +108,8 @@ def test_a_stored_name_starts_no_code(here, labkit):
     own.OWN.clear()
     (here / "net.py").write_text("open('ran', 'w')\n")
     refused = labkit("audit", "--run", made["run"], code=2)
+    assert made["run"] in labkit("runs", "show", made["run"])  # its figures need no code
+    assert json.loads(labkit("runs", "compare", made["run"], made["run"], "--json"))["accuracy"]["agreement"] == 1
     assert "whose code a stored run does not start; name it yourself with --model net.py:Net" in refused
     (here / "grid.yaml").write_text("models: ['net.py:Net']\ndata: pics\nmethods: [quantize]\n")
     assert "a grid alone does not start; name it too: --model net.py:Net" in labkit("sweep", "grid.yaml", code=2)

@@ -230,3 +230,30 @@ def test_signs_are_classes_though_they_are_nothing_among_numbers(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("v,y\n" + "".join(f"{i},{'+-'[i % 2]}\n" for i in range(30)))
     assert data.from_csv(path, target="y").classes == ("+", "-")
+
+
+@pytest.mark.parametrize("value", ["inf", "-Infinity", "1e300"])
+def test_infinite_numbers_are_named_by_row(tmp_path, value):
+    with pytest.raises(ValueError, match=rf"row 5: column 'v' holds '{value}', infinite in 32 bits"):
+        data.from_csv(write(tmp_path, [value if i == 3 else str(i) for i in range(30)]), target="y")
+
+
+def test_flags_are_two_categories_however_written(tmp_path):
+    path = write(tmp_path, [("True", "FALSE", "true", "")[i % 4] for i in range(40)])
+    ds = data.from_csv(path, target="y")
+    assert ds.train.features == ("v_", "v_FALSE", "v_True")
+    write(tmp_path, [("TRUE", "false", "tRUE", "NA")[i % 4] for i in range(40)])
+    again = data.from_csv(path, like=ds)
+    for part, split in ds.splits.items():
+        np.testing.assert_array_equal(again.splits[part].x, split.x)
+
+
+def test_a_few_rows_with_texts_of_their_own_are_left_out(tmp_path):
+    ds = data.from_csv(write(tmp_path, [f"name {i}" for i in range(15)], others=[("w", str)]), target="y")
+    assert ds.train.features == ("w",)
+
+
+def test_two_features_of_one_name_are_refused(tmp_path):
+    path = write(tmp_path, ["x", "z"] * 15, others=[("v_x", str)])
+    with pytest.raises(ValueError, match="would both be the feature 'v_x'; rename that column"):
+        data.from_csv(path, target="y")

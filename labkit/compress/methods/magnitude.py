@@ -115,5 +115,6 @@ register(
         apply=_apply,
         params=BUDGET_PARAMS,
         version=2,
+        speed="slower than dense, most at batch 1: weights are expanded at every call",
     )
 )

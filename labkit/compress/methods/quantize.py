@@ -72,11 +72,12 @@ register(
             "mode": Choice(
                 ("dynamic", "weight_only"),
                 "dynamic",
-                help="whether inputs of linear layers are quantized too; without VNNI neither is faster than the dense network",
+                help="whether inputs of linear layers are quantized too",
             ),
             "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
         },
         live=False,
         version=2,
+        speed="slower than dense on processors without 8-bit instructions (VNNI), most at batch 1 with mode=dynamic",
     )
 )
