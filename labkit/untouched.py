@@ -124,7 +124,7 @@ def restored(*models: nn.Module) -> Iterator[None]:
 
 def _check_initialised(modules: list[nn.Module]) -> None:
     for module in modules:
-        if any(nn.parameter.is_lazy(p) for p in (*module._parameters.values(), *module._buffers.values())):
+        if any(p is not None and nn.parameter.is_lazy(p) for p in (*module._parameters.values(), *module._buffers.values())):
             raise ValueError(
                 f"layer {type(module).__name__} has no weights before its first call; call the network once on an example before"
             )
