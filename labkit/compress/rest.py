@@ -34,6 +34,8 @@ def other_kinds(model: nn.Module, kinds: tuple[type[nn.Module], ...], without: C
     sizes: dict[str, int] = {}
     ours = tuple(f"{path}." for path, module in model.named_modules() if is_registered(module))
     for path, module in model.named_modules():
+        if isinstance(module, nn.utils.parametrize.ParametrizationList):
+            continue  # it belongs to the layer whose weight it computes
         own = sum(parameter.numel() for parameter in module._parameters.values() if parameter is not None and parameter.ndim > 1)
         kind = type(module)
         if not own or path in without or isinstance(module, kinds) or is_registered(module) or _is_norm(module):
