@@ -16,7 +16,7 @@ Fingerprint = dict[tuple[str, str], Any]
 def fingerprint(model: nn.Module) -> Fingerprint:
     """Return everything that a network's figures depend on.
 
-    Of every module its class with its code, plain attributes, hooks, parameters and buffers; and which parameters and modules are one.
+    Of every module its class with its code, plain attributes, hooks, parameters and buffers; and which of them are one.
 
     Parameters
     ----------
