@@ -51,6 +51,11 @@ class SharedBasisConv(SharedBasisLinear):
     spatial : int
         Number of axes behind that of the channels, 1 to 3.
 
+    Raises
+    ------
+    ValueError
+        If shapes do not match, or the storage or the number of axes is unknown.
+
     Examples
     --------
     >>> base = nn.Parameter(torch.randn(8, 3))
