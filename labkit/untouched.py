@@ -1,25 +1,28 @@
-"""`untouched`: run a network that belongs to someone else, and leave it as it was."""
+"""`untouched`, `restored`: run or read a network that belongs to someone else, and leave it as it was."""
 
 from __future__ import annotations
 
+import functools
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+P = ParamSpec("P")
+Model = TypeVar("Model", bound=nn.Module)
+Result = TypeVar("Result")
 
 
 @contextmanager
 def untouched(*models: nn.Module) -> Iterator[None]:
     """Put networks into eval mode without gradients, and restore everything that a forward pass may change.
 
-    Restored are the mode of every submodule, ``requires_grad`` of every parameter, values and names of buffers, tensors that a
-    module keeps as plain attributes (caches, computed weights), weights where a module has a ``train`` of its own (LoRA merges
-    them), the number of threads, and the random state of torch, NumPy and Python. Gradients are off inside (``torch.no_grad``, not
-    inference mode: a tensor that a network caches in its first pass stays usable for training).
+    As `restored`, with gradients off inside (``torch.no_grad``, not inference mode: a tensor that a network caches in its first
+    pass stays usable for training).
 
     Parameters
     ----------
@@ -43,6 +46,60 @@ def untouched(*models: nn.Module) -> Iterator[None]:
     >>> layer.training
     True
     """
+    with restored(*models), torch.no_grad():
+        yield
+
+
+def leaves_untouched(function: Callable[Concatenate[Model, P], Result]) -> Callable[Concatenate[Model, P], Result]:
+    """Make a function of a network run inside `restored`, without the fast path of attention.
+
+    Hooks see nested tensors on that path, for example with a padding mask.
+
+    Parameters
+    ----------
+    function : callable (network, …)
+
+    Returns
+    -------
+    callable
+    """
+
+    @functools.wraps(function)
+    def wrapped(model: Model, *args: P.args, **options: P.kwargs) -> Result:
+        if not isinstance(model, nn.Module):
+            return function(model, *args, **options)  # which says what is wrong with it
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)
+        try:
+            with restored(model):
+                return function(model, *args, **options)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+
+    return wrapped
+
+
+@contextmanager
+def restored(*models: nn.Module) -> Iterator[None]:
+    """Put networks into eval mode, and restore everything that a forward pass, or reading a weight, may change.
+
+    Restored are the mode of every submodule, ``requires_grad`` of every parameter, values and names of buffers, tensors that a
+    module keeps as plain attributes (caches, computed weights), weights where a module has a ``train`` of its own (LoRA merges
+    them), the number of threads, and the random state of torch, NumPy and Python.
+
+    Parameters
+    ----------
+    *models : nn.Module
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    ValueError
+        For a network with lazy layers that have no weights yet.
+    """
     modules = list({id(module): module for model in models for module in model.modules()}.values())
     _check_initialised(modules)
     before = [_Module(module) for module in modules]
@@ -52,7 +109,7 @@ def untouched(*models: nn.Module) -> Iterator[None]:
         if any(module.training for module in model.modules()):
             model.eval()
     try:
-        with torch.random.fork_rng(devices=sorted(devices)), torch.no_grad():
+        with torch.random.fork_rng(devices=sorted(devices)):
             yield
     finally:
         for module in before:
@@ -67,7 +124,7 @@ def untouched(*models: nn.Module) -> Iterator[None]:
 
 def _check_initialised(modules: list[nn.Module]) -> None:
     for module in modules:
-        if any(nn.parameter.is_lazy(p) for p in (*module._parameters.values(), *module._buffers.values())):
+        if any(p is not None and nn.parameter.is_lazy(p) for p in (*module._parameters.values(), *module._buffers.values())):
             raise ValueError(
                 f"layer {type(module).__name__} has no weights before its first call; call the network once on an example before"
             )
@@ -86,7 +143,8 @@ class _Module:
         kept = [] if fixed else [b for b in module._buffers.values() if b is not None]
         if self.own_train and not self.scripted:
             kept += [p for m in module.modules() for p in m._parameters.values() if p is not None]
-        self.values = [(tensor, tensor.detach().clone()) for tensor in kept if tensor.device.type != "meta"]
+        kept = [tensor for tensor in kept if tensor.device.type != "meta" and tensor.layout is torch.strided]
+        self.values = [(tensor, tensor.detach().clone()) for tensor in kept]
         self.buffers = None if self.scripted else dict(module._buffers)
         self.attributes = {} if self.scripted else _plain_attributes(module)
 

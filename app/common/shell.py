@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from common.stamps import Stamp, stamp
 from labkit import runs
 
 # a method or measure from outside may raise torch's own
@@ -25,30 +26,38 @@ class Options:
     plugins: tuple[str, ...]
 
 
-@st.cache_resource
 def options() -> Options:
-    """Read the command line once per server, and load the plugins it names."""
+    """Read the command line once per server, and load the plugins it names; those that have changed are loaded again."""
+    found = _options()
+    for plugin in found.plugins:
+        _load(plugin, stamp(plugin))
+    return found
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _load(plugin: str, changed: Stamp) -> None:
+    from labkit.compress import load_plugin
+
+    load_plugin(plugin)
+
+
+@st.cache_resource
+def _options() -> Options:
     parser = argparse.ArgumentParser()
     parser.add_argument("--store", default="runs")
     parser.add_argument("--plugin", action="append", default=[])
     given, _ = parser.parse_known_args(sys.argv[1:])
-    found = Options(Path(given.store).resolve(), tuple(given.plugin))
-    if found.plugins:
-        from labkit.compress import load_plugin
-
-        for plugin in found.plugins:
-            load_plugin(plugin)
-    return found
+    return Options(Path(given.store).resolve(), tuple(given.plugin))
 
 
 def library() -> runs.Library:
-    """Return the user's runs, then those of the gallery; read again when the folder has changed."""
-    folder = options().store
-    return _library(str(folder), folder.stat().st_mtime_ns if folder.is_dir() else 0)
+    """Return the user's runs, then those of the gallery; read again when anything in the folder has changed."""
+    folder = _options().store
+    return _library(str(folder), stamp(folder))
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _library(folder: str, changed: int) -> runs.Library:
+def _library(folder: str, changed: Stamp) -> runs.Library:
     return runs.Library(runs.Store(folder), runs.gallery())
 
 

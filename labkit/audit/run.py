@@ -43,7 +43,7 @@ def audit(
     ----------
     model : nn.Module
         Takes ``split.inputs()`` and returns logits [n, C]; for a `NodeSplit` it is called as ``model(x, edge_index)`` and returns
-        one row per node. Its mode and weights are left unchanged.
+        one row per node. It is left as it was, and gets inputs in its own dtype; a tuple or dict with logits will do.
     split : Split or NodeSplit
     reference : nn.Module, optional
         The same for the reference model.
@@ -76,6 +76,7 @@ def audit(
 
     Examples
     --------
+    >>> import torch
     >>> from labkit.data import Split
     >>> split = Split(np.array([0, 1]), ("no", "yes"), x=np.array([[-1.0], [1.0]], np.float32))
     >>> model = nn.Linear(1, 2, bias=False)
@@ -113,4 +114,4 @@ def audit(
 def _costs(model: nn.Module, reference: nn.Module | None, split: Split | NodeSplit, seconds: float) -> tuple[Cost, Cost | None]:
     example = example_of(split, device_of(model))
     own = measure_cost(model, example, reference=reference, seconds=seconds)
-    return own, None if reference is None else measure_cost(reference, example, seconds=0)
+    return own, None if reference is None else measure_cost(reference, example, seconds=0, who="the reference")

@@ -8,6 +8,7 @@ import click
 
 from labkit import __version__
 from labkit.cli import app, compress, data, kernels, measures, methods, models, rules, runs, sweep, train
+from labkit.cli.words import command_of, in_options
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -63,11 +64,21 @@ def main(arguments: list[str] | None = None) -> None:
     except (ValueError, TypeError, OSError) as error:
         if "--debug" in arguments:
             raise
-        code = _fail(str(error))
+        code = _fail(in_options(str(error), command_of(cli, arguments)))
     except (KeyboardInterrupt, click.Abort):
         click.echo("labkit: interrupted", err=True)
         code = 130
+    except Exception as error:  # plugins, methods and networks of users raise errors of any type
+        if "--debug" in arguments:
+            raise
+        code = _fail(f"{_in_words(error)} (labkit --debug shows where)")
     sys.exit(code or 0)
+
+
+def _in_words(error: Exception) -> str:
+    """Return the type and the first line of an error that no command expected."""
+    line = (str(error).strip().splitlines() or [""])[0]
+    return f"{type(error).__name__}: {line}".rstrip(": ")
 
 
 def _fail(sentence: str) -> int:

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from labkit.cli.measures import measure_options, parse_measures
-from labkit.cli.options import data_options, model_options, open_both, open_store, parse_settings
+from labkit.cli.options import (
+    MODEL,
+    data_options,
+    foreign,
+    model_options,
+    name_own,
+    open_both,
+    open_store,
+    parse_settings,
+    split_names,
+)
 from labkit.cli.output import as_json, print_json, print_table
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from labkit.audit import Audit
+    from labkit.data import Dataset
 
 SHOWN = 50  # rows of a measure's table on a terminal
+SEED = "Of random weights, and of what draws at random."
 
 
 @click.command()
@@ -22,7 +36,7 @@ SHOWN = 50  # rows of a measure's table on a terminal
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A parameter of the method; repeatable.")
 @data_options
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help=SEED)
 @measure_options
 @as_json
 def compress(
@@ -30,15 +44,12 @@ def compress(
     weights: str | None,
     method: str,
     settings: tuple[str, ...],
-    data: str | None,
-    target: str | None,
-    groups: str,
-    size: int | None,
     store: str,
     seed: int,
     asked: str,
     measure_set: tuple[str, ...],
     json_output: bool,
+    **where: Any,
 ) -> None:
     """Compress a network, audit it on the test part against the original, and store the run."""
     from labkit import runs
@@ -48,12 +59,14 @@ def compress(
 
     entry, measures = get_method(method), parse_measures(asked, measure_set)
     chosen = entry.settings(parse_settings(settings))
-    network, dataset = open_both(model, weights, data, target, groups, size)
-    small = entry(network, data=dataset, seed=seed, **chosen)
-    found = audit(small, dataset.test, reference=network, measures=measures, seed=seed)
+    network, dataset, sources = open_both(model, weights, seed=seed, **where)
+    with foreign(f"{method} of {model}", dataset):
+        small = entry(network, data=dataset, seed=seed, **chosen)
+    with foreign(f"the audit of {method} of {model}", dataset):
+        found = runs.noted(audit(small, dataset.test, reference=network, measures=measures, seed=seed), network)
     config = {"method": method, "version": entry.version, "parameters": chosen, "model": model, "data": dataset.name, "seed": seed}
     place = runs.Store(store)
-    run = place.save(small, audit=found, config=config)
+    run = place.save(small, audit=found, config=config, sources=sources)
     if unmeasured(run, measures):  # it was stored before, without them
         run = place.extend(run.id, found)
     if json_output:
@@ -65,50 +78,70 @@ def compress(
 
 @click.command()
 @click.option("--run", "run", help="Audit a stored run again, instead of a model.")
-@click.option("--model", help="A reference model, or timm:NAME.")
+@click.option("--model", help=f"{MODEL} With --run, only your own, as the run was made of it.")
 @click.option("--weights", type=click.Path(dir_okay=False), help="Your own weights: .safetensors or a state dict.")
 @data_options
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs, for --run.")
+@click.option("--seed", type=int, default=0, show_default=True, help=f"{SEED} With --run, the run's.")
 @measure_options
 @as_json
 def audit(
     run: str | None,
     model: str | None,
     weights: str | None,
-    data: str | None,
-    target: str | None,
-    groups: str,
-    size: int | None,
     store: str,
+    seed: int,
     asked: str,
     measure_set: tuple[str, ...],
     json_output: bool,
+    **where: Any,
 ) -> None:
     """Audit a model (or a stored run against the model it came from) on the test part of its data.
 
-    With --run and --measures the further figures are kept with the run.
+    A run is audited with the weights and data it was made of; others are refused. With --run and --measures the further figures are
+    kept with the run.
     """
     from labkit import audit as room
+    from labkit import models, runs
 
-    if (run is None) == (model is None):
+    if (run is None) == (model is None) and not (run and model and models.is_own(model)):
         raise ValueError("give either --model or --run")
     measures = parse_measures(asked, measure_set)
     if run is not None:
         facts = open_store(store, False).run(run)
-        small, _ = open_store(store, False).load(run)
-        if small is None:
-            raise ValueError(f"run {facts.id} was stored without weights; make it again with labkit compress")
-        network, dataset = open_both(facts.model, weights, data or facts.data, target, groups, size)
-        found = room.audit(small, dataset.test, reference=network, measures=measures, seed=facts.seed)
+        network, dataset, small = _of_run(store, run, model, weights, where)
+        with foreign(f"the audit of run {facts.id}", dataset):
+            found = room.audit(small, dataset.test, reference=network, measures=measures, seed=facts.seed)
+        found = runs.noted(found, network)
         if measures:
             open_store(store, False).extend(facts.id, found)
     else:
-        network, dataset = open_both(str(model), weights, data, target, groups, size)
-        found = room.audit(network, dataset.test, measures=measures)
+        network, dataset, _ = open_both(str(model), weights, seed=seed, **where)
+        with foreign(f"the audit of {model}", dataset):
+            found = runs.noted(room.audit(network, dataset.test, measures=measures, seed=seed), network)
     if json_output:
         print_json(found.to_dict())
     else:
         show_audit(found)
+
+
+def _of_run(
+    store: str, run: str, model: str | None, weights: str | None, where: dict[str, Any]
+) -> tuple[nn.Module, Dataset, nn.Module]:
+    """Open what a run was made of, and the network that it holds."""
+    from labkit import runs
+
+    place = open_store(store, False)
+    facts = place.run(run)
+    if not facts.damaged and not facts.has_weights:
+        raise ValueError(f"run {facts.id} was stored without weights; make it again with labkit compress")
+    if facts.damaged:
+        place.load(run)  # says what is wrong with it
+    name_own(model)
+    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])})
+    small, _ = place.load(run, base=network)
+    assert small is not None  # it has weights
+    return network, dataset, small
 
 
 def show_audit(found: Audit) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,12 +42,15 @@ def list_(json_output: bool) -> None:
 @click.option("--target", help="Target column, when NAME is a CSV file.")
 @click.option("--groups", default="", help="Sensitive columns of a CSV file, separated by commas.")
 @click.option("--size", type=int, help="Resize the images of a folder to this many pixels.")
+@click.option("--favourable", metavar="CLASS", help="The class that is good to get (default: the last of two).")
 @as_json
-def show(name: str, grid: str | None, target: str | None, groups: str, size: int | None, json_output: bool) -> None:
+def show(
+    name: str, grid: str | None, target: str | None, groups: str, size: int | None, favourable: str | None, json_output: bool
+) -> None:
     """Show counts by class and group of NAME: a data set, a folder of images by class, or a CSV file."""
     from labkit.data import counts, group_counts, picture_grid
 
-    dataset = open_dataset(name, target, groups, size)
+    dataset = open_dataset(name, target, groups, size, favourable)
     if grid:
         picture_grid(dataset.test, grid)
     by_class = counts(dataset)
@@ -75,9 +78,12 @@ def show(name: str, grid: str | None, target: str | None, groups: str, size: int
         click.echo(f"wrote {grid}")
 
 
-def open_dataset(name: str, target: str | None = None, groups: str = "", size: int | None = None) -> Dataset:
+def open_dataset(
+    name: str, target: str | None = None, groups: str = "", size: int | None = None, favourable: str | None = None
+) -> Dataset:
     """Open a data set as the command line names it."""
     from labkit import data
 
-    options = {} if size is None else {"size": size}
+    options: dict[str, Any] = {"size": size, "favourable": favourable}
+    options = {key: value for key, value in options.items() if value is not None}
     return data.open_dataset(name, target=target, groups=split_names(groups), **options)

@@ -13,5 +13,7 @@ def methods(json_output: bool) -> None:
     """List the compression methods, with their parameters."""
     from labkit.compress import METHODS
 
-    rows = [{"method": method.name, "title": method.title, "needs": method.needs} for method in METHODS.values()]
+    rows = [
+        {"method": method.name, "title": method.title, "needs": method.needs, "time": method.speed} for method in METHODS.values()
+    ]
     print_entries(METHODS, rows, json_output)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,20 +14,26 @@ if TYPE_CHECKING:
     from labkit.data import Dataset
     from labkit.runs import Store
 
+MODEL = "A reference model, timm:NAME, or your own: module:function or file.py:function, which runs its code."
+
 
 def model_options(command: Callable) -> Callable:
     """--model, --weights."""
     command = click.option("--weights", type=click.Path(dir_okay=False), help="Your own weights: .safetensors or a state dict.")(
         command
     )
-    return click.option("--model", "model", required=True, help="A reference model, or timm:NAME.")(command)
+    return click.option("--model", "model", required=True, help=MODEL)(command)
 
 
 def data_options(command: Callable) -> Callable:
     """--data and what a CSV file or a folder needs."""
-    command = click.option("--size", type=int, help="Resize the images of a folder to this many pixels.")(command)
-    command = click.option("--groups", default="", help="Sensitive columns of a CSV file, separated by commas.")(command)
-    command = click.option("--target", help="Target column, when --data is a CSV file.")(command)
+    for option in (
+        click.option("--favourable", metavar="CLASS", help="The class that is good to get (default: the last of two)."),
+        click.option("--size", type=int, help="Resize the images of a folder to this many pixels."),
+        click.option("--groups", default="", help="Sensitive columns of a CSV file, separated by commas."),
+        click.option("--target", help="Target column, when --data is a CSV file."),
+    ):
+        command = option(command)
     return click.option("--data", "data", help="Data set, image folder or CSV (default: what the model was trained on).")(command)
 
 
@@ -45,13 +52,64 @@ def open_store(store: str, gallery: bool) -> Store:
     return runs.gallery() if gallery else runs.Store(store)
 
 
-def open_both(
-    model: str, weights: str | None, data: str | None, target: str | None, groups: str, size: int | None
-) -> tuple[nn.Module, Dataset]:
-    """Open a model and its data as the command line names them."""
-    from labkit import models
+def name_own(model: str | None) -> None:
+    """Import a network of the user's own, where the command line names one; nothing else imports its code.
 
-    return models.open_model(model, weights=weights, data=data, target=target, groups=split_names(groups), size=size)
+    Parameters
+    ----------
+    model : str or None
+        Value of --model.
+    """
+    from labkit.models import is_own
+    from labkit.models.own import register
+
+    if model is not None and is_own(model):
+        register(model)
+
+
+def open_both(
+    model: str,
+    weights: str | None,
+    data: str | None,
+    target: str | None,
+    groups: str,
+    size: int | None,
+    favourable: str | None = None,
+    seed: int = 0,
+) -> tuple[nn.Module, Dataset, dict[str, Any]]:
+    """Open a model and its data as the command line names them, and say where both came from."""
+    from labkit import models, runs
+
+    name_own(model)
+    options: dict[str, Any] = {"target": target, "groups": split_names(groups), "size": size, "favourable": favourable}
+    network, dataset = models.open_model(model, weights=weights, data=data, seed=seed, **options)
+    models.check_takes(network, dataset.test, model, dataset.name)
+    return network, dataset, runs.sources_of(network, data, **options)
+
+
+@contextmanager
+def foreign(what: str, dataset: Dataset) -> Iterator[None]:
+    """Turn what a method, a network or a measure raises into one sentence with the shape of the examples.
+
+    Parameters
+    ----------
+    what : str
+        What was tried.
+    dataset : Dataset
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    ValueError
+    """
+    from labkit import runs
+    from labkit.models.opening import inputs_of, shape_of
+
+    with runs.in_words(what, shape_of(inputs_of(dataset.test))):
+        yield
 
 
 def split_names(words: str) -> list[str]:

@@ -48,13 +48,16 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
     import pandas as pd
 
     from labkit.audit import columns
+    from labkit.runs.networks import labelled
 
     figures = columns(dict.fromkeys(name for run in found for name in run.summary), short=True)
-    rows = [{"run": run.id[:8], **_row(run, figures)} for run in found]
+    labels = labelled(open_store(store, gallery).table())
+    named = {run: str(labels.loc[run, "model"]) for run in labels.index if "model" in labels}
+    rows = [{"run": run.id[:8], **_row(run, figures, named.get(run.id, run.model))} for run in found]
     print_table(pd.DataFrame(rows).fillna(""))
 
 
-def _row(run: Run, figures: list[Column]) -> dict[str, str]:
+def _row(run: Run, figures: list[Column], network: str) -> dict[str, str]:
     """Return the row of one run."""
     from labkit.runs.library import label
 
@@ -62,7 +65,7 @@ def _row(run: Run, figures: list[Column]) -> dict[str, str]:
         return {"run": run.id[:8], "method": f"damaged: {run.damaged}"}
     known = [(column, run.summary.get(column.figure)) for column in figures]
     said = {column.title: "" if value is None else column.style.text(value) for column, value in known}
-    return {"model": run.model, "method": label(run.method, run.parameters), **said}
+    return {"model": network, "method": label(run.method, run.parameters), **said}
 
 
 @runs.command()
@@ -72,7 +75,7 @@ def _row(run: Run, figures: list[Column]) -> dict[str, str]:
 def show(run: str, store: str, gallery: bool, json_output: bool) -> None:
     """Show the audit of one run."""
     where = open_store(store, gallery)
-    _, found = where.load(run)
+    found = where.audit_of(run)
     if json_output:
         print_json({"run": where.run(run).id, **found.to_dict()})
     else:
@@ -90,7 +93,7 @@ def compare(first: str, second: str, store: str, gallery: bool, json_output: boo
     from labkit import runs as room
 
     where = open_store(store, gallery)
-    result = room.compare(where.load(first)[1], where.load(second)[1])
+    result = room.compare(where.audit_of(first), where.audit_of(second))
     if json_output:
         print_json(result.to_dict())
         return

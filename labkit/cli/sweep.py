@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from labkit.cli.measures import measure_options, parse_measures
+from labkit.cli.options import name_own
 from labkit.cli.output import as_json, print_json
+
+if TYPE_CHECKING:
+    from labkit.runs import Job, Run, Store
 
 
 @click.command()
 @click.argument("grid", type=click.Path(dir_okay=False), required=False)
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="NAME",
+    help="A further network; your own must be named here; repeatable.",
+)
 @click.option("--gallery", is_flag=True, help="Make the runs and the live grid that ship with labkit.")
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")
 @click.option("--processes", type=int, default=1, show_default=True, help="Runs made at once; latencies are less reliable then.")
@@ -20,6 +33,7 @@ from labkit.cli.output import as_json, print_json
 def sweep(
     context: click.Context,
     grid: str | None,
+    models: tuple[str, ...],
     gallery: bool,
     store: str,
     processes: int,
@@ -42,12 +56,16 @@ def sweep(
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from labkit import runs
+    from labkit.models import is_own
 
     if (grid is None) == (not gallery):
         raise ValueError("give either a GRID file or --gallery")
     if gallery and (asked or measure_set):
         raise ValueError("--measures belongs to a GRID file; the gallery is made without further measures")
-    jobs = [] if gallery else runs.jobs(_with_measures(_read(str(grid)), parse_measures(asked, measure_set)))
+    for model in models:
+        name_own(model)
+    jobs = [] if gallery else runs.jobs(_with_models(_with_measures(_read(str(grid)), parse_measures(asked, measure_set)), models))
+    failures: list[tuple[runs.Job, str]] = []
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
@@ -62,11 +80,53 @@ def sweep(
             made = make_gallery(report=report)
         else:
             plugins = tuple((context.obj or {}).get("plugins", ()))
-            made = runs.sweep(jobs, runs.Store(store), processes=processes, weights=weights, plugins=plugins, report=report)
+            own = tuple(filter(is_own, models))
+            made, failures = _made(
+                jobs, runs.Store(store), processes=processes, weights=weights, plugins=plugins, networks=own, report=report
+            )
     if json_output:
         print_json([{"run": run.id, "method": run.method, "parameters": run.parameters, "summary": run.summary} for run in made])
     else:
+        for note in dict.fromkeys(note for run in made for note in _notes(run)):
+            click.echo(f"note: {note}")
         click.echo(f"{len(made)} runs; see them with: labkit runs list {'--gallery' if gallery else f'--store {store}'}")
+    for _, reason in failures:
+        click.echo(f"failed: {reason}", err=True)
+    if failures:
+        click.echo(f"labkit: {len(failures)} of {len(jobs)} runs failed; the others are stored in {store}", err=True)
+        context.exit(1)
+
+
+def _made(jobs: list[Job], store: Store, **how: Any) -> tuple[list[Run], list[tuple[Job, str]]]:
+    """Make the runs of a grid; return them, and the jobs that failed with their reasons."""
+    from labkit import runs
+
+    try:
+        return runs.sweep(jobs, store, **how), []
+    except runs.SweepFailed as error:
+        return error.made, error.failures
+
+
+def _notes(run: Run) -> list[str]:
+    """Return what a run's audit says about random weights and about what its method left out, read without the rest."""
+    import json
+
+    try:
+        notes = json.loads((run.folder / "audit.json").read_text())["notes"]
+    except (OSError, ValueError, KeyError):
+        return []
+    return [note for note in notes if not note.startswith("McNemar")]
+
+
+def _with_models(grid: dict, names: tuple[str, ...]) -> dict:
+    """Add the networks of the command line to those of the grid, which may set options for them."""
+    if not names or not isinstance(grid, dict):
+        return grid
+    there = grid.get("models") or {}
+    if isinstance(there, dict):
+        return {**grid, "models": {**{name: {} for name in names}, **there}}
+    there = [there] if isinstance(there, str) else there
+    return {**grid, "models": list(dict.fromkeys([*there, *names]))}
 
 
 def _with_measures(grid: dict, asked: dict[str, dict]) -> dict:

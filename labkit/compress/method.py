@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import nn
 
 from labkit.registry import Choice, Entry, Param, Parameter, Registry
+from labkit.untouched import restored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,6 +46,8 @@ class Method(Entry):
         table that does not apply to the network is left out.
     tables : mapping of str to str
         Names of the tables that `diagnose` returns, and the function of `labkit.figures` that draws each; "" for a plain table.
+    speed : str
+        What is known about the time that a compressed network takes, in a few words; the audit measures it.
 
     Raises
     ------
@@ -62,6 +65,7 @@ class Method(Entry):
     version: int = 1
     diagnose: Callable[[nn.Module], Mapping[str, pd.DataFrame]] | None = field(default=None, kw_only=True)
     tables: Mapping[str, str] = field(default_factory=dict, kw_only=True)
+    speed: str = field(default="", kw_only=True)
     kind = "method"
 
     def __post_init__(self) -> None:
@@ -145,7 +149,8 @@ class Method(Entry):
         if self.needs == "optional":
             settings.pop("calibration", None)
             data = data if needed else None
-        small = self.apply(model, data=data, seed=seed, progress=progress, **settings)
+        with restored(model):
+            small = self.apply(model, data=data, seed=seed, progress=progress, **settings)
         if not isinstance(small, nn.Module):
             raise TypeError(f"the apply function of {self.name} must return an nn.Module, got {type(small).__name__}")
         return small.eval()

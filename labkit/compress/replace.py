@@ -7,13 +7,14 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from labkit.compress.closed import held_by
-from labkit.compress.selection import listed, remembered
-from labkit.compress.ties import twin_of
+from labkit.compress.selection import remembered
 from labkit.cost import bytes_by_kind
 from labkit.layers import add_notes, replace_layer
+from labkit.layers.closed import held_by
 from labkit.layers.copying import copied
 from labkit.layers.hooks import called_hooks, take_over
+from labkit.layers.sentences import listed
+from labkit.layers.ties import twin_of
 
 
 def replaced(model: nn.Module, new_layers: dict[str, nn.Module]) -> nn.Module:

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from torch import nn
 
-from labkit.compress.selection import listed
 from labkit.layers import is_registered
+from labkit.layers.sentences import listed
 
 PART = 0.05  # raw parameters of a module with submodules are named from this fraction of all parameters on
 NORMS = ("Norm", "BatchNorm1d", "BatchNorm2d", "BatchNorm3d")
@@ -43,7 +43,8 @@ def other_kinds(model: nn.Module, kinds: tuple[type[nn.Module], ...], without: C
             continue
         found.setdefault(kind.__name__, []).append(path)
         sizes[kind.__name__] = sizes.get(kind.__name__, 0) + own
-    replaced = " and ".join(kind.__name__ for kind in kinds)
+    *first, last = (kind.__name__ for kind in kinds)
+    replaced = f"{', '.join(first)} and {last}" if first else last
     sentences = []
     for name, paths in found.items():
         stay = "stays" if len(paths) == 1 else "stay"

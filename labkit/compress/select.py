@@ -8,15 +8,16 @@ from fnmatch import fnmatchcase
 import torch
 from torch import nn
 
-from labkit.compress.closed import closed_layers
 from labkit.compress.mlps import find_mlps
-from labkit.compress.order import first_and_last
 from labkit.compress.replace import replaced
 from labkit.compress.rest import other_kinds
-from labkit.compress.selection import Selection, remember, stays_dense
-from labkit.compress.ties import users_of_weights
+from labkit.compress.selection import Selection, remember
 from labkit.layers import is_registered
+from labkit.layers.closed import closed_layers
+from labkit.layers.order import first_and_last
 from labkit.layers.plain import folded, how_computed, is_computed
+from labkit.layers.sentences import stays_dense
+from labkit.layers.ties import users_of_weights
 
 __all__ = ["Layers", "check_float32", "replaced", "select_layers"]
 

@@ -7,8 +7,6 @@ from weakref import WeakKeyDictionary
 
 from torch import nn
 
-SHOWN = 3  # paths that a sentence names
-
 
 @dataclass
 class Selection:
@@ -41,27 +39,3 @@ def remembered(model: nn.Module, paths: set[str]) -> Selection:
     """Take out what was selected last of a network; an empty selection if new layers are for other places than those taken."""
     last = _LAST.pop(model, None)
     return last if last is not None and paths <= last.taken.keys() else Selection()
-
-
-def listed(paths: list[str]) -> str:
-    """The first of many paths."""
-    return ", ".join(path or "the network" for path in paths[:SHOWN]) + (", …" if len(paths) > SHOWN else "")
-
-
-def stays_dense(reasons: dict[str, str]) -> list[str]:
-    """One sentence for each reason why layers stay dense.
-
-    Examples
-    --------
-    >>> stays_dense({"a": "its forward was replaced on the instance", "b": "its forward was replaced on the instance"})
-    ['2 layers stay dense (a, b): its forward was replaced on the instance']
-    """
-    by_reason: dict[str, list[str]] = {}
-    for path, reason in reasons.items():
-        by_reason.setdefault(reason, []).append(path)
-    return [
-        f"layer {listed(paths)} stays dense: {reason}"
-        if len(paths) == 1
-        else f"{len(paths)} layers stay dense ({listed(paths)}): {reason}"
-        for reason, paths in by_reason.items()
-    ]

@@ -16,8 +16,9 @@ SHOWN = 4
 
 
 def count_notes(model: nn.Module, counts: Counts) -> tuple[str, ...]:
-    """Return one sentence for operators without a formula, one for layers with weights that ran without a count, and one for layers
-    that did not run.
+    """Return what a count may lack, one sentence a kind.
+
+    Said are operators without a formula, layers with weights that ran without a count, and layers that did not run.
 
     Parameters
     ----------
@@ -32,7 +33,8 @@ def count_notes(model: nn.Module, counts: Counts) -> tuple[str, ...]:
     if counts.uncounted:
         names = _some(name.replace("::", ".") for name in counts.uncounted)
         notes.append(f"multiply-adds of these operators are not counted: {names}")
-    idle, uncounted = [], []
+    idle: list[str] = []
+    uncounted: list[str] = []
     for name, layer in _suspects(model, counts):
         (uncounted if name in counts.ran else idle).append(f"{name or 'the network'} ({type(layer).__name__})")
     if uncounted:

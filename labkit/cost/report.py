@@ -150,6 +150,7 @@ def cost(
 
     Examples
     --------
+    >>> import torch
     >>> c = cost(nn.Linear(4, 3), torch.zeros(1, 4), seconds=0)
     >>> c.parameters, c.macs, c.bytes["values"]
     (15, 12, 60)

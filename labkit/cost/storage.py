@@ -38,11 +38,32 @@ def stored_tensors(module: nn.Module) -> Iterator[tuple[str, Tensor]]:
                 continue
             kind = declared.get(name) or ("values" if name in layer._parameters else _buffer_kind(tensor))
             yield from _parts(kind, tensor)
+        for tensor in _packed(layer):
+            if _is_new(tensor, seen):
+                yield "values" if tensor.ndim else "other", tensor
+
+
+def _packed(layer: nn.Module) -> list[Tensor]:
+    """Weight, bias, scale and zero point of torch's own quantized layers, which are neither parameters nor buffers."""
+    if not type(layer).__module__.startswith(("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized")):
+        return []
+    state: dict = {}
+    layer._save_to_state_dict(state, "", False)
+    own = {*layer._parameters, *layer._buffers}
+    found = [
+        entry for name, value in state.items() if name not in own for entry in (value if isinstance(value, tuple) else (value,))
+    ]
+    return [entry for entry in found if isinstance(entry, Tensor)]
 
 
 def _is_new(tensor: Tensor, seen: set[tuple]) -> bool:
     plain = _inner(tensor)[0][1] if _is_wrapper(tensor) else tensor
-    key = (plain.untyped_storage().data_ptr(), plain.storage_offset(), tuple(plain.shape))
+    if plain.layout is not torch.strided:
+        key: tuple = (id(plain),)  # sparse and oneDNN tensors have no storage of their own
+    elif plain.device.type == "meta":
+        key = ("meta", plain.untyped_storage()._cdata, plain.storage_offset(), tuple(plain.shape))
+    else:
+        key = (plain.untyped_storage().data_ptr(), plain.storage_offset(), tuple(plain.shape))
     if plain.numel() and key in seen:
         return False
     seen.add(key)
@@ -68,8 +89,17 @@ def _inner(tensor: Tensor) -> list[tuple[str, Tensor]]:
 
 
 def _parts(kind: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    if tensor.layout is torch.sparse_coo:
+        yield "indices", tensor._indices()
+        yield kind, tensor._values()
+        return
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        yield "indices", tensor.crow_indices()
+        yield "indices", tensor.col_indices()
+        yield kind, tensor.values()
+        return
     if not _is_wrapper(tensor):
-        yield kind, tensor
+        yield kind, tensor if tensor.layout is torch.strided else tensor.to_dense()
         return
     (_, codes), *rest = _inner(tensor)
     yield kind, codes
@@ -128,7 +158,15 @@ def count_nonzeros(module: nn.Module, convention: str = "standard") -> int:
     int
         Number of nonzero parameters.
     """
-    return sum(int(torch.count_nonzero(_inner(p)[0][1] if _is_wrapper(p) else p)) for p in _unique_parameters(module, convention))
+    return sum(_nonzeros(p) for p in _unique_parameters(module, convention))
+
+
+def _nonzeros(parameter: Tensor) -> int:
+    plain = _inner(parameter)[0][1] if _is_wrapper(parameter) else parameter
+    if plain.device.type == "meta":
+        return plain.numel()  # without values, as many as there can be
+    plain = plain.dequantize() if plain.is_quantized else plain
+    return int(torch.count_nonzero(plain if plain.layout is torch.strided else plain.to_dense()))
 
 
 def _unique_parameters(module: nn.Module, convention: str) -> Iterator[Tensor]:
@@ -141,3 +179,4 @@ def _unique_parameters(module: nn.Module, convention: str) -> Iterator[Tensor]:
         for parameter in (*layer._parameters.values(), *codes):
             if parameter is not None and _is_new(parameter, seen):
                 yield parameter
+        yield from (tensor for tensor in _packed(layer) if tensor.ndim and _is_new(tensor, seen))

@@ -11,6 +11,7 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from pandas.io.common import get_handle
 
@@ -81,20 +82,36 @@ def read_cells(path: Path, encoding: str | None, separator: str | None) -> Cells
     except (csv.Error, pd.errors.ParserError, pd.errors.EmptyDataError, ValueError) as error:
         raise ValueError(f"{path} cannot be read as CSV: {str(error).strip()}") from error
     table.index = pd.RangeIndex(1 + skipped, 1 + skipped + len(table))
+    _refuse_short_rows(path, text, separator, table)
     table, notes = _without_blanks(table)
     if not len(table):
         raise ValueError(f"{path} cannot be read as CSV: it holds no text")
     header, body = table.iloc[0], table.iloc[1:]
     if not len(body):
         raise ValueError(f"{path} has a header but no rows")
-    short = body.index[body.isna().any(axis=1)]
-    if len(short):
-        cells = int(body.loc[short[0]].notna().sum())
-        raise ValueError(
-            f"{path}, row {short[0]} has {cells} cells, the header {len(header)} ({len(short)} such row(s)); fill or remove those rows"
-        )
     body = body.apply(lambda column: column.str.strip())
     return _named(path, header, body, separator, notes)
+
+
+def refuse_numbers_as_header(path: Path, names: list[str]) -> None:
+    """Refuse a file whose first row is one of numbers.
+
+    Parameters
+    ----------
+    path : Path
+    names : list of str
+        The cells of the first row.
+
+    Raises
+    ------
+    ValueError
+        If most of them are numbers.
+    """
+    numbers = pd.to_numeric(pd.Series(names), errors="coerce").notna().sum()
+    if len(names) > 1 and numbers > len(names) / 2:
+        raise ValueError(
+            f"{path}: row 1 holds numbers ({', '.join(names[:4])}, …) where the names of the columns are expected; add a header row"
+        )
 
 
 def found_separator(text: str, *, tab_first: bool = False) -> str:
@@ -161,11 +178,25 @@ def _text(path: Path, encoding: str | None) -> str:
     return text
 
 
+def _refuse_short_rows(path: Path, text: str, separator: str, table: pd.DataFrame) -> None:
+    """pandas fills short rows with empty cells without a word."""
+    try:
+        widths = np.array([len(row) for row in csv.reader(io.StringIO(text), delimiter=separator)])
+    except csv.Error:
+        return
+    short = np.flatnonzero((widths < len(table.columns)) & (widths > 0))
+    if len(short) and len(widths) == len(table):
+        raise ValueError(
+            f"{path}, row {table.index[short[0]]} has {count(int(widths[short[0]]), 'cell')}, the header {len(table.columns)} "
+            f"({len(short)} such row(s)); fill or remove those rows"
+        )
+
+
 def _without_blanks(table: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Leave out rows and unnamed columns without any text."""
     filled = table.apply(lambda column: column.fillna("").str.strip() != "")
     rows = filled.any(axis=1)
-    notes = []
+    notes: list[str] = []
     if not rows.any():
         return table.iloc[:0], notes
     first = int(rows.to_numpy().argmax())
@@ -185,6 +216,7 @@ def _named(path: Path, header: pd.Series, body: pd.DataFrame, separator: str, no
     names = [str(name).strip() for name in header.fillna("")]
     duplicates = sorted({name for name in names if name and names.count(name) > 1})
     if duplicates:
+        refuse_numbers_as_header(path, names)
         raise ValueError(
             f"{path}, row {header.name}: column {duplicates[0]!r} appears {names.count(duplicates[0])} times; rename or drop one"
         )

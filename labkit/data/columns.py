@@ -12,8 +12,10 @@ from labkit.data.dates import days, format_of_dates
 from labkit.data.encoder import ColumnCode, canonical
 from labkit.data.numerals import PLAIN, missing, parse, style_of, styles_of
 from labkit.data.pictures import count
+from labkit.data.spelling import one_spelling
 
-FEW = 20  # distinct texts below which no column is taken for an identifier
+FEW = 20  # distinct texts below which no column is taken for an identifier, unless every row has its own
+ROWS = 8  # and there are more of them
 UNIQUE = 0.5  # fraction of rows with a text of their own above which one is
 NUMBERED = re.compile(r"(^|.*[_ ])(id|idx|index|uuid|guid|key|no|nr|number|row)$|unnamed.*", re.IGNORECASE)
 
@@ -143,9 +145,10 @@ def category_code(column: pd.Series, train: np.ndarray, max_categories: int, *, 
     """
     name = str(column.name)
     empty = int(missing(column).sum())
-    values = canonical(column)
+    values, joined = one_spelling(canonical(column), numbers=False)
     distinct = values.nunique()
-    if distinct > FEW and distinct > UNIQUE * len(values) and not chosen:
+    every = distinct == len(values) > ROWS
+    if (every or (distinct > FEW and distinct > UNIQUE * len(values))) and not chosen:
         note = (
             f"column {name!r} holds {distinct:,} different texts in {count(len(values), 'row')}, an identifier or free text rather "
             "than categories: left out"
@@ -154,7 +157,7 @@ def category_code(column: pd.Series, train: np.ndarray, max_categories: int, *, 
     counts = values.iloc[train].value_counts()
     pooled = len(counts) > max_categories
     kept = counts.index[: max_categories - 1] if pooled else counts.index
-    notes = []
+    notes = list(joined)
     if pooled:
         rows = int(counts.iloc[max_categories - 1 :].sum())
         notes.append(
@@ -165,31 +168,7 @@ def category_code(column: pd.Series, train: np.ndarray, max_categories: int, *, 
         notes.append(f"column {name!r} is empty in {count(empty, 'row')}: a category of its own")
     if distinct == 1:
         notes.append(f"column {name!r} holds {values.iloc[0]!r} in every row: it tells no two rows apart")
-    notes += spelling_note(values, f"column {name!r}")
     return ColumnCode(name, "category", categories=tuple(sorted(kept)), pooled=pooled), notes
-
-
-def spelling_note(values: pd.Series, what: str) -> list[str]:
-    """Return a note if values differ only in capitals or inner spaces.
-
-    Parameters
-    ----------
-    values : Series of str
-    what : str
-        Start of the note.
-
-    Returns
-    -------
-    list of str
-        Empty, or one note.
-    """
-    seen: dict[str, list[str]] = {}
-    for value in sorted(values.unique()):
-        seen.setdefault(" ".join(value.casefold().split()), []).append(value)
-    alike = [names for names in seen.values() if len(names) > 1]
-    if not alike:
-        return []
-    return [f"{what}: {' and '.join(map(repr, alike[0]))} differ in capitals or spaces only and are kept apart ({len(alike)} such)"]
 
 
 def unknown_notes(unknown: Mapping[str, list[str]], codes: Collection[ColumnCode], where: str) -> tuple[str, ...]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypedDict
 
+import numpy as np
 import pandas as pd
 
-from labkit.data.cells import read_cells
+from labkit.data.cells import read_cells, refuse_numbers_as_header
 from labkit.data.checks import checked
 from labkit.data.columns import category_code, decimal_mark, measured_code, number_notes, unknown_notes
-from labkit.data.encoder import Encoder
+from labkit.data.encoder import ColumnCode, Encoder
 from labkit.data.favourable import favourable_class
-from labkit.data.labels import classes_of, few_notes, labels_like, one_spelling
+from labkit.data.labels import classes_of, few_notes, labels_like
 from labkit.data.numerals import missing as is_missing
 from labkit.data.partition import partition, training_rows
 from labkit.data.pictures import count
+from labkit.data.spelling import one_spelling
 from labkit.data.split import Dataset, Split
 from labkit.messages import unknown_name
 
@@ -46,8 +49,8 @@ def from_csv(
     """Load a CSV file with a header row; text columns are one-hot encoded, dates become days.
 
     Numbers may be written 1,100.5 or 1.100,5 or 1 100, with a currency, per cent or one unit. Categories are those of the training
-    rows: a value that occurs elsewhere only becomes "other" or zeros. Columns with a different text in most rows are left out. Whatever
-    is left out, joined or read in another way than written is said in the notes of the parts.
+    rows: a value that occurs elsewhere only becomes "other" or zeros. Columns with a different text in most rows are left out.
+    Whatever is left out, joined or read in another way than written is said in the notes of the parts.
 
     Parameters
     ----------
@@ -76,7 +79,8 @@ def from_csv(
     decimal : {".", ","}, optional
         Decimal mark where a column alone does not say it ("1,100"); by default that of the other columns.
     like : Dataset or Encoder, optional
-        A data set of `from_csv`, or its `Dataset.encoder`: this file is encoded in the same way, with the same features and classes.
+        A data set of `from_csv`, or its `Dataset.encoder`: this file is encoded in the same way, with the same features and
+        classes.
     validation_share, test_share : float
         Fractions of the rows for validation and test.
     seed : int
@@ -91,8 +95,8 @@ def from_csv(
     ------
     ValueError
         If the file cannot be read, a column is unknown, duplicated or empty, a target, group or numeric cell is missing, a
-        column mixes numbers and text, the target is a quantity, the favourable class is unknown, or the file does not fit `like`; the
-        message names file, row (the header is row 1) and column.
+        column mixes numbers and text, the target is a quantity, the favourable class is unknown, or the file does not fit `like`;
+        the message names file, row (the header is row 1) and column.
 
     Examples
     --------
@@ -108,65 +112,78 @@ def from_csv(
     if max_categories < 2:
         raise ValueError(f"max_categories must be at least 2, got {max_categories}")
     known = _encoder_of(like)
+    if favourable is None and isinstance(like, Dataset):
+        favourable = like.favourable
     drop, categories = _names(drop), _names(categories)
-    target, groups = _asked(path, target, groups, known)
+    target, asked = _asked(path, target, groups, known)
     cells = read_cells(path, encoding, separator)
     frame, notes = cells.frame, list(cells.notes)
-    _check_columns(path, frame, target, groups, (*drop, *categories))
-    frame = _filled(frame, [target, *groups], path, missing, notes)
-    measured = {}
+    _check_columns(path, frame, target, asked, (*drop, *categories))
+    frame = _filled(frame, [target, *asked], path, missing, notes)
+    measured: dict[str, ColumnCode | None] = {}
     if known is None:
-        hidden = {target, *drop, *(() if groups_as_features else groups)}
+        hidden = {target, *drop, *(() if groups_as_features else asked)}
         mark = decimal or decimal_mark(frame.drop(columns=target), cells.separator)
         inputs = [name for name in frame.columns if name not in hidden]
         measured = {name: None if name in categories else measured_code(frame[name], str(path), mark) for name in inputs}
-        numeric = [name for name, code in measured.items() if code is not None]
     else:
-        numeric = [code.name for code in known.columns if code.kind in ("number", "date") and code.name in frame]
+        measured = {code.name: code for code in known.columns if code.kind in ("number", "date") and code.name in frame}
         notes += _extra(frame, known)
     if missing == "drop":
-        frame = _filled(frame, numeric, path, missing, notes, number=True)
-    for name in (target, *groups):
-        frame, said = _respelt(frame, name)
-        notes += said
+        frame = _filled(frame, [name for name, code in measured.items() if code], path, missing, notes, number=True)
+    for name in (target, *asked):
+        frame, respelt = _respelt(frame, name)
+        notes += respelt
+    shares: _Shares = {"validation_share": validation_share, "test_share": test_share, "seed": seed}
     if known is None:
         classes, labels = classes_of(frame[target], str(path))
-        train = training_rows(labels, validation_share=validation_share, test_share=test_share, seed=seed)
-        codes = []
-        for name, code in measured.items():
-            if code is None:
-                code, said = category_code(frame[name], train, max_categories, chosen=name in categories)
-                notes += said
-            else:
-                notes += number_notes(frame[name], code)
-            codes.append(code)
-        known, rows = Encoder(target, classes, groups, groups_as_features, drop, tuple(codes)), "outside train"
-        if not known.features:
-            raise ValueError(
-                f"{path} has no feature columns besides target, groups and dropped columns{''.join(f'; {note}' for note in notes)}"
-            )
+        train = training_rows(labels, **shares)
+        codes, said = _codes(frame, measured, train, max_categories, categories)
+        notes += said
+        known = Encoder(target, classes, asked, groups_as_features, drop, codes)
     else:
-        labels, rows = labels_like(frame[target], known.classes, str(path)), "of this file"
+        labels = labels_like(frame[target], known.classes, str(path))
+    if not known.features:
+        remarks = "".join(f"; {note}" for note in notes)
+        raise ValueError(f"{path} has no feature columns besides target, groups and dropped columns{remarks}")
+    twice = next((name for name, times in Counter(known.features).items() if times > 1), None)
+    if twice is not None:
+        raise ValueError(f"{path}: a column and a category of another would both be the feature {twice!r}; rename that column")
     x, unknown = known.encode(frame, str(path))
+    rows = "outside train" if like is None else "of this file"
     notes += [*unknown_notes(unknown, known.columns, rows), *few_notes(labels, known.classes)]
     whole = Split(
         labels=labels,
         classes=known.classes,
         x=x,
         features=known.features,
-        groups=frame[list(groups)].reset_index(drop=True) if groups else None,
+        groups=frame[list(asked)].reset_index(drop=True) if asked else None,
         favourable=favourable_class(favourable, known.classes, str(path)),
         notes=tuple(notes),
     )
-    found = partition(
-        checked(whole, str(path)),
-        name=path.name.split(".")[0],
-        validation_share=validation_share,
-        test_share=test_share,
-        seed=seed,
-        target=f"column {target!r} of {path.name}",
-    )
-    return replace(found, encoder=known)
+    name, meaning = path.name.split(".")[0], f"column {target!r} of {path.name}"
+    return replace(partition(checked(whole, str(path)), name=name, target=meaning, **shares), encoder=known)
+
+
+class _Shares(TypedDict):
+    validation_share: float
+    test_share: float
+    seed: int
+
+
+def _codes(
+    frame: pd.DataFrame, measured: Mapping[str, ColumnCode | None], train: np.ndarray, max_categories: int, chosen: Sequence[str]
+) -> tuple[tuple[ColumnCode, ...], list[str]]:
+    """How each column becomes numbers, and what a reader should know of it; `measured` holds None for text."""
+    codes, notes = [], []
+    for name, code in measured.items():
+        if code is None:
+            code, said = category_code(frame[name], train, max_categories, chosen=name in chosen)
+        else:
+            said = number_notes(frame[name], code)
+        codes.append(code)
+        notes += said
+    return tuple(codes), notes
 
 
 def _encoder_of(like: Dataset | Encoder | None) -> Encoder | None:
@@ -193,14 +210,12 @@ def _asked(path: Path, target: str | None, groups: Sequence[str] | None, known: 
 
 
 def _check_columns(path: Path, frame: pd.DataFrame, target: str, groups: Sequence[str], others: Sequence[str]) -> None:
-    if target not in frame and len(frame.columns) > 1 and pd.to_numeric(frame.columns, errors="coerce").notna().all():
-        raise ValueError(
-            f"{path}: row 1 holds numbers only ({', '.join(frame.columns[:4])}, …) where the names of the columns are expected; "
-            "add a header row"
-        )
+    if target not in frame:
+        refuse_numbers_as_header(path, list(frame.columns))
     for column in (target, *groups, *others):
         if column not in frame:
-            raise unknown_name(f"column of {path}", column, frame.columns)
+            alone = "if its cells are divided by another character, give separator=" if len(frame.columns) == 1 else ""
+            raise unknown_name(f"column of {path}", column, frame.columns, alone)
 
 
 def _filled(
@@ -213,8 +228,8 @@ def _filled(
             continue
         if policy == "refuse":
             raise ValueError(
-                f"{path}, row {frame.index[empty.argmax()]}: column {name!r} is empty ({int(empty.sum())} such row(s)); fill or remove "
-                "those rows, or give missing='drop' to leave them out"
+                f"{path}, row {frame.index[empty.argmax()]}: column {name!r} is empty ({int(empty.sum())} such row(s)); fill or "
+                "remove those rows, or give missing='drop' to leave them out"
             )
         frame = frame[~empty]
         notes.append(f"{count(int(empty.sum()), 'row')} without a value in column {name!r} left out")

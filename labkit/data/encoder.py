@@ -12,8 +12,10 @@ import pandas as pd
 from labkit.data.dates import days
 from labkit.data.numerals import Style, missing, parse
 from labkit.data.pictures import count
+from labkit.data.spelling import FLAGS
 
 OTHER = "other"
+EMPTY = ""
 SCHEMA = "labkit.encoder/1"
 
 
@@ -81,7 +83,15 @@ class ColumnCode:
         bad = np.flatnonzero(np.isnan(values))
         if len(bad):
             raise self._refusal(column, bad, where)
-        return values.astype(np.float32)[:, None], []
+        with np.errstate(over="ignore"):
+            small = values.astype(np.float32)
+        bad = np.flatnonzero(np.isinf(small))
+        if len(bad):
+            raise ValueError(
+                f"{where}, row {column.index[bad[0]]}: column {self.name!r} holds {column.iloc[bad[0]]!r}, infinite in 32 bits; "
+                f"correct or drop the {len(bad)} such row(s)"
+            )
+        return small[:, None], []
 
     def _refusal(self, column: pd.Series, bad: np.ndarray, where: str) -> ValueError:
         empty = missing(column, number=True)[bad]
@@ -98,15 +108,20 @@ class ColumnCode:
         )
 
     def _one_hot(self, column: pd.Series) -> tuple[np.ndarray, list[str]]:
-        codes = pd.Index(self.categories).get_indexer(canonical(column))
+        values = canonical(column)
+        if {name.casefold() for name in self.categories} - {EMPTY} in FLAGS:  # TRUE is True
+            values = values.str.casefold()
+            codes = pd.Index([name.casefold() for name in self.categories]).get_indexer(values)
+        else:
+            codes = pd.Index(self.categories).get_indexer(values)
         unknown = column[codes < 0].tolist()
         if self.pooled:
             other = self.categories.index(OTHER) if OTHER in self.categories else len(self.categories)
             codes = np.where(codes < 0, other, codes)
-        values = np.zeros((len(column), len(self.features)), np.float32)
+        hot = np.zeros((len(column), len(self.features)), np.float32)
         known = np.flatnonzero(codes >= 0)
-        values[known, codes[known]] = 1
-        return values, unknown
+        hot[known, codes[known]] = 1
+        return hot, unknown
 
 
 @dataclass(frozen=True)
@@ -204,7 +219,7 @@ class Encoder:
                 raise KeyError("schema")
             columns = [replace(ColumnCode(**code), style=Style(**code["style"])) for code in facts.pop("columns")]
             columns = [replace(code, categories=tuple(code.categories)) for code in columns]
-            plain = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+            plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
             return cls(columns=tuple(columns), **plain)
         except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
             raise ValueError(f"this is no encoder written by Encoder.to_json ({type(error).__name__}: {error})") from error
@@ -223,6 +238,3 @@ def canonical(column: pd.Series) -> pd.Series:
     """
     empty = missing(column)
     return column.mask(empty, EMPTY) if empty.any() else column
-
-
-EMPTY = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -178,7 +179,8 @@ def _check_sizes(read: dict[str, _Pictures]) -> None:
 def _with_repeats_noted(dataset: Dataset) -> Dataset:
     """Note pictures of validation and test that are in train too, and equal pictures of different classes."""
     digests = {
-        part: [hashlib.blake2b(image.tobytes()).digest() for image in split.images] for part, split in dataset.splits.items()
+        part: [hashlib.blake2b(image.tobytes()).digest() for image in np.asarray(split.images)]
+        for part, split in dataset.splits.items()
     }
     seen = set(digests["train"])
     classes: dict[bytes, set[int]] = {}
@@ -187,7 +189,7 @@ def _with_repeats_noted(dataset: Dataset) -> Dataset:
             classes.setdefault(digest, set()).add(int(label))
     doubtful = sum(len(labels) > 1 for labels in classes.values())
     shared = (f"{count(doubtful, 'picture')} with equal pixels in more than one class",) if doubtful else ()
-    noted = {}
+    noted: dict[str, Any] = {}
     for part, split in dataset.splits.items():
         again = 0 if part == "train" else sum(digest in seen for digest in digests[part])
         repeats = (f"{again:,} of {count(len(split), 'picture')} of {part} are in train too (equal pixels)",) if again else ()

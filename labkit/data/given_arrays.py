@@ -111,8 +111,8 @@ def _table(frame: pd.DataFrame, name: str) -> np.ndarray:
 
 def _text_column(value: Any, column: Any, name: str) -> TypeError:
     return TypeError(
-        f"{name}: column {str(column)!r} holds {value!r}, which is no number; encode it (pandas.get_dummies), leave it out, or write the "
-        "table with to_csv and read it with labkit.data.from_csv"
+        f"{name}: column {str(column)!r} holds {value!r}, which is no number; encode it (pandas.get_dummies), leave it out, or "
+        "write the table with to_csv and read it with labkit.data.from_csv"
     )
 
 

@@ -100,12 +100,12 @@ def _one_a_row(array: np.ndarray, rows: int, name: str) -> tuple[np.ndarray, tup
         )
     if len(array) == rows and np.isin(array, (0, 1)).all():
         raise ValueError(
-            f"{name}: labels {shape} mark {int(array.sum(axis=1).max())} classes for one example; from_arrays takes one class each, "
-            "multi-label data are a labkit.data.Split with pairs (row, label)"
+            f"{name}: labels {shape} mark {int(array.sum(axis=1).max())} classes for one example; from_arrays takes one class "
+            "each, multi-label data are a labkit.data.Split with pairs (row, label)"
         )
     raise ValueError(
-        f"{name}: labels have shape {shape}; give one class index per example, [N] (of one-hot labels argmax(axis=1)); multi-label data "
-        "are a labkit.data.Split with pairs (row, label)"
+        f"{name}: labels have shape {shape}; give one class index per example, [N] (of one-hot labels argmax(axis=1)); multi-label "
+        "data are a labkit.data.Split with pairs (row, label)"
     )
 
 
@@ -144,8 +144,8 @@ def _whole(array: np.ndarray, name: str) -> np.ndarray:
             return array.astype(np.int64)
         row = np.flatnonzero(array % 1)[0]
         raise TypeError(
-            f"{name}, row {row}: labels must be integer class indices, got {array[row]:g}; if they are a quantity, cut it into a few "
-            "classes first, e.g. with numpy.digitize; of other numbers take np.unique(…, return_inverse=True)"
+            f"{name}, row {row}: labels must be integer class indices, got {array[row]:g}; if they are a quantity, cut it into a "
+            "few classes first, e.g. with numpy.digitize; of other numbers take np.unique(…, return_inverse=True)"
         )
     raise TypeError(f"{name}: labels must be integer class indices, got dtype {array.dtype}; use np.unique(…, return_inverse=True)")
 
@@ -154,11 +154,11 @@ def _refuse_quantities(labels: np.ndarray, name: str) -> None:
     distinct, highest = len(np.unique(labels)), int(labels.max())
     if distinct > MANY and distinct > len(labels) / 2:
         raise ValueError(
-            f"{name}: labels hold {distinct:,} different numbers in {len(labels):,} rows, a quantity rather than classes; cut it into a "
-            "few classes first, e.g. with numpy.digitize, or give classes="
+            f"{name}: labels hold {distinct:,} different numbers in {len(labels):,} rows, a quantity rather than classes; cut it "
+            "into a few classes first, e.g. with numpy.digitize, or give classes="
         )
     if highest > max(1000, 100 * len(labels)):
         raise ValueError(
-            f"{name}: labels run up to {highest:,}, so that there were {highest + 1:,} classes for {len(labels):,} examples; number them "
-            "from 0 with np.unique(…, return_inverse=True)"
+            f"{name}: labels run up to {highest:,}, so that there were {highest + 1:,} classes for {len(labels):,} examples; "
+            "number them from 0 with np.unique(…, return_inverse=True)"
         )

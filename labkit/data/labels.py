@@ -7,48 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from labkit.data.columns import spelling_note
 from labkit.data.numerals import parse, style_of
 from labkit.data.pictures import count
+from labkit.data.spelling import FLAGS
 
 MANY = 20  # different values below which any target holds classes
-FLAGS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
-
-
-def one_spelling(column: pd.Series) -> tuple[pd.Series, tuple[str, ...]]:
-    """Give equal values one spelling: 1 and 1.0, True and TRUE.
-
-    Parameters
-    ----------
-    column : Series of str
-        No missing cells.
-
-    Returns
-    -------
-    column : Series of str
-        The shortest spelling of a number, the most frequent one of a flag.
-    notes : tuple of str
-        Says what was joined; other spellings that differ in capitals only are kept apart, and said.
-    """
-    names = list(column.unique())
-    numbers = pd.to_numeric(pd.Series(names), errors="coerce")
-    if numbers.notna().all():
-        keys = numbers.tolist()
-        order = sorted(names, key=lambda name: (len(name), name))
-    elif {name.casefold() for name in names} in FLAGS:
-        keys = [name.casefold() for name in names]
-        order = list(column.value_counts().index)
-    else:
-        return column, tuple(spelling_note(column, f"column {column.name!r}"))
-    key_of = dict(zip(names, keys, strict=True))
-    chosen: dict[object, str] = {}
-    for name in order:
-        chosen.setdefault(key_of[name], name)
-    joined = [name for name in names if chosen[key_of[name]] != name]
-    if not joined:
-        return column, ()
-    pairs = ", ".join(f"{name!r} is {chosen[key_of[name]]!r}" for name in joined[:3])
-    return column.map({name: chosen[key_of[name]] for name in names}), (f"column {column.name!r}: equal values are one ({pairs})",)
 
 
 def classes_of(column: pd.Series, where: str) -> tuple[tuple[str, ...], np.ndarray]:
@@ -90,8 +53,8 @@ def _refuse_quantities(column: pd.Series, names: list[str], numbers: np.ndarray 
     fractions = numbers is not None and many > MANY and bool((numbers % 1 != 0).any())
     if fractions or (mostly_different and numbers is not None):
         raise ValueError(
-            f"{where}: target column {column.name!r} holds {many:,} different numbers in {count(rows, 'row')}, a quantity rather than "
-            "classes; cut it into a few classes first, e.g. with pandas.qcut, or choose another target"
+            f"{where}: target column {column.name!r} holds {many:,} different numbers in {count(rows, 'row')}, a quantity "
+            "rather than classes; cut it into a few classes first, e.g. with pandas.qcut, or choose another target"
         )
     if mostly_different:
         raise ValueError(
@@ -126,8 +89,8 @@ def labels_like(column: pd.Series, classes: Sequence[str], where: str) -> np.nda
     strange = np.flatnonzero(labels < 0)
     if len(strange):
         raise ValueError(
-            f"{where}, row {column.index[strange[0]]}: target column {column.name!r} holds {column.iloc[strange[0]]!r}, which is none "
-            f"of the {len(classes)} classes of the first file ({', '.join(classes[:5])}{', …' if len(classes) > 5 else ''})"
+            f"{where}, row {column.index[strange[0]]}: target column {column.name!r} holds {column.iloc[strange[0]]!r}, which is "
+            f"none of the {len(classes)} classes of the first file ({', '.join(classes[:5])}{', …' if len(classes) > 5 else ''})"
         )
     return labels
 
@@ -155,7 +118,7 @@ def few_notes(labels: np.ndarray, classes: Sequence[str], few: int = 5) -> list[
     list of str
     """
     counts = np.bincount(labels, minlength=len(classes))
-    rare = [f"{classes[i]!r} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < few))]
+    rare = [f"{classes[i]!r} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < few)).tolist()]
     notes = []
     if rare:
         shown = ", ".join(rare[:5]) + (", …" if len(rare) > 5 else "")

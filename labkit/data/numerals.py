@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -12,10 +13,12 @@ SPACES = " \u00a0\u2009\u202f'’_"
 CURRENCY = (
     r"(?:[$€£¥₹₽₩₺฿₪₫₱]|(?:US|A|C|HK|NZ)\$|R\$|USD|EUR|GBP|CHF|JPY|CNY|INR|AUD|CAD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|ZAR|kr\.?|zł|Fr\.)"
 )
+AROUND = re.compile(rf"^{CURRENCY}\s*|\s*{CURRENCY}$")
 MISSING = frozenset(
     ["", "na", "n/a", "nan", "null", "none", "?", "#n/a", "#na", "<na>", "n.a.", "nat", "#value!", "#div/0!", "#ref!", "#null!"]
 )
 MISSING_NUMBER = MISSING | {"-", "--", "–", "—", ".", "missing", "..", "*"}  # in a column of text these may be values: + and -
+PROBE = 100  # texts that rule most styles out quickly
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Style:
     thousands : str
         Characters that may divide groups of three digits; empty for none.
     dressed : str
-        "currency", "percent", a unit that follows every number, or empty.
+        "currency", "percent", "unit " and a unit that follows every number, "signs" for signs other than a leading minus, or empty.
     """
 
     decimal: str = "."
@@ -96,12 +99,10 @@ def style_of(texts: pd.Series, decimal: str | None = None) -> Style | None:
 
     Examples
     --------
-    >>> style_of(pd.Series(["1,100", "950"])), style_of(pd.Series(["1,5"])).decimal
-    (Style(decimal='.', thousands=',', dressed=''), ',')
+    >>> style_of(pd.Series(["1,100", "950"])).thousands, style_of(pd.Series(["1,5"])).decimal
+    (',', ',')
     """
     fitting = styles_of(texts)
-    if PLAIN in fitting and not texts.str.contains(".", regex=False).any():
-        return PLAIN  # whole numbers mean the same in every style
     if decimal == ",":  # "1.100" is then a thousand and a hundred; a fraction such as 0.125 still has its point
         fitting = sorted(fitting, key=lambda style: style.decimal != ",")
     return fitting[0] if fitting else None
@@ -126,20 +127,26 @@ def styles_of(texts: pd.Series) -> list[Style]:
     plain = bool(np.isfinite(pd.to_numeric(distinct, errors="coerce").to_numpy(float)).all())
     if not plain and pd.to_numeric(distinct, errors="coerce").notna().all():  # infinite: refused later, by name
         return [PLAIN]
+    if plain and not distinct.str.contains(".", regex=False).any():
+        return [PLAIN]  # whole numbers mean the same in every style
     if plain:
         found.append(PLAIN)
     dressed = "" if plain else _dress(distinct)
     for decimal, thousands in ((".", "," + SPACES), (",", "." + SPACES)):
-        style = Style(decimal, thousands, dressed)
-        if (decimal == "," or not plain) and all(_one(text, style) == _one(text, style) for text in distinct):
-            found.append(
-                Style(decimal, "".join(mark for mark in thousands if distinct.str.contains(mark, regex=False).any()), dressed)
-            )
+        marks = "".join(mark for mark in thousands if distinct.str.contains(mark, regex=False).any())
+        style = Style(decimal, marks, dressed)
+        if (decimal == "," or not plain) and _all(distinct.iloc[:PROBE], style) and _all(distinct.iloc[PROBE:], style):
+            found.append(style)
     return found
+
+
+def _all(texts: pd.Series, style: Style) -> bool:
+    return not np.isnan([_one(text, style) for text in texts.tolist()]).any()
 
 
 def _dress(distinct: pd.Series) -> str:
     """What stands beside the numbers."""
+    distinct = distinct.str.replace(r"^\s*\((.*)\)\s*$", r"\1", regex=True)
     sample = distinct.iloc[0]
     if distinct.str.contains(r"[%‰]\s*$").all():
         return "percent"
@@ -147,8 +154,8 @@ def _dress(distinct: pd.Series) -> str:
         return "currency"
     unit = re.search(r"\d\s*([^\W\d_][^\d]{0,7})$", sample)  # one unit after every number says nothing by itself
     if unit and distinct.str.fullmatch(rf".*\d\s*{re.escape(unit[1])}").all():
-        return unit[1]
-    return ""
+        return f"unit {unit[1]}"
+    return "signs"
 
 
 def _one(text: str, style: Style) -> float:
@@ -162,10 +169,7 @@ def _one(text: str, style: Style) -> float:
     text = _undressed(text, style.dressed)
     if text.endswith("-") and not sign:  # as some ledgers write it
         sign, text = "-", text[:-1].strip()
-    point = re.escape(style.decimal)
-    groups = "|".join(rf"[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+" for mark in style.thousands)
-    whole = rf"(?:{groups}|[0-9]+)" if groups else "[0-9]+"
-    if not re.fullmatch(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?", text):
+    if not _pattern(style.decimal, style.thousands).fullmatch(text):
         return float("nan")
     for mark in style.thousands:
         text = text.replace(mark, "")
@@ -173,9 +177,18 @@ def _one(text: str, style: Style) -> float:
     return -value if negative != (sign == "-") else value
 
 
+@cache
+def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
+    """A number without sign: groups of three digits, or none; a group never starts with 0."""
+    point = re.escape(decimal)
+    groups = [rf"[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+" for mark in thousands]
+    whole = rf"(?:{'|'.join([*groups, '[0-9]+'])})"
+    return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
 def _undressed(text: str, dressed: str) -> str:
     if dressed == "currency":
-        return re.sub(rf"^{CURRENCY}\s*|\s*{CURRENCY}$", "", text).strip()
+        return AROUND.sub("", text).strip()
     if dressed == "percent":
         return re.sub(r"\s*[%‰]$", "", text)
-    return text.removesuffix(dressed).strip() if dressed else text
+    return text.removesuffix(dressed[len("unit ") :]).strip() if dressed.startswith("unit ") else text

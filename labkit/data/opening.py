@@ -43,7 +43,7 @@ def open_dataset(
         raise ValueError("no data set given; give a name from labkit data list, a folder of images by class, or a CSV file")
     if "size" in options and (target or name in CATALOGUE):
         raise ValueError(f"size applies only to a folder of images; open {name} without it")
-    if target:
+    if target or options.get("like") is not None:
         return from_csv(name, target=target, groups=groups, favourable=favourable or None, **options)
     if groups:
         raise ValueError("groups are columns of a CSV file; give its target too (--target)")

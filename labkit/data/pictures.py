@@ -11,8 +11,30 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SUFFIXES = frozenset(
-    [".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff"]
-    + [".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".avif", ".jp2", ".j2k"]
+    [
+        ".png",
+        ".apng",
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".mpo",
+        ".bmp",
+        ".dib",
+        ".gif",
+        ".webp",
+        ".tif",
+        ".tiff",
+        ".ppm",
+        ".pgm",
+        ".pbm",
+        ".pnm",
+        ".pfm",
+        ".tga",
+        ".avif",
+        ".jp2",
+        ".j2k",
+    ]
 )
 # formats that hold pixels: Pillow would start other programs for PostScript, and sees pictures in HDF5 files too
 Image.init()  # all formats of this Pillow, which may lack AVIF or JPEG 2000; MPO is opened as JPEG
@@ -167,7 +189,7 @@ def _eight_bits(picture: Image.Image, path: Path, remarks: Remarks) -> Image.Ima
     if picture.mode == "La":  # premultiplied; has no direct way to others
         picture = picture.convert("LA")
     clear = picture.convert("RGBA")
-    if clear.getchannel("A").getextrema()[0] < 255:
+    if np.asarray(clear.getchannel("A")).min(initial=255) < 255:
         remarks.files["alpha"].append(path)
     white = Image.new("RGBA", clear.size, "white")
     return Image.alpha_composite(white, clear).convert("L" if grey else "RGB")

@@ -212,7 +212,8 @@ class Dataset:
             If it is none of the classes.
         """
         name = favourable_class(favourable, self.classes, self.name)
-        return replace(self, **{part: replace(split, favourable=name) for part, split in self.splits.items()})
+        train, validation, test = (replace(split, favourable=name) for split in self.splits.values())
+        return replace(self, train=train, validation=validation, test=test)
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -222,4 +223,5 @@ class Dataset:
     def __repr__(self) -> str:
         sizes = ", ".join(f"{name} {len(split):,}" for name, split in self.splits.items())
         groups = "" if self.test.groups is None else f", groups {list(self.test.groups.columns)}"
-        return f"Dataset({self.name!r}: {sizes}; {len(self.classes)} classes{groups})"
+        favourable = "" if self.favourable is None else f", favourable {self.favourable!r}"
+        return f"Dataset({self.name!r}: {sizes}; {len(self.classes)} classes{groups}{favourable})"

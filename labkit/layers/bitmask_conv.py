@@ -60,7 +60,7 @@ class BitmaskConv(DenseWeight, ConvGeometry, BitmaskWeight):
         >>> BitmaskConv.from_dense(nn.Conv2d(4, 8, 3, groups=2), sparsity=0.75)
         BitmaskConv(4, 8, kernel_size=(3, 3), nonzeros=36, bias=True)
         """
-        weight: Tensor = conv.weight.detach()  # type: ignore[operator, union-attr]
+        weight: Tensor = conv.weight.detach()  # type: ignore[operator]
         kept = largest_mask(weight.abs().flatten(), kept_of(weight.numel(), sparsity))
         return cls(geometry(conv), weight * kept.view_as(weight), conv.bias).train(conv.training)  # type: ignore[arg-type]
 

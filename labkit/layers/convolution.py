@@ -94,7 +94,7 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor | None, conv: dict) -> Tens
     -------
     Tensor [B, out_channels, ...]
     """
-    padding = conv["padding"] if isinstance(conv["padding"], str) else tuple(conv["padding"])
+    padding: Any = conv["padding"] if isinstance(conv["padding"], str) else tuple(conv["padding"])
     mode = conv.get("padding_mode", "zeros")
     if mode != "zeros":
         x, padding = F.pad(x, _both_sides(conv), mode=mode), 0

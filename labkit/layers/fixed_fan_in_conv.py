@@ -69,9 +69,9 @@ class FixedFanInConv(ConvGeometry, CondensedWeight):
         ValueError, TypeError
             Unless exactly one of `fan_in` and `sparsity` is given, and in range.
         """
-        flat: Tensor = conv.weight.detach().flatten(1)  # type: ignore[operator, union-attr]
+        flat: Tensor = conv.weight.detach().flatten(1)  # type: ignore[operator]
         values, index = largest(flat, fan_in_of(flat.shape[1], fan_in, sparsity))
-        bias = None if conv.bias is None else conv.bias.detach().clone()  # type: ignore[operator, union-attr]
+        bias = None if conv.bias is None else conv.bias.detach().clone()  # type: ignore[operator]
         return cls(geometry(conv), values, index, bias).train(conv.training)
 
     def forward(self, x: Tensor) -> Tensor:

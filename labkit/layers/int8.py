@@ -11,7 +11,7 @@ from labkit.layers.int8_codes import codes_of, linear_of_codes
 from labkit.layers.int8_weight import Int8Weight, Mode
 
 
-class Int8Linear(DenseWeight, Int8Weight, nn.Linear):
+class Int8Linear(DenseWeight, Int8Weight, nn.Linear):  # type: ignore[misc, override]
     """Drop-in for nn.Linear with 8-bit weights and one scale per output; see `from_dense`.
 
     Outputs equal those of torchao's int8 tensors bit for bit. On a processor without instructions for 8-bit products the integers

@@ -64,7 +64,16 @@ def register_layer(kind: type[nn.Module]) -> type[nn.Module]:
 
 
 def is_registered(module: nn.Module) -> bool:
-    """Whether a module is of a registered layer class, not of a subclass of one or of another class of that name."""
+    """Whether a module is of a registered layer class, not of a subclass of one or of another class of that name.
+
+    Parameters
+    ----------
+    module : nn.Module
+
+    Returns
+    -------
+    bool
+    """
     return LAYERS.get(type(module).__name__) is type(module)
 
 

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrize
 
 from labkit.layers.copying import copied
-from labkit.layers.hooks import is_patched, weight_hooks
+from labkit.layers.hooks import SpectralNorm, WeightNorm, is_patched, weight_hooks
 
 BASES: tuple[type[nn.Module], ...] = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 METHODS = ("forward", "_conv_forward")
@@ -145,6 +145,15 @@ def how_computed(layer: Any) -> str:
     if parametrize.is_parametrized(layer):
         kinds += [type(part).__name__.lstrip("_") for parts in layer.parametrizations.values() for part in parts]
     return ", ".join(dict.fromkeys(kinds))
+
+
+def how_to_fix(layer: nn.Module) -> str:
+    """The function of torch that makes a computed weight a parameter again, as an order."""
+    if parametrize.is_parametrized(layer):
+        return "call torch.nn.utils.parametrize.remove_parametrizations"
+    hook = weight_hooks(layer)[0]
+    calls = {WeightNorm: "torch.nn.utils.remove_weight_norm", SpectralNorm: "torch.nn.utils.remove_spectral_norm"}
+    return f"call {calls.get(type(hook), 'torch.nn.utils.prune.remove')}"
 
 
 def folded(layer: Any) -> nn.Module:

@@ -93,6 +93,25 @@ class SharedBasisConv(SharedBasisLinear):
         """One place along every axis."""
         return (1,) * self.spatial
 
+    @property
+    def weight(self) -> Tensor:
+        """Dense kernel, [out_channels, in_channels, 1, ...]."""
+        return self.dense().reshape(self.out_channels, self.in_channels, *self.kernel_size)
+
+    @property
+    def stride(self) -> tuple[int, ...]:
+        """One step along every axis."""
+        return (1,) * self.spatial
+
+    dilation = stride
+
+    @property
+    def padding(self) -> tuple[int, ...]:
+        """None along any axis."""
+        return (0,) * self.spatial
+
+    groups, padding_mode = 1, "zeros"
+
     def forward(self, x: Tensor) -> Tensor:
         return over_channels(self._linear, x, self.spatial)
 

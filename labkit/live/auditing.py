@@ -10,8 +10,10 @@ from torch import nn
 
 from labkit.audit import Audit, audit_logits
 from labkit.cost import Cost
+from labkit.layers import notes_of
 from labkit.live.completion import completed
 from labkit.live.grid import Grid
+from labkit.models import weight_notes
 
 if TYPE_CHECKING:
     from labkit.live.known import Known
@@ -58,7 +60,8 @@ def audit_of(place: Known, small: nn.Module, logits: np.ndarray, price: tuple[Co
         split, reference = place.split.subset(place.order[:done]), place.reference_logits(done)
     with place.alone():  # a measure may run the networks
         found = audit_logits(logits, split, reference, model=small, reference=place.network, cost=price[0], reference_cost=price[1])
-    return replace(found, reference_sha=place.sha)
+    notes = dict.fromkeys((*found.notes, *weight_notes(place.network), *notes_of(small)))
+    return replace(found, reference_sha=place.sha, notes=tuple(notes))
 
 
 def audit_of_step(place: Known, grid: Grid, value: float) -> Audit | None:

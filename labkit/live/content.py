@@ -103,7 +103,7 @@ class Reader:
     def _tensor(self, tensor: torch.Tensor, above: tuple[int, ...]) -> Any:
         facts = (tensor.dtype, tuple(tensor.shape), tensor.device)
         if type(tensor) in QUICK and tensor.device.type == "cpu" and tensor.dtype in PLAIN_NUMBERS and tensor.is_contiguous():
-            return ("tensor", *facts, zlib.crc32(tensor.detach().numpy()))
+            return ("tensor", *facts, zlib.crc32(tensor.detach().numpy().data))
         if hasattr(tensor, "__tensor_flatten__"):
             parts = [(name, getattr(tensor, name)) for name in tensor.__tensor_flatten__()[0]]
             return (type(tensor).__name__, *facts, *((name, self.read(part, above)) for name, part in parts))
@@ -115,12 +115,12 @@ class Reader:
         if tensor.layout is not torch.strided:
             tensor = tensor.to_dense()
         plain = tensor.cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-        return ("tensor", *facts, zlib.crc32(plain.view(torch.uint8).numpy()))  # as bytes: numpy has no bfloat16
+        return ("tensor", *facts, zlib.crc32(plain.view(torch.uint8).numpy().data))  # as bytes: numpy has no bfloat16
 
     def _array(self, array: np.ndarray) -> Any:
         if array.dtype.hasobject:
             return ("array", array.shape, hash(tuple(map(repr, array.ravel().tolist()))))
-        return ("array", str(array.dtype), array.shape, zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8)))
+        return ("array", str(array.dtype), array.shape, zlib.crc32(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data))
 
     def _frame(self, frame: Any) -> Any:
         table = frame if isinstance(frame, pd.DataFrame) else frame.to_frame()
@@ -202,7 +202,7 @@ class Reader:
 
 
 # of every module; what they say is read by other means or does not change a forward pass in eval mode
-INTERNAL = frozenset(vars(nn.Module())) | {"labkit_facts", "labkit_origin", "loaded_from"}
+INTERNAL = frozenset(vars(nn.Module())) | {"labkit_facts", "labkit_origin", "labkit_source", "loaded_from"}
 
 
 @functools.cache

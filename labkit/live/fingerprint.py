@@ -14,8 +14,9 @@ Fingerprint = dict[tuple[str, str], Any]
 
 
 def fingerprint(model: nn.Module) -> Fingerprint:
-    """Return everything that a network's figures depend on: of every module its class with its code, settings, plain attributes,
-    hooks, parameters and buffers; and which parameters and modules are one.
+    """Return everything that a network's figures depend on.
+
+    Of every module its class with its code, plain attributes, hooks, parameters and buffers; and which parameters and modules are one.
 
     Parameters
     ----------

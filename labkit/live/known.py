@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from labkit.audit import MEASURES, data_id, model_sha
 from labkit.compress import Method
 from labkit.cost import Cost, cost
 from labkit.data import Split
+from labkit.forwarding import fitted
 from labkit.live.completion import completed, usable
 from labkit.live.content import Reader
 from labkit.live.fingerprint import Fingerprint, difference, fingerprint, fingerprint_of_data, hooked
@@ -24,7 +26,8 @@ from labkit.live.grid import Grid, key_of, load_grid
 from labkit.live.prefix import PrefixCache
 from labkit.live.progress import Progress
 from labkit.live.reference import known_reference
-from labkit.live.running import TURN, fitted, in_a_sentence, logits
+from labkit.live.running import TURN, in_a_sentence, logits
+from labkit.training.prediction import device_of
 from labkit.untouched import untouched
 
 BATCH = 256
@@ -64,6 +67,7 @@ class Known:
         self._prefix: PrefixCache | None = None
         self.shared = False  # whether the user's own network is run, not a copy
         self._passing: set[tuple[str, str]] = set()  # what a forward pass leaves behind
+        self._dtype: torch.dtype | None = None
         self._cost: Cost | None = None
         self._reference: dict[int, np.ndarray] = {}
         self._finished: OrderedDict[tuple, tuple[tuple, Method, Progress]] = OrderedDict()
@@ -149,8 +153,15 @@ class Known:
         with self.alone(), in_a_sentence("the cost of the compressed network cannot be counted"):
             return cost(small, self._example(), reference=self.network, seconds=seconds)
 
-    def _example(self) -> Any:
-        return fitted(self.network, self.split.inputs(slice(0, 1)))
+    def _example(self) -> Tensor:
+        return self._inputs(self.split.subset(slice(0, 1)))
+
+    def _inputs(self, rows: Split) -> Tensor:
+        """Examples on the network's device and in its dtype; called while it is `alone`."""
+        x = rows.inputs().to(device_of(self.network))
+        if self._dtype is None:
+            self._dtype = fitted(self.network, x[:1]).dtype
+        return x.to(self._dtype)
 
     def reference_logits(self, stop: int) -> np.ndarray:
         """Return outputs of the reference on the first `stop` examples of the order; shipped ones, or each batch run once.
@@ -172,7 +183,7 @@ class Known:
                 known = self._reference.get(start)
             if known is None:
                 with self.alone():
-                    x = fitted(self.network, self._rows(start, start + BATCH).inputs())
+                    x = self._inputs(self._rows(start, start + BATCH))
                     known = logits(self.network, x, self.split, "the network")
                 with self._lock:
                     self._reference[start] = known
@@ -216,7 +227,7 @@ class Known:
                 return
             prefix, before = PrefixCache(self.network), fingerprint(self.network)
             with self.alone():
-                logits(self.network, fitted(self.network, self._rows(0, 2).inputs()), self.split, "the network")
+                logits(self.network, self._inputs(self._rows(0, 2)), self.split, "the network")
                 prefix.off = bool(difference(before, fingerprint(self.network)))
             self._passing = difference(before, fingerprint(self.network))
             self._prefix = prefix
@@ -254,7 +265,7 @@ class Known:
         prefix = self._prefix
         assert prefix is not None
         with self.alone(), untouched(small):
-            x = fitted(self.network, self._rows(start, stop).inputs())
+            x = self._inputs(self._rows(start, stop))
             return logits(lambda x: prefix.run(small, changed, x, (start, stop)), x, self.split, "the compressed network")
 
     def _rows(self, start: int, stop: int) -> Split:

@@ -14,6 +14,7 @@ from labkit.live.fingerprint import hooked
 from labkit.training import logits_of
 
 LIMIT = 256 * 2**20  # bytes of activations kept for one reference model
+CHECKED = 64  # rows of a network's first batch that are run in full; a row that reads what is skipped turns NaN in any batch
 Order = dict[str, tuple[tuple[int, ...], torch.dtype]]
 
 
@@ -23,8 +24,8 @@ class PrefixCache:
     A block is a child of the network, or of an nn.Sequential among its children, that maps one tensor to one tensor. The last
     unchanged block is replaced by its stored output, and the blocks before it by NaN of their shape. Whether that is valid (no
     later block reads an earlier activation or a weight of a skipped block, nothing is drawn at random) is checked for each
-    compressed network: its first batch is run in full and compared, and the short form is used only where they agreed. A later
-    batch in which NaN or any error shows up is run in full, as is every batch of a network with hooks.
+    compressed network: the beginning of its first batch is run in full and compared, and the short form is used only where they
+    agreed. A batch in which NaN or any error shows up is run in full, as is every batch of a network with hooks.
 
     Thread-safe; one cache serves one reference model that does not change.
 
@@ -68,10 +69,9 @@ class PrefixCache:
                 return short
             self._agreed[model] = False
             return logits_of(model(x))
-        whole = logits_of(model(x.clone()))  # a network may write into its input
-        short = self._short(model, last, x, batch)
-        self._agreed[model] = short is not None and _same(short, whole)
-        return whole
+        short = self._short(model, last, x.clone(), batch)  # a network may write into its input
+        self._agreed[model] = short is not None and _same(short[:CHECKED], logits_of(model(x[:CHECKED].clone())))
+        return short if short is not None and self._agreed[model] else logits_of(model(x))
 
     def _short(self, model: nn.Module, last: str, x: Tensor, batch: tuple[int, int]) -> Tensor | None:
         """The logits of the short form; None where it fails or reads what is not there."""

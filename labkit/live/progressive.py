@@ -12,11 +12,12 @@ from torch import nn
 
 from labkit.compress import Method, get_method
 from labkit.data import Split
+from labkit.forwarding import reason
 from labkit.live.auditing import audit_of, audit_of_step, costs
 from labkit.live.fingerprint import fingerprint_of_data
 from labkit.live.known import BATCH, Known
 from labkit.live.progress import Cancel, Progress, cancelled
-from labkit.live.running import TURN, in_a_sentence, reason
+from labkit.live.running import TURN, in_a_sentence
 from labkit.live.sessions import Session, session
 
 

@@ -109,7 +109,6 @@ class _Target:
         notes = [f"prefix {stripped} taken off"] * bool(stripped)
         notes += [f"{len(counters)} counters of batch norm missing"] * bool(counters)
         notes += [f"{len(tied)} names that share a tensor missing"] * bool(tied)
-        notes += ["normalisation as built, the file has none"] * bool(built)
         return Fit(taken, tuple(notes), tuple(sorted(missing)), tuple(sorted([*extra, *outside])))
 
     def _normalisation(self, outside: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

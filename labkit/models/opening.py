@@ -66,8 +66,8 @@ def open_model(
     if not data and (name.startswith("timm:") or is_own(name)):
         kinds = "a data set's name, a folder of images by class, or a CSV file with its target"
         raise ValueError(f"{name} needs data (--data): {kinds}")
-    further = {"size": size, "favourable": favourable}
-    further = {key: value for key, value in further.items() if value is not None}
+    given: dict[str, Any] = {"size": size, "favourable": favourable}
+    further = {key: value for key, value in given.items() if value is not None}
     dataset = open_dataset(data or get_recipe(name).data, target=target, groups=groups, **further)
     return load(name, weights=weights, seed=seed, **(options_for(name, dataset, options) | options)), dataset
 
@@ -99,8 +99,8 @@ def options_for(name: str, dataset: Dataset, given: dict[str, Any] | None = None
         return {}
     if timm and images is None:
         raise ValueError(f"timm models take images; {dataset.name} holds none")
-    rows = getattr(dataset.train, "x", None)
-    shape = images.shape if images is not None else getattr(rows, "shape", (0,))
+    rows = dataset.train.graph.x if isinstance(dataset.train, NodeSplit) else getattr(dataset.train, "x", None)
+    shape: tuple[int, ...] = tuple(images.shape if images is not None else getattr(rows, "shape", (0,)))
     found = {"num_classes": len(dataset.classes)} | ({"in_chans": int(shape[1])} if len(shape) > 1 else {})
     if timm and not (given or {}).get("img_size"):
         from labkit.models.from_timm import image_options  # local: importing timm takes seconds
@@ -125,7 +125,7 @@ def check_takes(model: nn.Module, split: Split | NodeSplit, name: str, data: str
     ValueError
         When the network does not take the example, or returns no logits.
     """
-    inputs = split.inputs() if isinstance(split, NodeSplit) else (split.inputs(slice(0, 1)),)
+    inputs = inputs_of(split)
     first = next(model.parameters(), torch.empty(0))
     given = [part.to(first.device) for part in inputs]
     if first.is_floating_point() and not isinstance(split, NodeSplit):
@@ -137,6 +137,20 @@ def check_takes(model: nn.Module, split: Split | NodeSplit, name: str, data: str
         raise
     except Exception as error:  # a user's forward may raise anything
         raise ValueError(f"{name} does not take the examples of {data} ({shape_of(inputs)}): {reason_of(error)}") from error
+
+
+def inputs_of(split: Split | NodeSplit) -> tuple[torch.Tensor, ...]:
+    """Return one example of a split, or the whole graph.
+
+    Parameters
+    ----------
+    split : Split or NodeSplit
+
+    Returns
+    -------
+    tuple of Tensor
+    """
+    return split.inputs() if isinstance(split, NodeSplit) else (split.inputs(slice(0, 1)),)
 
 
 def shape_of(inputs: Sequence[torch.Tensor]) -> str:

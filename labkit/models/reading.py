@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
 import pathlib
 import pickle
-import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -80,7 +80,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise ValueError(f"{path} does not exist; give the path of a .safetensors or torch checkpoint file")
     if kind_of(path) == "safetensors":
         return Checkpoint(_read_safetensors(path))
-    return _state_in(_read_torch(path), path)
+    content, foreign = _read_torch(path)
+    if foreign and not _has_state(content):
+        raise ValueError(_unsafe(path, foreign))
+    found = _state_in(content, path)
+    ignored = f"objects of {', '.join(foreign[:2])} left out"
+    return Checkpoint(found.tensors, (*found.notes, ignored)) if foreign else found
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
@@ -94,20 +99,48 @@ def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     return tensors | {name: tensors[source] for name, source in aliases.items() if source in tensors and name not in tensors}
 
 
-def _read_torch(path: Path) -> Any:
+class Inert:
+    """Stands for any object of foreign code beside the weights: it is made of nothing, and does nothing."""
+
+    def __new__(cls, *_: Any, **__: Any) -> Inert:
+        """Ignore what the object is made of."""
+        return object.__new__(cls)
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        pass
+
+
+def _read_torch(path: Path) -> tuple[Any, list[str]]:
+    """Return the content of a file of torch.save, and the names of foreign code in it, none of which is imported or run."""
+    foreign: list[str] = []
+    with contextlib.suppress(Exception):  # files of the time before version 1.6 are not looked through
+        foreign = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    known = {f"{kind.__module__}.{kind.__qualname__}" for kind in _harmless() if not isinstance(kind, tuple)}
+    foreign = [name for name in foreign if name not in known]
+    inert = [(type("Inert", (Inert,), {}), name) for name in foreign]
     try:
-        with torch.serialization.safe_globals(_harmless()), open(path, "rb") as file:  # by its path, the ending would decide
-            return torch.load(file, map_location="cpu", weights_only=True)
+        with (
+            torch.serialization.safe_globals([*_harmless(), *inert]),
+            open(path, "rb") as file,
+        ):  # by its path, the ending would decide
+            return torch.load(file, map_location="cpu", weights_only=True), foreign
     except pickle.UnpicklingError as error:
-        found = re.search(r"GLOBAL (\S+) was not an allowed", str(error)) or re.search(r"Unsupported \w+:? *(\S+\.\S+)", str(error))
-        if found is None and "Unsupported" not in str(error) and "global" not in str(error).lower():
+        if not foreign and "unsupported" not in str(error).lower() and "global" not in str(error).lower():
             raise ValueError(f"{path} is truncated or damaged ({_first_line(error)}); get the file again") from error
-        what = f" ({found.group(1)})" if found else ""
-        raise ValueError(
-            f"{path} holds more than tensors{what}, which is not safe to load; save model.state_dict() instead"
-        ) from error
+        raise ValueError(_unsafe(path, foreign)) from error
     except Exception as error:  # damaged files end in errors of many types
         raise ValueError(f"{path} is truncated or damaged ({_first_line(error)}); get the file again") from error
+
+
+def _unsafe(path: Path, foreign: list[str]) -> str:
+    what = f" ({', '.join(foreign[:2])})" if foreign else ""
+    return f"{path} holds more than tensors{what}, which is not safe to load; save model.state_dict() instead"
 
 
 def _harmless() -> list[Any]:
@@ -116,6 +149,10 @@ def _harmless() -> list[Any]:
     scalar = np.float64(0).__reduce__()[0]
     older = (scalar, "numpy.core.multiarray.scalar")  # its name before NumPy 2
     return [argparse.Namespace, collections.defaultdict, np.dtype, *numbers, scalar, older, pathlib.PosixPath]
+
+
+def _has_state(content: Any) -> bool:
+    return isinstance(content, Mapping) and _holds_tensors(content)
 
 
 def _state_in(content: Any, path: Path) -> Checkpoint:

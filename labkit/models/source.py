@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from labkit.layers import attach_facts, blueprint, build, copied, customised, describe_layers, facts_of, rebuild_layers
 from labkit.layers.int8 import wrapped_parts
 from labkit.models.catalogue import architecture
+from labkit.models.own import OWN, is_own
 
 
 def source_of(model: nn.Module) -> dict[str, Any] | None:
@@ -60,7 +62,8 @@ def rebuild(source: dict[str, Any], base: nn.Module | None = None) -> nn.Module:
     ValueError
         If `base` is needed but not given, or lacks hooks or replaced forwards that the stored model had.
     """
-    model = attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
+    with torch.random.fork_rng(devices=[]):  # layers draw first weights when they are built, which the stored ones replace
+        model = attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
     if "custom" in source and customised(model) != source["custom"]:
         where = ", ".join(path or "the network" for path in source["custom"])
         raise ValueError(
@@ -78,9 +81,14 @@ def _rebuilt(source: dict[str, Any], base: nn.Module | None) -> nn.Module:
         return build(source["blueprint"])
     if base is not None:
         model = copied(base)
-    elif "origin" in source:
+    elif "origin" in source and not _is_foreign(source["origin"]["name"]):
         model = architecture(source["origin"])
     else:
         what = "has hooks or replaced forwards" if source.get("custom") else "is a user-defined class"
         raise ValueError(f"the architecture of this run {what}; give base=, the model it was compressed from")
     return rebuild_layers(model, source["layers"])
+
+
+def _is_foreign(name: str) -> bool:
+    """Whether a name is code of the user's own that was not imported: a stored name imports none."""
+    return is_own(name) and name not in OWN

@@ -129,16 +129,18 @@ def train_sparse(
         curve=curve.table,
         layers=None if sparsifier is None else pd.DataFrame(history.history),
         masks=None if sparsifier is None else film.table,
-        flops=_flops(model, recipe, steps, sparsifier, [] if sparsifier is None else history.history),
+        flops=_flops(recipe, steps, sparsifier, [] if sparsifier is None else history.history),
         seconds=clock.seconds,
     )
 
 
 def _flops(
-    model: nn.Module, recipe: Recipe, steps: int, sparsifier: sparsify.Sparsifier | None, history: list[dict[str, Any]]
+    recipe: Recipe, steps: int, sparsifier: sparsify.Sparsifier | None, history: list[dict[str, Any]]
 ) -> sparsify.TrainingFlops:
-    """FLOPs for one example of each batch."""
-    found = macs_by_module(model, torch.zeros(1, *recipe.shape))
+    """FLOPs for one example of each batch, from the counts of the dense network: condensed layers count their fan-in already."""
+    with torch.random.fork_rng():
+        dense = recipe.build()
+    found = macs_by_module(dense, torch.zeros(1, *recipe.shape))
     if sparsifier is None:
         whole = 2.0 * found[""]
         return sparsify.TrainingFlops(whole, 3 * whole * steps, whole, 3 * whole * steps)

@@ -2,6 +2,7 @@
 
 from labkit.runs.by_group import group_measures
 from labkit.runs.comparison import Comparison, compare
+from labkit.runs.failures import SweepFailed, in_words
 from labkit.runs.gallery_runs import gallery
 from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
@@ -10,6 +11,7 @@ from labkit.runs.measuring import measure_run
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
+from labkit.runs.sources import noted, reopen, sources_of
 from labkit.runs.store import Store
 from labkit.runs.sweeping import sweep
 from labkit.runs.trained import train_run
@@ -22,15 +24,20 @@ __all__ = [
     "Recommendation",
     "Run",
     "Store",
+    "SweepFailed",
     "compare",
     "contrasts",
     "gallery",
     "group_measures",
+    "in_words",
     "jobs",
     "measure_run",
+    "noted",
     "recommend",
     "reference_rows",
+    "reopen",
     "run_id",
+    "sources_of",
     "sweep",
     "train_run",
     "usual_settings",

@@ -11,6 +11,7 @@ from labkit import models
 from labkit.audit import get_measure
 from labkit.compress import get_method
 from labkit.messages import unknown_name
+from labkit.models.own import OWN
 from labkit.runs.identity import TRAINED
 from labkit.sparsify import rule_or_dense
 
@@ -82,6 +83,9 @@ def jobs(grid: dict[str, Any]) -> list[Job]:
         raise ValueError(f"data_options of a grid maps names to values, got {data_options!r}")
     settings = [(method, chosen) for method, values in methods.items() for chosen in _of_method(method, values)]
     settings += [(f"{TRAINED}{rule}", chosen) for rule, values in rules.items() for chosen in _of_rule(rule, values)]
+    for model in filter(models.is_own, options):
+        if model not in OWN:
+            raise ValueError(f"{model} is code of your own, which a grid alone does not start; name it too: --model {model}")
     found = [
         Job(model, method, chosen, grid.get("data") or _own_data(model), seed, options[model], data_options, measures)
         for model in options
@@ -107,7 +111,7 @@ def _named(grid: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
 
 def _own_data(model: str) -> str:
     """What a reference model was trained on."""
-    if model.startswith("timm:"):
+    if model.startswith("timm:") or models.is_own(model):
         raise ValueError(f"say what data {model} is for: data: NAME in the grid; only reference models know theirs")
     return models.get_recipe(model).data
 

@@ -11,6 +11,7 @@ from labkit.audit import MEASURES, Measure, group_column
 from labkit.compress import METHODS
 from labkit.messages import unknown_name
 from labkit.runs.identity import TRAINED
+from labkit.runs.networks import by_data, labelled
 from labkit.runs.stored_audit import read_audit, read_per_class
 from labkit.sparsify import RULES
 
@@ -46,13 +47,14 @@ class Library:
         Parameters
         ----------
         model : str, optional
-            Only the runs of this network.
+            Only the runs of this network, by its label; a name alone gives the runs of all networks of this name.
 
         Returns
         -------
         DataFrame
-            Indexed by id; also with ``label`` (method and settings) and ``series`` (the same without the numbers: runs that differ
-            only in a numeric parameter share it).
+            Indexed by id. ``model`` says the fingerprint where a name stands for several networks ("custom (1a2b3c)"), and the data
+            where a network has runs on several data sets ("vit_fashion on mnist"). Also with ``label`` (method and settings) and
+            ``series`` (the same without the numbers: runs that differ only in a numeric parameter share it).
 
         Raises
         ------
@@ -64,11 +66,9 @@ class Library:
         nothing = pd.DataFrame(columns=["id", "method", "model", "data", "damaged"]).set_index("id")
         table = pd.concat(tables) if tables else nothing
         table = table[~table.index.duplicated() & table.index.isin(list(self._runs))]  # not what was saved since
+        plain, table = table, by_data(labelled(table))
         if model is not None:
-            names = sorted(set(table["model"]))
-            if model not in names:
-                raise unknown_name("network with runs", model, names, "make runs with labkit sweep")
-            table = table[table["model"] == model].dropna(axis="columns", how="all")
+            table = _of_network(table, plain, model).dropna(axis="columns", how="all")
         runs = [self._runs[run] for run in table.index]
         words = {
             "label": [label(run.method, run.parameters) for run in runs],
@@ -77,7 +77,7 @@ class Library:
         return table.assign(**{name: pd.Series(said, index=table.index, dtype=object) for name, said in words.items()})
 
     def reference(self, model: str) -> pd.DataFrame:
-        """Return the uncompressed network as one row with the columns of `table`, see `reference_rows`.
+        """Return the uncompressed network as a row with the columns of `table`, see `reference_rows`; a name may have several.
 
         Parameters
         ----------
@@ -185,6 +185,14 @@ class Library:
         return self._runs[run]
 
 
+def _of_network(table: pd.DataFrame, plain: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return the runs of one network by its label, or of all networks of one name."""
+    for names in (table["model"], plain["model"]):
+        if (names == model).any():
+            return table[names == model]
+    raise unknown_name("network with runs", model, sorted(set(table["model"])), "make runs with labkit sweep")
+
+
 def label(method: str, parameters: dict[str, Any]) -> str:
     """Return a short label of a run: the method, its numbers, and the words that differ from the method's defaults.
 
@@ -246,11 +254,11 @@ def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Indexed by the network's name, with the figures of the reference that every measure knows (`Measure.reference`); changes are
-        0 and ratios 1.
+        Indexed by the network's name (or label, see `Library.table`), with the figures of the reference that every measure knows
+        (`Measure.reference`); changes are 0 and ratios 1.
     """
     rows = {}
-    for model, runs in table.groupby("model"):
+    for model, runs in by_data(labelled(table)).groupby("model"):
         known = [name for name in runs if str(name).startswith("reference_")] or [
             name for name in runs if str(name).endswith("_ratio")
         ]

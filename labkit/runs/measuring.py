@@ -9,7 +9,7 @@ from torch import nn
 from labkit.audit import audit, get_measure
 from labkit.audit.assemble import Asked, named
 from labkit.compress import METHODS
-from labkit.runs.references import Reference, reference
+from labkit.runs.references import Reference, reference_of
 from labkit.runs.run import Run
 from labkit.runs.store import Store
 
@@ -29,7 +29,7 @@ def measure_run(store: Store, name: str, measures: Asked, *, into: Store | None 
     into : Store, optional
         Where the extended run goes; by default it replaces the stored one. The runs that ship are copied there first.
     base : Reference, optional
-        The network that was compressed and its data; by default both are loaded by the names in the run.
+        The network that was compressed and its data; by default both are opened from where the run says they came.
 
     Returns
     -------
@@ -47,7 +47,7 @@ def measure_run(store: Store, name: str, measures: Asked, *, into: Store | None 
     if run.damaged:
         raise ValueError(f"run {run.id} is damaged: {run.damaged}")
     needs = {need for measure in measures for need in get_measure(measure).needs}
-    base = reference(run.model, run.data) if base is None else base
+    base = reference_of(run) if base is None else base
     if (base.sha, base.data_id) != (run.model_sha, run.data_id):
         raise ValueError(
             f"run {run.id} is of another network or other data than {run.model} and {run.data} as they are now; make the run again"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from labkit.audit import MEASURES, Limit, columns, limits
 from labkit.messages import unknown_name
+from labkit.runs.networks import labelled
 
 if TYPE_CHECKING:
     from labkit.runs.store import Store
@@ -108,16 +109,19 @@ def _stated(given: Mapping[str, Any]) -> dict[str, float]:
 
 
 def _candidates(table: pd.DataFrame, model: str | None, data: str | None) -> pd.DataFrame:
-    runs = table[table["damaged"] == ""] if "damaged" in table else table
+    plain = table[table["damaged"] == ""] if "damaged" in table else table
+    runs = labelled(plain)
     for column, wanted in (("model", model), ("data", data)):
         if wanted is not None:
-            runs = runs[runs[column] == wanted]
+            runs = runs[(runs[column] == wanted) | (plain.loc[runs.index, column] == wanted)]
     needed = {OBJECTIVE, f"{OBJECTIVE}_ratio"}
     if runs.empty or not needed <= set(runs.columns):
         raise ValueError("there is no run with a reference to choose from; make some with: labkit sweep")
     runs = runs[runs[list(needed)].notna().all(axis=1)]
     if runs.empty:
-        raise ValueError("no run has both a reference and its cost; audit with reference= and cost=True")
+        raise ValueError(
+            "no run has both a reference and its cost; audit with reference= and cost=True, as labkit compress and labkit sweep do"
+        )
     if runs["model"].nunique() > 1:
         raise ValueError(f"the runs are of several networks ({', '.join(sorted(runs['model'].unique()))}); say which with model=")
     if "data" in runs and runs["data"].nunique() > 1:

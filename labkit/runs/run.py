@@ -48,6 +48,8 @@ class Run:
         The audit's figures.
     measures : dict
         Version and settings of the audit's measures; empty for runs of older versions.
+    sources : dict
+        Where network and data came from, see `labkit.runs.sources`; empty for runs of older versions and of networks from memory.
     has_weights : bool
     damaged : str
         Empty for a sound run, else the reason.
@@ -66,8 +68,19 @@ class Run:
     created: str = ""
     summary: dict[str, Any] = field(default_factory=dict)
     measures: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Any] = field(default_factory=dict)
     has_weights: bool = False
     damaged: str = ""
+
+    @property
+    def has_reference(self) -> bool:
+        """Whether its audit compares it with the network it was made of."""
+        return any(name.startswith("reference_") or name.endswith("_ratio") or name == "agreement" for name in self.summary)
+
+    @property
+    def reference_sha(self) -> str:
+        """Fingerprint of the network it is compared with; empty without one."""
+        return self.model_sha if self.has_reference else ""
 
     def __repr__(self) -> str:
         state = f"damaged: {self.damaged}" if self.damaged else f"{self.method} {self.parameters} of {self.model} on {self.data}"
@@ -101,6 +114,7 @@ def read_run(folder: Path, *, thorough: bool = False) -> Run:
             folder,
             **known,
             measures=facts.get("measures", {}),
+            sources=_plain(facts.get("sources")),
             has_weights="model.safetensors" in facts["files"],
             damaged=problem,
         )
@@ -119,6 +133,12 @@ def _of_kind(facts: dict[str, Any], key: str, kind: type) -> Any:
     if isinstance(value, dict) and key == "summary" and not all(isinstance(v, (int, float, type(None))) for v in value.values()):
         raise TypeError("summary holds more than numbers")
     return value
+
+
+def _plain(sources: Any) -> dict[str, Any]:
+    """Return what is known of the sources; what is no mapping counts as unknown."""
+    found = sources if isinstance(sources, dict) else {}
+    return {key: value for key, value in found.items() if isinstance(value, dict)}
 
 
 def _file_problem(folder: Path, files: dict[str, dict], thorough: bool) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import math
 import os
@@ -11,8 +10,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +23,7 @@ from labkit.audit import model_sha
 from labkit.files import sha256
 from labkit.messages import unknown_name
 from labkit.models import rebuild, source_of
+from labkit.runs.extending import check_extends, exchange, locked, merged
 from labkit.runs.identity import run_id
 from labkit.runs.run import FACTS, FORMAT, KINDS, Run, read_run
 from labkit.runs.stored_audit import read_audit, write_audit
@@ -54,31 +53,6 @@ def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
             raise ValueError(f"a table of a run cannot be named {name!r}: the audit has one; choose another name")
         if not re.fullmatch(r"[A-Za-z0-9_]+", name):
             raise ValueError(f"a table of a run must be named with letters, digits and underscores, got {name!r}")
-
-
-def merged(stored: Audit, later: Audit) -> Audit:
-    """Add the figures and tables of a later audit of the same model.
-
-    Parameters
-    ----------
-    stored, later : Audit
-
-    Returns
-    -------
-    Audit
-        Figures of measures with the same version and settings are those of `stored`.
-    """
-    again = [key for key, record in later.measures.items() if stored.measures.get(key, record) != record]
-    fresh = [name for name in later.summary.index if any(name.startswith((key, f"reference_{key}")) for key in again)]
-    kept = stored.summary.drop(fresh, errors="ignore")
-    replaced = {**later.extras, **stored.extras} if not again else {**stored.extras, **later.extras}
-    return replace(
-        stored,
-        summary=pd.concat([kept, later.summary.drop(kept.index, errors="ignore")]),
-        extras=replaced,
-        measures={**later.measures, **stored.measures, **{key: later.measures[key] for key in again}},
-        notes=tuple(dict.fromkeys((*stored.notes, *later.notes))),
-    )
 
 
 class Store:
@@ -165,6 +139,7 @@ class Store:
                 rows.append({"id": run.id, "damaged": run.damaged})
                 continue
             facts = {"method": run.method, "model": run.model, "data": run.data, "seed": run.seed, "created": run.created}
+            facts |= {"network_sha": run.reference_sha, "data_id": run.data_id}
             parameters = {f"param.{name}": value for name, value in run.parameters.items()}
             figures = {name: math.nan if value is None else value for name, value in run.summary.items()}
             rows.append({"id": run.id, **facts, **parameters, **figures, "damaged": ""})
@@ -179,6 +154,7 @@ class Store:
         weights: bool = True,
         compact: bool = False,
         tables: Mapping[str, pd.DataFrame] | None = None,
+        sources: Mapping[str, Any] | None = None,
     ) -> Run:
         """Store a compressed model and its audit; saving the same run again changes nothing.
 
@@ -195,6 +171,8 @@ class Store:
             Probabilities in steps of 1/256.
         tables : mapping of str to DataFrame, optional
             Saved as ``NAME.parquet``, e.g. the curve of a training.
+        sources : mapping, optional
+            Where network and data came from, as `labkit.runs.sources_of` gives it; no part of the run's identity.
 
         Returns
         -------
@@ -210,7 +188,11 @@ class Store:
             For a table whose name is taken or cannot be a file's.
         """
         check_tables(tables or {})
-        facts = {**self._facts(model, audit, dict(config or {})), "compact": compact}
+        facts = {
+            **self._facts(model, audit, dict(config or {})),
+            "compact": compact,
+            "sources": dict(sources or {}),
+        }
         if facts["id"] in self:
             return read_run(self.folder / facts["id"])
         final = self.folder / facts["id"]
@@ -250,16 +232,12 @@ class Store:
             When the folder cannot be written; the run then stays as it was.
         """
         run = self.run(name)
-        with self._locked():
+        with locked(self.folder):
             return self._extended(run, audit)
 
     def _extended(self, run: Run, audit: Audit) -> Run:
         stored = read_audit(run.folder)
-        same = stored.predictions["predicted"].tolist() == audit.predictions["predicted"].tolist()
-        if stored.data_id != audit.data_id or not (same or stored.model_sha == audit.model_sha is not None):
-            raise ValueError(f"run {run.id} is of another model or other data than this audit; make the run again")
-        if None not in (stored.reference_sha, audit.reference_sha) and stored.reference_sha != audit.reference_sha:
-            raise ValueError(f"run {run.id} was audited against another reference network; audit with that one")
+        check_extends(run, stored, audit)
         whole = merged(stored, audit)
         temporary = self._temporary(run.folder)
         try:
@@ -267,22 +245,12 @@ class Store:
             for file in facts["files"]:
                 shutil.copy2(run.folder / file, temporary / file)
             self._fill(temporary, facts, None, whole, compact=facts.get("compact", False))
-            self._exchange(temporary, run.folder)
+            exchange(temporary, run.folder)
         except OSError as error:
             raise OSError(f"cannot extend run {run.id} in {self.folder}: {error.strerror or error}") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return read_run(run.folder)
-
-    @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold the store for one extension at a time, over processes."""
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
     def adopt(self, run: Run) -> Run:
         """Copy a run of another store into this one; a sound run of the same id is kept.
@@ -311,17 +279,6 @@ class Store:
                 shutil.rmtree(temporary, ignore_errors=True)
         return read_run(final)
 
-    def _exchange(self, temporary: Path, final: Path) -> None:
-        """Replace the folder of a run; if that fails, restore the old one."""
-        old = Path(tempfile.mkdtemp(prefix=f".{final.name}-", suffix=".tmp", dir=self.folder)) / "old"
-        os.rename(final, old)
-        try:
-            os.rename(temporary, final)
-        except OSError:
-            os.rename(old, final)
-            raise
-        shutil.rmtree(old.parent, ignore_errors=True)
-
     def load(self, name: str, *, base: nn.Module | None = None) -> tuple[nn.Module | None, Audit]:
         """Return the model and the audit of a run; the model is rebuilt from its manifest without pickle.
 
@@ -343,16 +300,39 @@ class Store:
         ValueError
             For an unknown or damaged run, or an architecture that needs `base`.
         """
-        run = read_run(self.run(name).folder, thorough=True)
-        if run.damaged:
-            raise ValueError(f"run {run.id} is damaged: {run.damaged}; delete {run.folder} and make it again")
-        audit = read_audit(run.folder)
+        run, audit = self._sound(name)
         if not run.has_weights:
             return None, audit
         facts = json.loads((run.folder / FACTS).read_text())
         model = rebuild(facts["source"], base)
         load_state(model, run.folder / "model.safetensors")
         return model.eval(), audit
+
+    def audit_of(self, name: str) -> Audit:
+        """Return the audit of a run, without building its network.
+
+        Parameters
+        ----------
+        name : str
+            The id or its beginning.
+
+        Returns
+        -------
+        Audit
+
+        Raises
+        ------
+        ValueError
+            For an unknown or damaged run.
+        """
+        return self._sound(name)[1]
+
+    def _sound(self, name: str) -> tuple[Run, Audit]:
+        """Return a run whose files match their checksums, and its audit."""
+        run = read_run(self.run(name).folder, thorough=True)
+        if run.damaged:
+            raise ValueError(f"run {run.id} is damaged: {run.damaged}; delete {run.folder} and make it again")
+        return run, read_audit(run.folder)
 
     def table_of(self, name: str, table: str) -> pd.DataFrame | None:
         """Return a table that was saved with a run.
@@ -400,7 +380,7 @@ class Store:
         for key, value in {**facts, **names}.items():
             if not isinstance(value, KINDS[key]):
                 raise TypeError(f"{key} of a run must be of type {KINDS[key].__name__}, got {value!r}")
-        return {"format": FORMAT, "id": run_id(**facts), **facts, **names}
+        return {"format": FORMAT, "id": run_id(**facts), **facts, **names, "reference_sha": audit.reference_sha}
 
     def _temporary(self, final: Path) -> Path:
         try:

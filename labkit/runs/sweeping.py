@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ import torch
 
 from labkit.audit import audit
 from labkit.compress import get_method
+from labkit.models.own import register
 from labkit.plugins import load_plugin
+from labkit.runs.failures import SweepFailed
 from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.measuring import measure_run, unmeasured
 from labkit.runs.references import Reference, reference
 from labkit.runs.run import Run, read_run
+from labkit.runs.sources import noted
 from labkit.runs.store import Store
 from labkit.runs.trained import train_run
 
@@ -31,6 +35,7 @@ def sweep(
     weights: bool = True,
     compact: bool = False,
     plugins: tuple[str, ...] = (),
+    networks: tuple[str, ...] = (),
     report: Callable[[int, int, str], None] | None = None,
 ) -> list[Run]:
     """Make every run of a grid that a store does not hold yet.
@@ -46,6 +51,8 @@ def sweep(
         As in `Store.save`.
     plugins : tuple of str
         Files to load in every process.
+    networks : tuple of str
+        Networks of the user's own, ``module:function`` or ``file.py:function``, to import in every process.
     report : callable (done, total, sentence), optional
 
     Returns
@@ -56,46 +63,63 @@ def sweep(
     Raises
     ------
     ValueError
-        On a bad grid. A job that fails raises with its name; runs that were made stay.
+        On a bad grid. A job that fails does not stop the others: at the end `labkit.runs.SweepFailed` names every one with its
+        reason, and has the runs that were made.
     """
     todo = grid if isinstance(grid, list) else jobs(grid)
     if processes < 1:
         raise ValueError(f"processes must be at least 1, got {processes}")
     keep = {"weights": weights, "compact": compact}
     ids: dict[int, str] = {}
+    failed: dict[int, str] = {}
 
-    def done(index: int, run: str) -> None:
-        ids[index] = run
+    def done(index: int, result: Callable[[], str]) -> None:
+        try:
+            ids[index] = result()
+        except ValueError as error:
+            failed[index] = str(error)
+        except BrokenExecutor:
+            failed[index] = f"{todo[index]}: its process was killed, perhaps for want of memory; give fewer processes"
         if report:
-            report(len(ids), len(todo), str(todo[index]))
+            report(len(ids) + len(failed), len(todo), failed.get(index) or str(todo[index]))
 
     if processes == 1:
         for index, job in enumerate(todo):
-            done(index, run_job(job, store.folder, keep))
+            done(index, partial(run_job, job, store.folder, keep))
     else:
-        _in_processes(todo, store.folder, keep, processes, plugins, done)
-    return [read_run(store.folder / ids[index]) for index in range(len(todo))]
+        _in_processes(todo, store.folder, keep, processes, partial(_prepare, plugins=plugins, networks=networks), done)
+    made = [read_run(store.folder / ids[index]) for index in sorted(ids)]
+    if failed:
+        raise SweepFailed(made, [(todo[index], failed[index]) for index in sorted(failed)])
+    return made
 
 
 def _in_processes(
-    todo: list[Job], folder: Path, keep: dict, processes: int, plugins: tuple[str, ...], done: Callable[[int, str], None]
+    todo: list[Job],
+    folder: Path,
+    keep: dict,
+    processes: int,
+    prepare: Callable[[int], None],
+    done: Callable[[int, Callable[[], str]], None],
 ) -> None:
     threads = max(1, (os.cpu_count() or 1) // processes)
     context = get_context("spawn")  # forking a process that has torch threads may hang
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=_prepare, initargs=(threads, plugins)) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=prepare, initargs=(threads,)) as pool:
         waiting = {pool.submit(run_job, job, folder, keep): index for index, job in enumerate(todo)}
         try:
             for future in as_completed(waiting):
-                done(waiting[future], future.result())
+                done(waiting[future], future.result)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
 
 
-def _prepare(threads: int, plugins: tuple[str, ...]) -> None:
+def _prepare(threads: int, *, plugins: tuple[str, ...], networks: tuple[str, ...]) -> None:
     torch.set_num_threads(threads)
     for plugin in plugins:
         load_plugin(plugin)
+    for network in networks:
+        register(network)
 
 
 def run_job(job: Job, folder: Path, keep: dict[str, Any]) -> str:
@@ -123,10 +147,15 @@ def run_job(job: Job, folder: Path, keep: dict[str, Any]) -> str:
     try:
         if job.method.startswith(TRAINED):
             return _train(job, store, keep)
-        base = reference(job.model, job.data, job.model_options, job.data_options)
+        base = reference(job.model, job.data, {"seed": job.seed, **job.model_options}, job.data_options)
         return _compress(job, store, base, keep)
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(f"{job}: {error}") from error
+    except OSError:  # a full disk, or a folder that cannot be written, fails every job
+        raise
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{job}: {' '.join(str(error).split())}") from error
+    except Exception as error:  # methods, networks and plugins of users raise errors of any type
+        line = (str(error).strip().splitlines() or [""])[0]
+        raise ValueError(f"{job}: {type(error).__name__}: {line}".rstrip(": ")) from error
 
 
 def _compress(job: Job, store: Store, base: Reference, keep: dict[str, Any]) -> str:
@@ -146,7 +175,8 @@ def _compress(job: Job, store: Store, base: Reference, keep: dict[str, Any]) -> 
         small, base.dataset.test, reference=base.network, reference_logits=base.logits, measures=job.measures, seed=job.seed
     )
     config = {name: getattr(job, name) for name in ("method", "parameters", "model", "data", "seed")}
-    return store.save(small, audit=found, config={**config, "version": method.version}, **keep).id
+    config["version"] = method.version
+    return store.save(small, audit=noted(found, base.network), config=config, sources=base.sources, **keep).id
 
 
 def _train(job: Job, store: Store, keep: dict[str, Any]) -> str:

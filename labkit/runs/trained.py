@@ -91,7 +91,8 @@ def train_run(
     model.labkit_origin = base.network.labkit_origin
     found = audit(model, base.dataset.test, reference=base.network, reference_logits=base.logits, measures=measures, seed=seed)
     config |= {"model": name, "data": recipe.data}
-    return store.save(model, audit=found, config=config, weights=weights, compact=compact, tables=_tables(trained))
+    kept: dict[str, Any] = {"weights": weights, "compact": compact, "tables": _tables(trained), "sources": base.sources}
+    return store.save(model, audit=found, config=config, **kept)
 
 
 def checked(rule: str, options: dict[str, Any]) -> tuple[str, int, dict[str, Any]]:

@@ -94,7 +94,8 @@ class MaskedLayer:
 
     def detach(self) -> None:
         """Remove the hook."""
-        self._hook.remove()
+        if self._hook is not None:
+            self._hook.remove()
 
     def state(self) -> dict[str, Any]:
         """Return what a bit-exact continuation needs beside the weight."""

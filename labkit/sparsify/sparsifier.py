@@ -9,6 +9,10 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from labkit.layers import add_notes
+from labkit.layers.closed import closed_layers
+from labkit.layers.sentences import stays_dense
+from labkit.layers.ties import users_of_weights
 from labkit.sparsify.condensed import CondensedLayer
 from labkit.sparsify.distribution import densities, nonzeros
 from labkit.sparsify.initial import initialise
@@ -16,7 +20,7 @@ from labkit.sparsify.masked import MaskedLayer
 from labkit.sparsify.schedule import Schedule
 from labkit.sparsify.storage import check_condensed, in_condensed_form, keep_indices_local, processes
 from labkit.sparsify.update_rule import UpdateRule
-from labkit.sparsify.weights import eligible, matching
+from labkit.sparsify.weights import check_trainable, eligible, left_out, matching
 
 
 class Sparsifier:
@@ -57,11 +61,15 @@ class Sparsifier:
     ----------
     masks : dict of str to bool Tensor
         By parameter name, in the parameter's shape.
+    notes : tuple of str
+        Which layers stay dense because zeros would not make them sparse, and why; also attached to the model
+        (`labkit.layers.notes_of`).
 
     Raises
     ------
     ValueError
-        When no layer is eligible, the sparsity leaves a layer without connections, or the rule cannot be stored condensed.
+        When no layer is eligible, a weight is frozen or computed by a parametrization, the sparsity leaves a layer without
+        connections, or the rule cannot be stored condensed; the network is then as it was.
     """
 
     def __init__(
@@ -91,16 +99,37 @@ class Sparsifier:
         self.step_count = 0
         self.optimizer: torch.optim.Optimizer | None = None
         found = eligible(model, exclude)
+        check_trainable(model, found)
         counts = self._counts(found, sparsity, distribution, set(matching(found, dense)), fan_in)
+        self.notes = tuple(stays_dense(left_out(model)))
+        closed = set(closed_layers(model, (nn.Linear,))) | set(users_of_weights(model)) if storage == "condensed" else set()
         kept_whole = {list(found)[-1], *matching(found, no_ablation)}
-        self.layers: dict[str, MaskedLayer | CondensedLayer] = {}
-        for name, weight in found.items():
-            layer = MaskedLayer(name, weight, counts[name], ablates=name not in kept_whole)
-            self._begin(layer, trained)
-            self.layers[name] = layer if storage == "masked" else in_condensed_form(model, layer)
+        masked = self._begun(found, counts, kept_whole, trained)
+        self.layers: dict[str, MaskedLayer | CondensedLayer] = {
+            name: layer if storage == "masked" else in_condensed_form(model, layer, closed) for name, layer in masked.items()
+        }
         if storage == "condensed" and processes() > 1:
             keep_indices_local(model)
+        add_notes(model, *self.notes)
         self._collect()
+
+    def _begun(
+        self, found: Mapping[str, nn.Parameter], counts: Mapping[str, int], kept_whole: set[str], trained: bool
+    ) -> dict[str, MaskedLayer]:
+        """Mask every weight; where the rule refuses one, those before it get their values back."""
+        before: list[tuple[MaskedLayer, Tensor]] = []
+        try:
+            for name, weight in found.items():
+                layer = MaskedLayer(name, weight, counts[name], ablates=name not in kept_whole)
+                before.append((layer, weight.detach().clone()))
+                self._begin(layer, trained)
+        except Exception:
+            with torch.no_grad():
+                for layer, values in before:
+                    layer.weight.copy_(values)
+                    layer.detach()
+            raise
+        return {layer.name: layer for layer, _ in before}
 
     def _begin(self, layer: MaskedLayer, trained: bool) -> None:
         """Choose the first connections and weights."""
@@ -134,7 +163,7 @@ class Sparsifier:
             if count < (neurons if self.rule.fixed_fan_in else 1):
                 raise ValueError(
                     f"a sparsity of {sparsity} leaves {count} connections for the {neurons} neurons of {name}, less than one each; "
-                    f"give a lower sparsity, another distribution, or exclude the layer with exclude="
+                    f"give a lower sparsity or another distribution, or leave the layer out"
                 )
         return counts
 

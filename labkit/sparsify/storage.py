@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import nn
 
@@ -42,11 +44,11 @@ def keep_indices_local(model: nn.Module) -> None:
     nn.parallel.DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(model, [*ignored, *indices])
 
 
-def in_condensed_form(model: nn.Module, layer: MaskedLayer) -> MaskedLayer | CondensedLayer:
-    """Replace a linear layer by its condensed form; other layers stay masked."""
+def in_condensed_form(model: nn.Module, layer: MaskedLayer, closed: Collection[str] = ()) -> MaskedLayer | CondensedLayer:
+    """Replace a linear layer by its condensed form; other layers, and those whose paths are in `closed`, stay masked."""
     path, _, kind = layer.name.rpartition(".")
     dense = model.get_submodule(path)
-    if type(dense) is not nn.Linear or kind != "weight" or not path:
+    if type(dense) is not nn.Linear or kind != "weight" or not path or path in closed:
         return layer
     made = CondensedLayer(layer.name, dense, layer.mask, layer.nonzeros, layer.ablates)
     layer.detach()

@@ -6,15 +6,18 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from labkit.forwarding import running
 from labkit.training import checkpoint as checkpoints
 from labkit.training.batches import Batches
 from labkit.training.callbacks import Callback
 from labkit.training.nonfinite import NonFiniteLoss, describe
+from labkit.training.outputs import logits_of
 from labkit.training.progress import TrainingProgress
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -56,6 +59,8 @@ class Loop:
         self.step, self.steps, self.loss, self.message = 0, steps, float("nan"), ""
         self.stopped = False
         self.device = next(model.parameters()).device
+        dtypes = {parameter.dtype for parameter in model.parameters() if parameter.is_floating_point()}
+        self.dtype = dtypes.pop() if len(dtypes) == 1 else None  # a network of several dtypes casts by itself
         # bfloat16 halves the time on GPUs that support it and is 9 to 17 times slower on CPUs
         helps = self.device.type == "cuda" and torch.cuda.is_bf16_supported()
         self.autocast = precision == "bfloat16" or (precision == "auto" and helps)
@@ -86,10 +91,14 @@ class Loop:
         ------
         NonFiniteLoss
             If the loss is NaN or infinite; the weights are then unchanged.
+        ValueError
+            If the model raises an error for the batch.
         """
         x, labels = (t.to(self.device, non_blocking=True) for t in self.batches[self.step])
+        if self.dtype is not None and x.is_floating_point():
+            x = x.to(self.dtype)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
-            loss = self.loss_function(self.model(x), labels)
+            loss = self.loss_function(self._outputs(x), labels)
         value = float(loss.detach())
         if value != value or abs(value) == float("inf"):
             self._stop_non_finite(value, x)
@@ -104,6 +113,13 @@ class Loop:
         self.step += 1
         for callback in self.callbacks:
             callback.stepped(self)
+
+    def _outputs(self, x: Tensor) -> Any:
+        """Outputs as the loss takes them: of a network that returns several, the logits for a loss of logits."""
+        with running("the network", x, "this batch"):
+            output = self.model(x)
+        of_logits = self.loss_function is F.cross_entropy or isinstance(self.loss_function, nn.modules.loss._Loss)
+        return logits_of(output) if of_logits else output
 
     def _stop_non_finite(self, value: float, x: Tensor) -> None:
         epoch, batch = divmod(self.step, self.batches.per_epoch)

@@ -49,5 +49,5 @@ def logits_of(output: Any, who: str = "the network") -> torch.Tensor:
     if isinstance(output, (tuple, list)) and output and isinstance(output[0], torch.Tensor):
         return output[0]
     if isinstance(getattr(output, "logits", None), torch.Tensor):
-        return output.logits  # type: ignore[no-any-return]
+        return output.logits
     raise TypeError(f"{who} returns {type(output).__name__}, not a tensor of logits; wrap it in a module whose forward returns one")

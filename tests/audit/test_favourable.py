@@ -46,6 +46,7 @@ def opened(loans, tmp_path, door, favourable):
 def test_rates_are_those_of_the_favourable_class(loans, network, tmp_path, door):
     ds = opened(loans, tmp_path, door, "approved")
     assert ds.favourable == ds.test.favourable == "approved"
+    assert "favourable 'approved'" in repr(ds)
     found = audit.audit(network, ds.test, cost=False)
     good, guess = ds.test.labels == 0, found.predictions["predicted"] == 0
     for metric in ("equal_opportunity_difference", "false_positive_rate_difference", "demographic_parity_ratio"):

@@ -43,7 +43,6 @@ LEFT_OUT = {
     "hook_spectral_norm": "the weight of 0 was computed by SpectralNorm; it is now fixed",
     "pruned": "the weight of 0 was computed by L1Unstructured; it is now fixed",
     "pruned_after_forward": "the weight of 0 was computed by L1Unstructured; it is now fixed",
-    "conv1d": r"2 Conv1d stay dense \(1, 3; ",
     "conv3d": "1 ConvTranspose2d stays dense",
 }
 CASES = [(animal, method) for animal in ZOO for method in METHODS if animal != "parameters_only"]

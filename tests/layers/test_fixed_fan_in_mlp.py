@@ -162,3 +162,75 @@ def test_invalid_arguments_raise():
         FixedFanInMLP(first, first, "gelu")
     with pytest.raises(ValueError, match="activation must be one of relu, gelu"):
         FixedFanInMLP(first, second, "swish")
+
+
+class Block(nn.Module):
+    """As timm's Mlp; subclasses change one thing."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc1, self.act, self.fc2 = nn.Linear(16, 40), nn.GELU(), nn.Linear(40, 16)
+
+    def forward(self, x):
+        return self.fc2(self.act(self.fc1(x)))
+
+
+class DropsInTraining(Block):
+    def forward(self, x):
+        return self.fc2(F.dropout(self.act(self.fc1(x)), 0.02, self.training))
+
+
+class HasAnArgument(Block):
+    def forward(self, x, scale=1.0):
+        return super().forward(x) * scale
+
+
+class HasAMethod(Block):
+    def hidden(self, x):
+        return self.act(self.fc1(x))
+
+
+@pytest.mark.parametrize("kind", [DropsInTraining, HasAnArgument, HasAMethod])
+def test_blocks_that_do_more_are_not_fused(kind):
+    torch.manual_seed(0)
+    stays = compress.condense(nn.Sequential(kind(), nn.Linear(16, 2)), sparsity=0.75)
+    assert type(stays[0]) is kind
+    assert isinstance(stays[0].fc1, FixedFanInLinear)
+    assert type(compress.condense(nn.Sequential(Block(), nn.Linear(16, 2)), sparsity=0.75)[0]) is FixedFanInMLP
+    x = torch.randn(64, 16)
+    if kind is DropsInTraining:
+        assert not torch.equal(stays.train()(x), stays.eval()(x))
+    elif kind is HasAnArgument:
+        torch.testing.assert_close(stays[0](x, 2.0), 2 * stays[0](x))
+    else:
+        assert stays[0].hidden(x).shape == (64, 40)
+
+
+@pytest.mark.parametrize("part", ["fc1", "act", "fc2"])
+def test_hooks_inside_a_block_are_called(part):
+    torch.manual_seed(0)
+    net, x = nn.Sequential(Block(), nn.Linear(16, 2)).eval(), torch.randn(3, 16)
+    getattr(net[0], part).register_forward_hook(lambda module, inputs, output: output + 1)
+    small = compress.condense(net, sparsity=0.75)
+    assert type(small[0]) is Block
+    bare = copy.deepcopy(small)
+    getattr(bare[0], part)._forward_hooks.clear()
+    with torch.no_grad():
+        assert not torch.allclose(small(x), bare(x))
+        later = compress.condense(nn.Sequential(Block(), nn.Linear(16, 2)), sparsity=0.75)
+        seen = []
+        getattr(later[0], part).register_forward_hook(lambda module, inputs, output: seen.append(output))
+        later(x)
+    assert len(seen) == 1  # also of a hook that comes after the block was fused
+    whole = nn.Sequential(Block(), nn.Linear(16, 2)).eval()
+    whole[0].register_forward_hook(lambda module, inputs, output: 0 * output)
+    small = compress.condense(whole, sparsity=0.75)
+    assert type(small[0]) is FixedFanInMLP
+    assert not small[0](x).any()
+
+
+def test_fusing_leaves_the_random_state():
+    net = nn.Sequential(DropsInTraining(), nn.Linear(16, 2))
+    before = torch.random.get_rng_state()
+    compress.condense(net, sparsity=0.75)
+    assert torch.equal(torch.random.get_rng_state(), before)

@@ -119,6 +119,34 @@ def test_a_prefix_stays_where_not_all_names_match_without_it(tmp_path):
         load_weights(trained(), tmp_path / "w.pt")
 
 
+class Settings(dict):
+    """Code of the one who saved the file."""
+
+    def __reduce__(self):
+        return exec, (f"open({str(self.path)!r}, 'w')",)
+
+
+class Config:
+    def __init__(self):
+        self.rate = 0.1
+
+
+def test_objects_beside_the_weights_are_left_out_and_their_code_does_not_run(tmp_path):
+    source, model, settings = trained(), trained(seed=2), Settings()
+    settings.path = tmp_path / "ran"
+    content = {"state_dict": source.state_dict(), "config": Config(), "settings": settings, "callbacks": {Config: 1}}
+    torch.save(content, tmp_path / "w.ckpt")
+    said = ", ".join(load_weights(model, tmp_path / "w.ckpt"))
+    assert "key 'state_dict'" in said
+    assert "objects of " in said
+    assert torch.equal(model.fc.weight, source.fc.weight)
+    assert not (tmp_path / "ran").exists()
+    torch.save({"model": source, "settings": settings}, tmp_path / "whole.ckpt")
+    with pytest.raises(ValueError, match=r"holds more than tensors \(.*\), which is not safe to load; save model.state_dict"):
+        load_weights(model, tmp_path / "whole.ckpt")
+    assert not (tmp_path / "ran").exists()
+
+
 def script():
     with io.BytesIO() as file:
         torch.jit.save(torch.jit.trace(nn.Linear(2, 2), torch.zeros(1, 2)), file)

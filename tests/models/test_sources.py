@@ -142,13 +142,12 @@ def test_an_installed_module_is_taken_too():
 
 def test_a_name_alone_imports_no_code(net, tmp_path):
     (tmp_path / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').close()\ndef f(): pass\n")
-    for call in (
-        lambda name: models.load(name),
-        lambda name: models.open_model(name, data="mnist"),
-        lambda name: models.rebuild({"origin": {"name": name, "options": {}}, "layers": {}}),
-    ):
+    name = f"{tmp_path / 'evil.py'}:f"
+    for call in (lambda: models.load(name), lambda: models.open_model(name, data="mnist")):
         with pytest.raises(ValueError, match="which only the command line opens where you name it"):
-            call(f"{tmp_path / 'evil.py'}:f")
+            call()
+    with pytest.raises(ValueError, match="a user-defined class; give base="):
+        models.rebuild({"origin": {"name": name, "options": {}}, "layers": {}})
     assert not (tmp_path / "ran").exists()
 
 

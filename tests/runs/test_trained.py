@@ -54,6 +54,16 @@ def test_its_tables_tell_how_it_went(made):
 
 
 @pytest.mark.slow
+def test_condensed_storage_does_not_count_its_density_twice():
+    recipe, settings = models.get_recipe("mlp_mnist"), {**SETTINGS_USED, "distribution": "uniform", "storage": "condensed"}
+    found = models.train_sparse(recipe, "srigl", **settings)
+    last = found.layers[found.layers["step"] == found.layers["step"].max()].set_index("layer")["nonzeros"]
+    left_dense = 784 * 300 + 300 * 100 + 100 * 10 - sum({"fc1": 784 * 300, "fc2": 300 * 100, "fc3": 1000}[p] for p in found.sparse)
+    assert found.flops.inference == 2 * (last.sum() + left_dense)
+    assert found.flops.dense_inference == 2 * (784 * 300 + 300 * 100 + 100 * 10)
+
+
+@pytest.mark.slow
 def test_the_same_again_is_not_made_again(made):
     store, run = made
     before = (run.folder / "run.json").stat().st_mtime_ns

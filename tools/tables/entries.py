@@ -46,6 +46,7 @@ def _method_facts(entry: Any) -> list[tuple[str, str]]:
     return [
         ("name", f"`{entry.name}`"),
         ("needs", data.get(entry.needs, f"{entry.needs} data")),
+        ("time", entry.speed),
         ("on the page Live", "yes" if entry.live else "no"),
         ("version", str(entry.version)),
     ]

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from common.notes import show_notes
 from common.shell import theme
 from common.tables import chart_of, drawing, subject, table_title
 from labkit import figures, live
@@ -34,6 +35,7 @@ def charts(
         st.subheader("Which examples are now wrong?")
         audited = session.split if progress.exact else session.split.subset(session.order[: progress.examples])
         pictures(audited, flips(audit, "lost"))
+    show_notes(audit.notes)
     for name, table in progress.tables.items():
         _method_table(method, name, table, where, value)
 

@@ -15,7 +15,8 @@ def fill_button(session: live.Session, method: Method, settings: dict[str, Any],
     slider = live.slider_of(method.name)
     steps = len(method.sliders[slider].grid())
     filler = background("steps")
-    question = (id(session), method.name, tuple(sorted((name, value) for name, value in settings.items() if name != slider)))
+    others = tuple(sorted((name, value) for name, value in settings.items() if name != slider))
+    question = (session.known(), method.name, method.apply, others)
     running = filler.question == question and not filler.finished
     if known >= steps and not running:
         return

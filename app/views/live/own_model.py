@@ -1,38 +1,60 @@
 """A form that opens the user's own network."""
 
+from typing import Any
+
 import streamlit as st
 
+from common.stamps import Stamp, stamp
 from labkit import live, models
 from labkit.registry import Names
+from views.live.fields import FIELDS, in_fields
 
 OWN = "your own"
 
 
 def own_model() -> live.Session | None:
-    """Draw the form; return the session of the network opened last, or None."""
+    """Draw the form; return the session of the network opened last, or None.
+
+    Files are read again when they have changed, at the next run of the page.
+    """
     with st.form("own-form"):
-        name = st.text_input("network", placeholder="timm:resnet18", help="timm:NAME for any timm model, or a reference model")
-        weights = st.text_input(
-            "weights", placeholder="checkpoint.safetensors", help="Without a file, timm models have random weights"
-        )
-        data = st.text_input("data", placeholder="pictures/", help="A data set's name, a folder of images by class, or a CSV file")
+        given: dict[str, Any] = {"name": st.text_input(FIELDS["model"], placeholder="timm:resnet18", help=NETWORK)}
         left, right = st.columns(2)
-        target = left.text_input("target column", help="For a CSV file")
-        groups = right.text_input("sensitive columns", help="For a CSV file, separated by commas")
+        given["weights"] = left.text_input(FIELDS["weights"], placeholder="checkpoint.safetensors", help=WEIGHTS)
+        given["data"] = right.text_input(FIELDS["data"], placeholder="pictures/", help=DATA)
+        cells = st.columns(4)
+        given["target"] = cells[0].text_input(FIELDS["target"], help="For a CSV file")
+        given["groups"] = cells[1].text_input(FIELDS["groups"], help="For a CSV file, separated by commas")
+        given["favourable"] = cells[2].text_input(FIELDS["favourable"], help="The class that people want, for fairness")
+        given["size"] = cells[3].number_input(FIELDS["size"], 1, 4096, None, help="For a folder: pixels of a side; resizes all")
         if st.form_submit_button("Open"):
-            st.session_state["own-model"] = (
-                name,
-                weights or None,
-                data or None,
-                target or None,
-                Names().parse(groups),
-            )
+            st.session_state["own-model"] = tuple(sorted((key, _value(key, value)) for key, value in given.items()))
     if "own-model" not in st.session_state:
         return None
-    return _open(*st.session_state["own-model"])
+    given = dict(st.session_state["own-model"])
+    try:
+        return _open(st.session_state["own-model"], stamp(given["weights"]), stamp(given["data"]))
+    except (ValueError, TypeError, OSError, RuntimeError) as error:
+        raise ValueError(in_fields(str(error))) from error
+
+
+NETWORK = "timm:NAME for any timm model, or a reference model"
+WEIGHTS = "Without a file, timm models have random weights"
+DATA = "A data set's name, a folder of images by class, or a CSV file"
+
+
+def _value(key: str, value: Any) -> Any:
+    if key == "groups":
+        return Names().parse(value)
+    value = value.strip() if isinstance(value, str) else value
+    return value or ("" if key == "name" else None)
 
 
 @st.cache_resource(max_entries=2, show_spinner="Opening the network and its data …")
-def _open(name: str, weights: str | None, data: str | None, target: str | None, groups: tuple[str, ...]) -> live.Session:
-    network, dataset = models.open_model(name, weights=weights, data=data, target=target, groups=groups)
+def _open(given: tuple[tuple[str, Any], ...], weights: Stamp, data: Stamp) -> live.Session:
+    """Open what the form names; the stamps are those of its files, so that changed ones are opened again."""
+    named = dict(given)
+    name = named.pop("name")
+    network, dataset = models.open_model(name, **named)
+    models.check_takes(network, dataset.test, name, dataset.name)
     return live.Session(network, dataset.test, dataset)

@@ -45,7 +45,7 @@ def live_panel(session: live.Session, method: Method, choices: dict[str, str]) -
             known_status=f"Exact: all {len(session.split):,} test examples.",
         )
     with below:
-        shown, value = _last((id(session), method.name, *choices.items()), progress, numbers[first])
+        shown, value = _last((session.known(), method.name, method.apply, *choices.items()), progress, numbers[first])
         if shown is not None:
             charts(session, method, shown, first, value, known)
             fill_button(session, method, settings, len(known))
@@ -76,11 +76,11 @@ def _without_slider(session: live.Session, method: Method, choices: dict[str, st
 def _answer(session: live.Session, method: Method, settings: dict[str, Any], *, exact: bool) -> tuple[live.Progress | None, bool]:
     """Return the newest audit of these settings and whether a better one is being computed; an error is shown as a sentence."""
     latest = background("answers")
-    if exact:
-        latest.cancel()
-        return next(live.progressive_audit(method, settings, session.split, model=session)), False
-    question = (id(session), method.name, method.version, tuple(sorted(settings.items())))
+    question = (session.known(), method.name, method.version, method.apply, tuple(sorted(settings.items())))
     try:
+        if exact:
+            latest.cancel()
+            return next(live.progressive_audit(method, settings, session.split, model=session)), False
         latest.ask(question, lambda cancel: live.progressive_audit(method, settings, session.split, cancel=cancel, model=session))
         return latest.newest(PATIENCE), not latest.finished
     except MISTAKES as error:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from common.notes import show_notes
 from labkit.audit import Audit
 
 
@@ -25,5 +26,5 @@ def class_table(audit: Audit) -> None:
             "q": st.column_config.NumberColumn("q", format="%.3f", help="Benjamini-Hochberg over the classes"),
         },
     )
-    notes = "".join(f" {note.rstrip('.')}." for note in audit.notes[-1:])
-    st.caption(f"How to read this: q below 0.05 marks a significant change.{notes}")
+    st.caption("How to read this: q below 0.05 marks a significant change.")
+    show_notes(audit.notes)

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from common.shell import library
+from common.stamps import Stamp, stamp
 from labkit import figures
 from labkit.runs import Store, gallery
 from labkit.runs.trainings import rule_titles, stored_trainings
@@ -14,13 +15,17 @@ from labkit.runs.trainings import rule_titles, stored_trainings
 def trainings() -> pd.DataFrame:
     """Return `stored_trainings` of the user's store and of the gallery, with the column own: not of the gallery."""
     folders = [store.folder for store in library().stores]
-    table = _trainings(tuple((str(folder), folder.stat().st_mtime_ns if folder.is_dir() else 0) for folder in folders))
+    table = _trainings(tuple((str(folder), stamp(folder)) for folder in folders))
     return table.assign(own=table["folder"].map(Path) != gallery().folder)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
 def table_of(folder: str, run: str, name: str) -> pd.DataFrame | None:
-    """Return `Store.table_of`; a stored run does not change."""
+    """Return `Store.table_of`; read again when the run is stored again."""
+    return _table_of(folder, run, name, stamp(Path(folder) / run))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _table_of(folder: str, run: str, name: str, changed: Stamp) -> pd.DataFrame | None:
     return Store(folder).table_of(run, name)
 
 
@@ -32,5 +37,5 @@ def label(training: pd.Series) -> str:
 
 
 @st.cache_data(max_entries=2, show_spinner=False)
-def _trainings(folders: tuple[tuple[str, int], ...]) -> pd.DataFrame:
+def _trainings(folders: tuple[tuple[str, Stamp], ...]) -> pd.DataFrame:
     return stored_trainings([Store(folder) for folder, _ in folders])

@@ -11,10 +11,12 @@ from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import CondensedWeight, FixedFanInConv1d, FixedFanInConv2d, FixedFanInLinear, replace_layer
 from labkit.layers.fixed_fan_in_mlp import fused
 from labkit.registry import Choice, Param
+from labkit.untouched import leaves_untouched
 
 KINDS: dict[type[nn.Module], Any] = {nn.Linear: FixedFanInLinear, nn.Conv1d: FixedFanInConv1d, nn.Conv2d: FixedFanInConv2d}
 
 
+@leaves_untouched
 def condense(model: nn.Module, *, sparsity: float | None = None, fan_in: int | None = None, layers: Layers = "all") -> nn.Module:
     """Condense linear layers and convolutions to a fixed fan-in ("constant fan-in" in the paper), without training.
 

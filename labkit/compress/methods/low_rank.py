@@ -13,12 +13,14 @@ from labkit.compress.inputs import calibration_inputs, check_inputs
 from labkit.compress.method import BUDGET_PARAMS, Method, register
 from labkit.compress.moments import ROOM, input_moments
 from labkit.compress.select import Layers, replaced, select_layers
-from labkit.compress.selection import listed, stays_dense
 from labkit.layers import LowRankConv1d, LowRankConv2d, LowRankLinear, add_notes, copied
+from labkit.layers.sentences import listed, stays_dense
+from labkit.untouched import leaves_untouched
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d)
 
 
+@leaves_untouched
 def low_rank(
     model: nn.Module,
     *,

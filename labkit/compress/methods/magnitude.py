@@ -12,10 +12,12 @@ from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import BitmaskConv, BitmaskLinear, add_notes
 from labkit.layers.convolution import geometry
 from labkit.layers.largest import largest_mask
+from labkit.untouched import leaves_untouched
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
+@leaves_untouched
 def magnitude(model: nn.Module, *, budget: float = 0.25, layers: Layers = "all", unit: str = "parameters") -> nn.Module:
     """Keep the weights of largest magnitude over all chosen linear layers and convolutions together.
 
@@ -113,5 +115,6 @@ register(
         apply=_apply,
         params=BUDGET_PARAMS,
         version=2,
+        speed="slower than dense, most at batch 1: weights are expanded at every call",
     )
 )

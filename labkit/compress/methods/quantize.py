@@ -12,6 +12,7 @@ from labkit.layers import Int8Conv, Int8Linear, add_notes
 from labkit.layers.int8_codes import has_vnni
 from labkit.layers.int8_weight import MODES, Mode
 from labkit.registry import Choice
+from labkit.untouched import leaves_untouched
 
 KINDS = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 SLOW = (
@@ -20,6 +21,7 @@ SLOW = (
 )
 
 
+@leaves_untouched
 def quantize(model: nn.Module, *, mode: Mode = "dynamic", layers: Layers = "all") -> nn.Module:
     """Quantize the weights of linear layers and convolutions to int8 (torchao), one scale per output.
 
@@ -70,11 +72,12 @@ register(
             "mode": Choice(
                 ("dynamic", "weight_only"),
                 "dynamic",
-                help="whether inputs of linear layers are quantized too; without VNNI neither is faster than the dense network",
+                help="whether inputs of linear layers are quantized too",
             ),
             "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
         },
         live=False,
         version=2,
+        speed="slower than dense on processors without 8-bit instructions (VNNI), most at batch 1 with mode=dynamic",
     )
 )

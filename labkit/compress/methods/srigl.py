@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,19 @@ from labkit.compress.method import Method, register
 from labkit.compress.methods.condense import condense
 from labkit.compress.select import check_float32
 from labkit.data import Dataset
+from labkit.layers import add_notes, copied
+from labkit.layers.closed import closed_layers
+from labkit.layers.plain import how_computed, is_computed
+from labkit.layers.sentences import stays_dense
 from labkit.registry import Choice, Param
 from labkit.training import Batches, decay_matrices_only, fit, warmup_cosine
+from labkit.untouched import leaves_untouched
 
 BATCH = 64
 RULE = sparsify.get_rule("srigl")
 
 
+@leaves_untouched
 def srigl(
     model: nn.Module,
     dataset: Dataset,
@@ -84,7 +89,8 @@ def srigl(
     split = dataset.train
     batches = Batches(torch.from_numpy(np.asarray(split.examples)), torch.from_numpy(split.labels), BATCH, seed=seed)
     steps = epochs * batches.per_epoch
-    learner = copy.deepcopy(model).requires_grad_(True)  # frozen layers of the input are trained too
+    learner = copied(model).requires_grad_(True)  # frozen layers of the input are trained too, and are frozen again afterwards
+    dense = _staying_dense(learner)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         if start == "scratch":
@@ -96,7 +102,7 @@ def srigl(
             gamma_sal=gamma_sal,
             update_every=sparsify.sensible_interval(steps),
             distribution=distribution,
-            exclude=exclude,
+            exclude=(*exclude, *dense),
             seed=seed,
             trained=start == "trained",
         )
@@ -116,7 +122,28 @@ def srigl(
         )
     sparsifier.detach()
     layers = [name.rpartition(".")[0] for name in sparsifier.masks]
-    return condense(learner.eval(), layers=lambda path, layer: path in layers), callback
+    small = condense(learner.eval(), layers=lambda path, layer: path in layers)
+    _freeze_like(small, model)
+    return add_notes(small, *stays_dense(dense)), callback
+
+
+def _staying_dense(model: nn.Module) -> dict[str, str]:
+    """Layers that have no condensed form: without it their zeros would save nothing."""
+    found = closed_layers(model, (nn.Linear, nn.Conv2d))
+    for path, module in model.named_modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)) and is_computed(module):
+            found.setdefault(path, f"its weight is computed by {how_computed(module)}")
+        if isinstance(module, nn.MultiheadAttention) and module.in_proj_weight is not None:
+            found[f"{path}.in_proj_weight" if path else "in_proj_weight"] = "nn.MultiheadAttention has no condensed form"
+    return found
+
+
+def _freeze_like(small: nn.Module, model: nn.Module) -> None:
+    """Freeze the parameters that were frozen in the original."""
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    for name, parameter in small.named_parameters():
+        if name in frozen and parameter.requires_grad:
+            parameter.requires_grad_(False)
 
 
 def _forget(model: nn.Module) -> None:

@@ -25,6 +25,7 @@ from labkit.layers import SharedBasisConv, SharedBasisLinear, attach_facts, copi
 from labkit.layers.shared_basis import STORAGES, Storage
 from labkit.registry import Choice, Param
 from labkit.training import checkpoint as checkpoints
+from labkit.untouched import leaves_untouched
 
 Init = Literal["svd", "activation_aware"]
 POINTWISE = (nn.Linear, *CONVOLUTIONS)
@@ -32,6 +33,7 @@ CLOSED = 0.3  # share of the work that the closed form is, on the progress bar
 EXAMPLES = {"closed form": 256, "to fit": 1024}  # taken from a data set; second moments settle with few
 
 
+@leaves_untouched
 def fips(
     model: nn.Module,
     *,
@@ -299,5 +301,6 @@ register(
         needs="calibration",
         diagnose=lambda small: {"sharing": sharing(small)},
         tables={"sharing": "shared_bases"},
+        speed="slower than dense at batch 1: two products for each layer",
     )
 )

@@ -1,0 +1,31 @@
+"""The fields of the form "your own", and errors in their words instead of those of the command line and the library."""
+
+import re
+
+FIELDS = {
+    "model": "network",
+    "weights": "weights",
+    "data": "data",
+    "target": "target column",
+    "groups": "sensitive columns",
+    "size": "image size",
+    "favourable": "favourable class",
+}
+_NAMES = "|".join(FIELDS)
+
+
+def in_fields(text: str) -> str:
+    """Return an error in which options and arguments are called what the form calls them.
+
+    Examples
+    --------
+    >>> in_fields("timm:resnet18 needs data (--data): a data set's name")
+    'timm:resnet18 needs data (field "data"): a data set\\'s name'
+    """
+    call = r"use labkit\.data\.from_csv\(.*\)"
+    text = re.sub(call, f'fill in the field "{FIELDS["target"]}"', text)
+    both = rf"\b(?:size|{_NAMES})=, or --(?P<both>{_NAMES})\b"
+    text = re.sub(both, lambda found: f'field "{FIELDS[found["both"]]}"', text)
+    text = re.sub(rf"\bgive (?P<name>{_NAMES})=…?(?=[ ,.;)]|$)", lambda found: f'fill in the field "{FIELDS[found["name"]]}"', text)
+    text = re.sub(rf"(?<![\w-])--(?P<name>{_NAMES})\b", lambda found: f'field "{FIELDS[found["name"]]}"', text)
+    return re.sub(rf"(?<![\w-])(?P<name>{_NAMES})=…?(?=[ ,.;)]|$)", lambda found: f'field "{FIELDS[found["name"]]}"', text)
