@@ -131,16 +131,4 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
 
 
 class LowRankConv1d(LowRankConv2d):
-    """Drop-in for an ungrouped nn.Conv1d: as `LowRankConv2d`, with one axis of places.
-
-    Parameters
-    ----------
-    conv : dict
-        Keyword arguments of nn.Conv1d.
-    up : Tensor [out_channels, r]
-        Weight of the convolution of one place.
-    down : Tensor [r, in_channels, length]
-        Kernel of the first convolution.
-    bias : Tensor [out_channels], optional
-        Added to the outputs.
-    """
+    """Drop-in for an ungrouped nn.Conv1d: as `LowRankConv2d`, with kernels [r, in_channels, length]."""

@@ -54,7 +54,7 @@ class SharedBasisConv(SharedBasisLinear):
     Raises
     ------
     ValueError
-        If shapes do not match, the storage is unknown, or `spatial` is another number.
+        If shapes do not match, or the storage or the number of axes is unknown.
 
     Examples
     --------
