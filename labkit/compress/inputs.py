@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from labkit.data import Dataset, Split
+from labkit.forwarding import running
 from labkit.untouched import untouched
 
 Inputs = Tensor | Mapping[str, Tensor]
@@ -89,13 +90,8 @@ def check_inputs(model: nn.Module, inputs: Inputs) -> Inputs:
         raise ValueError(f"calibration inputs must have one number of examples, got {sorted(lengths)}")
     if min(lengths) < LEAST:
         raise ValueError(f"calibration needs at least {LEAST} examples, got {min(lengths)}; a few hundred are better")
-    try:
-        with untouched(model):
-            called(model, rows_of(inputs, slice(0, 2)))
-    except Exception as error:  # whatever a forward that is not ours may raise
-        shapes = ", ".join(f"{name} {list(part.shape)}" for name, part in parts.items())
-        why = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise ValueError(f"the network does not take the calibration inputs ({shapes}): {why}") from error
+    with untouched(model), running("the network", inputs, "the calibration inputs"):
+        called(model, rows_of(inputs, slice(0, 2)))
     return inputs
 
 

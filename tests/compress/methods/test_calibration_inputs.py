@@ -139,7 +139,7 @@ def test_a_network_without_an_output_is_said_to_have_none():
             ValueError,
             "calibration input x has values that are NaN or infinite",
         ),
-        (noise(width=7), ValueError, r"the network does not take the calibration inputs \(x \[200, 7\]\)"),
+        (noise(width=7), ValueError, r"the network does not take the calibration inputs \(float32 \[200, 7\]\)"),
         (noise().double(), ValueError, "the network does not take the calibration inputs"),
         ({"y": noise()}, ValueError, "the network does not take the calibration inputs"),
         ({"input": [1, 2]}, TypeError, "calibration input input must be a tensor with one row an example, got list"),

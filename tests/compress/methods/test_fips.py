@@ -315,7 +315,7 @@ def test_mistakes_are_one_sentence():
         ({"masks": "best"}, "masks must be one of static, gmp, rigl, got 'best'"),
         ({"calibration": images(4)}, "calibration needs at least 16 examples, got 4"),
         ({"calibration": torch.full((20, 3, 32, 32), float("nan"))}, "calibration input x has values that are NaN or infinite"),
-        ({"calibration": torch.zeros(20, 1, 32, 32)}, r"does not take the calibration inputs \(x \[20, 1, 32, 32\]\)"),
+        ({"calibration": torch.zeros(20, 1, 32, 32)}, r"does not take the calibration inputs \(float32 \[20, 1, 32, 32\]\)"),
     ):
         with pytest.raises(ValueError, match=message):
             compress.fips(model, **settings)
