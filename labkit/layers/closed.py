@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,9 @@ from labkit.layers.manifest import is_registered
 from labkit.layers.plain import base_of, computes_alike, is_computed
 from labkit.layers.reading import read_layers
 from labkit.layers.ties import Users, users_of_weights
+
+# what torch keeps in every module; a replaced forward is looked at by itself
+INTERNAL = frozenset(vars(nn.Module())) | {"forward"}
 
 
 def closed_layers(model: nn.Module, kinds: tuple[type[nn.Module], ...], ties: dict[str, Users] | None = None) -> dict[str, str]:
@@ -65,6 +69,11 @@ def _by_itself(layer: Any) -> str:
         return "its weight is computed in a way that labkit does not know"
     if not is_computed(layer) and is_wrapped(layer):
         return "its weight is in a compressed form already"
+    weight = layer._parameters.get("weight")
+    if isinstance(weight, torch.Tensor) and weight.is_complex():
+        return "its weights are complex numbers"
+    if isinstance(weight, torch.Tensor) and not weight.numel():
+        return "it has no weights"
     if not computes_alike(layer):
         base: Any = base_of(layer)
         return f"{type(layer).__name__} computes something else than nn.{base.__name__}"
@@ -82,11 +91,49 @@ def _inside_closed(model: nn.Module, layers: dict[str, nn.Module]) -> Iterator[t
         reason = ""
         if isinstance(module, nn.MultiheadAttention):
             reason = "nn.MultiheadAttention reads its weight without calling it"
+        elif is_compiled(module):
+            continue  # its copy is compiled again
         elif any(id(held) in own for held in held_by(vars(module).get("forward"))) and base_of(module) is None:
             what = f"of {path}" if path else "of the network"
             reason = f"the forward {what} was replaced on the instance, by a function that holds on to the original's layers"
         if reason:
             yield from ((place, reason) for place in layers if not path or place.startswith(f"{path}."))
+        yield from _held_aside(path, module, layers)
+
+
+def _held_aside(path: str, module: nn.Module, layers: dict[str, nn.Module]) -> Iterator[tuple[str, str]]:
+    """Layers that a module also holds in plain attributes, where a copy of the network keeps the dense layer."""
+    for name, value in vars(module).items():
+        if name in INTERNAL or is_compiled(module):
+            continue
+        direct: set[int] = set()
+        whole: set[int] = set()
+        for held, is_copied in _modules_in(value):
+            (direct if is_copied else whole).add(id(held))
+            if not is_copied:
+                whole |= {id(part) for part in held.modules()}
+        for place, layer in layers.items():
+            if id(layer) in direct | whole:
+                yield place, f"the network also holds it outside its submodules ({path + '.' if path else ''}{name})"
+
+
+def _modules_in(value: Any, depth: int = 4) -> Iterator[tuple[nn.Module, bool]]:
+    """Modules in a plain attribute, and whether a copy of the network holds copies of them; functions keep the original's."""
+    if isinstance(value, nn.Module):
+        yield value, True
+    elif isinstance(value, types.MethodType):
+        if isinstance(value.__self__, nn.Module):
+            yield value.__self__, True
+    elif isinstance(value, (list, tuple, set, dict)) and depth:
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _modules_in(part, depth - 1)
+    elif isinstance(value, (types.FunctionType, functools.partial)):
+        yield from ((held, False) for held in held_by(value))
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether a module is what torch.compile returns."""
+    return type(module).__name__ == "OptimizedModule"
 
 
 def held_by(function: Any) -> Iterator[nn.Module]:

@@ -24,6 +24,8 @@ OF_WEIGHT = frozenset({"device", "dtype", "is_cuda", "is_meta", "requires_grad"}
 HARMLESS = ("hasattr", "type", "len", "callable", "id")
 Path = tuple[str, ...]
 DEPTH = 3
+# methods that hand out weights by name; parameters() is mostly asked for a device
+BY_NAME = frozenset({"named_parameters", "state_dict", "get_parameter"})
 # marks at the end of a path for what is done with it
 ASKED = {"isinstance": "asks for its class", "keywords": "calls it with a keyword argument"}
 
@@ -71,6 +73,11 @@ def read_layers(model: nn.Module) -> dict[str, str]:
 
 
 def _uses(module: nn.Module, reads: Reads) -> Iterator[tuple[str, str]]:
+    by_name = next((chain[0] for chain in reads.chains if chain and chain[0] in BY_NAME), None)
+    if by_name is not None:
+        for place, layer in module.named_modules():
+            if place and isinstance(layer, BASES):
+                yield place, f"reads weights by name ({by_name})"
     for chain in reads.chains:
         for place, rest in _walk(module, chain):
             what = _past_forward(module.get_submodule(place), rest)
@@ -86,6 +93,8 @@ def _uses(module: nn.Module, reads: Reads) -> Iterator[tuple[str, str]]:
 def _past_forward(layer: nn.Module, rest: Path) -> str:
     """What is read of a layer that a new one would not offer; "" for nothing."""
     if not rest or rest[0] in OFFERED or (rest[0] not in ("weight", *ASKED) and rest[0] in vars(layer)):
+        return ""
+    if rest[0].startswith("["):  # layers have no entries: the path was followed one step too far
         return ""
     if rest[0] in ASKED:
         return ASKED[rest[0]]
@@ -138,6 +147,8 @@ def _of(kind: type, forward: Any) -> Reads:
             function = python_function(method.fget if isinstance(method, property) else method)
             if function is not None and not is_torchs(owner):
                 waiting += _read(function, reads, 0)
+            if function is not None and "super" not in function.__code__.co_names:
+                break  # what it overrides does not run
     return reads
 
 
@@ -175,7 +186,17 @@ def _read(function: types.FunctionType | None, reads: Reads, depth: int) -> list
     reads.weights |= reader.weights
     for name in reader.functions:
         _read(python_function(function.__globals__.get(name)), reads, depth + 1)
-    return reader.methods
+    # a decorator holds the function that it stands for
+    held = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    inner = [_read(part, reads, depth) for part in held if isinstance(part, types.FunctionType) and part is not function]
+    return [*reader.methods, *(name for names in inner for name in names)]
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        return cell.cell_contents is not None
+    except ValueError:
+        return False
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
@@ -258,6 +279,8 @@ class Reader(ast.NodeVisitor):
         if isinstance(node, ast.Attribute):
             inner, step = self.paths(node.value), node.attr
         elif isinstance(node, ast.Subscript):
+            if isinstance(node.slice, ast.Slice):  # of a list: a shorter list
+                return self.paths(node.value)
             inner, step = self.paths(node.value), f"[{_constant(node.slice)}]"
         elif _is_getattr(node):
             inner, step = self.paths(node.args[0]), str(_constant(node.args[1]))  # type: ignore[attr-defined]
