@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 import numpy as np
 import pandas as pd
 
-from labkit.data.dates import days, format_of_dates
+from labkit.data.dates import CLOCKS, days, format_of_dates
 from labkit.data.encoder import ColumnCode, canonical
 from labkit.data.numerals import PLAIN, missing, parse, style_of, styles_of
 from labkit.data.pictures import count
@@ -107,7 +107,9 @@ def number_notes(column: pd.Series, code: ColumnCode) -> list[str]:
     """
     texts = column[~missing(column, number=True)]
     what, first, notes = f"column {code.name!r}", texts.iloc[0], []
-    if code.kind == "date":
+    if code.kind == "date" and code.format in CLOCKS:
+        notes.append(f"{what}: clock times became hours ({first} is {days(texts.iloc[:1], code.format)[0]:.6g})")
+    elif code.kind == "date":
         day = days(texts.iloc[:1], code.format)[0]
         read = pd.Timestamp(0) + pd.Timedelta(days=day)
         notes.append(f"{what}: dates became days since 1970-01-01 ({first} is {read:%Y-%m-%d}, {day:g})")

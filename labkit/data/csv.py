@@ -46,7 +46,7 @@ def from_csv(
     test_share: float = 0.2,
     seed: int = 0,
 ) -> Dataset:
-    """Load a CSV file with a header row; text columns are one-hot encoded, dates become days.
+    """Load a CSV file with a header row; text columns are one-hot encoded, dates become days, clock times hours.
 
     Numbers may be written 1,100.5 or 1.100,5 or 1 100, with a currency, per cent or one unit. Categories are those of the training
     rows: a value that occurs elsewhere only becomes "other" or zeros. Columns with a different text in most rows are left out.

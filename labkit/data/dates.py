@@ -1,4 +1,4 @@
-"""Columns of dates: one number a date, the days since 1970-01-01."""
+"""Columns of dates: one number a date, the days since 1970-01-01; clock times alone become hours."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ DAYS = (
     *("%d.%m.%Y", "%d.%m.%y", "%m/%d/%Y", "%d/%m/%Y", "%m-%d-%Y", "%d-%m-%Y", "%m/%d/%y", "%d/%m/%y"),
     *("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d %Y"),
 )
-FORMATS = (*(day + time for day in DAYS for time in TIMES), "%Y-%m", "%m/%Y", "%b %Y", "%B %Y")
+CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
+FORMATS = (*(day + time for day in DAYS for time in TIMES), "%Y-%m", "%m/%Y", "%b %Y", "%B %Y", *CLOCKS)
 PROBE = 20  # cells that rule most formats out quickly
 
 
@@ -54,7 +55,7 @@ def format_of_dates(texts: pd.Series) -> str | None:
 
 
 def days(texts: pd.Series, form: str) -> np.ndarray:
-    """Return days since 1970-01-01, NaN for what is not written so.
+    """Return days since 1970-01-01, or hours since midnight of clock times; NaN for what is not written so.
 
     Parameters
     ----------
@@ -74,4 +75,6 @@ def days(texts: pd.Series, form: str) -> np.ndarray:
     found = pd.to_datetime(texts, format=form, errors="coerce", utc="%z" in form)
     if found.dt.tz is not None:
         found = found.dt.tz_localize(None)
+    if form in CLOCKS:
+        return ((found - found.dt.normalize()) / pd.Timedelta(hours=1)).to_numpy(float)
     return ((found - pd.Timestamp(0)) / pd.Timedelta(days=1)).to_numpy(float)

@@ -78,7 +78,7 @@ def parse(texts: pd.Series, style: Style) -> np.ndarray:
     if style == PLAIN:
         return pd.to_numeric(texts, errors="coerce").to_numpy(float)
     codes, distinct = pd.factorize(texts)
-    values = np.array([_one(text, style) for text in distinct], float)
+    values = _values(pd.Series(distinct), style)
     return values[codes] if len(values) else np.empty(0)
 
 
@@ -124,8 +124,9 @@ def styles_of(texts: pd.Series) -> list[Style]:
     if not len(distinct):
         return []
     found = []
-    plain = bool(np.isfinite(pd.to_numeric(distinct, errors="coerce").to_numpy(float)).all())
-    if not plain and pd.to_numeric(distinct, errors="coerce").notna().all():  # infinite: refused later, by name
+    numbers = pd.to_numeric(distinct, errors="coerce").to_numpy(float)
+    plain = bool(np.isfinite(numbers).all())
+    if not plain and not np.isnan(numbers).any():  # infinite: refused later, by name
         return [PLAIN]
     if plain and not distinct.str.contains(".", regex=False).any():
         return [PLAIN]  # whole numbers mean the same in every style
@@ -141,7 +142,23 @@ def styles_of(texts: pd.Series) -> list[Style]:
 
 
 def _all(texts: pd.Series, style: Style) -> bool:
-    return not np.isnan([_one(text, style) for text in texts.tolist()]).any()
+    return not np.isnan(_values(texts, style)).any()
+
+
+def _values(texts: pd.Series, style: Style) -> np.ndarray:
+    """Numbers of one style, NaN for what is none; those with nothing beside them but a minus are read together."""
+    values = np.full(len(texts), np.nan)
+    if not len(texts):
+        return values
+    bare = texts.str.fullmatch("-?" + _pattern(style.decimal, style.thousands).pattern).to_numpy(bool)
+    written = texts[bare]
+    for mark in style.thousands:
+        written = written.str.replace(mark, "", regex=False)
+    if style.decimal != ".":
+        written = written.str.replace(style.decimal, ".", regex=False)
+    values[bare] = [float(text) for text in written.tolist()]
+    values[~bare] = [_one(text, style) for text in texts[~bare].tolist()]
+    return values
 
 
 def _dress(distinct: pd.Series) -> str:

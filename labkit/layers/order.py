@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from labkit.layers.plain import BASES
-from labkit.layers.reading import Path, Reader, is_torchs, python_function, tree_of
+from labkit.layers.reading import Path, is_torchs, python_function, reader_of, tree_of
 
 DEPTH = 8  # methods that call methods
 UNKNOWN = object()
@@ -76,7 +76,7 @@ class _Executed(ast.NodeVisitor):
 
     def __init__(self, module: nn.Module, tree: ast.FunctionDef | ast.Lambda, depth: int) -> None:
         self.module, self.depth = module, depth
-        self.known = Reader(tree, is_method=True)
+        self.known = reader_of(tree, is_method=True)
         self.paths: list[Path] = []
         for part in tree.body if isinstance(tree.body, list) else [tree.body]:
             self.visit(part)

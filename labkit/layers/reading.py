@@ -180,7 +180,7 @@ def _read(function: types.FunctionType | None, reads: Reads, depth: int) -> list
         reads.weights |= bool({"weight", "_parameters"} & names)
         reads.bare += [(name,) for name in names]
         return sorted(names)
-    reader = Reader(tree, is_method=depth == 0)
+    reader = reader_of(tree, is_method=depth == 0)
     reads.chains += reader.chains
     reads.bare += reader.bare
     reads.weights |= reader.weights
@@ -358,6 +358,12 @@ class Reader(ast.NodeVisitor):
             self.chains += [(*path, "keywords") for path in self.paths(node.func) or [] if path]
         for part in arguments:
             self.visit(part)
+
+
+@functools.lru_cache(maxsize=2048)
+def reader_of(tree: ast.FunctionDef | ast.Lambda, is_method: bool) -> Reader:
+    """Return what one function reads, worked out once; `tree_of` keeps the tree by the function itself. Not to be changed."""
+    return Reader(tree, is_method)
 
 
 def _is_getattr(node: ast.AST) -> bool:

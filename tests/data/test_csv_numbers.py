@@ -257,3 +257,11 @@ def test_two_features_of_one_name_are_refused(tmp_path):
     path = write(tmp_path, ["x", "z"] * 15, others=[("v_x", str)])
     with pytest.raises(ValueError, match="would both be the feature 'v_x'; rename that column"):
         data.from_csv(path, target="y")
+
+
+@pytest.mark.parametrize(("ending", "half_past_eight"), [("", 8.5), (":36", 8.51)])
+def test_clock_times_alone_become_hours(tmp_path, ending, half_past_eight):
+    path = write(tmp_path, [f"{hour:02}:30{ending}" for hour in range(24)])
+    ds = data.from_csv(path, target="y")
+    np.testing.assert_allclose(whole(ds), np.arange(24) + half_past_eight - 8, rtol=1e-6)
+    assert any("clock times became hours (00:30" in note for note in ds.train.notes)
