@@ -150,9 +150,15 @@ class Reader:
         return ("function", function.__qualname__, _code(function.__code__), given, read)
 
     def _global(self, function: types.FunctionType, value: Any, above: tuple[int, ...]) -> Any:
-        """A name that a function reads from its module; modules and what a library defines do not change."""
+        """A name that a function reads from its module; of the user's own modules what it names, a library does not change."""
         if isinstance(value, types.ModuleType):
-            return ("import", value.__name__)
+            held = {} if installed(value.__name__) else vars(value)
+            names = [name for name in _names(function.__code__) if not isinstance(held.get(name), types.ModuleType)]
+            return (
+                "import",
+                value.__name__,
+                *((name, self._global(function, held[name], above)) for name in names if name in held),
+            )
         if callable(value) and installed(getattr(value, "__module__", None)) and not isinstance(value, nn.Module):
             return ("import", getattr(value, "__qualname__", type(value).__qualname__), id(value))
         return self.read(value, above)

@@ -1,6 +1,7 @@
 """An answer belongs to this network, these data and this method: shipped and remembered answers are given for nothing else."""
 
 import copy
+import types
 from dataclasses import replace
 
 import numpy as np
@@ -243,3 +244,20 @@ def test_data_are_told_apart_by_every_part():
     ]
     assert len({fingerprint_of_data(part) for part in parts}) == len(parts)
     assert fingerprint_of_data(copy.deepcopy(parts[5])) == fingerprint_of_data(parts[5])
+
+
+def test_a_constant_of_a_module_that_the_forward_reads_shows_in_the_fingerprint(monkeypatch):
+    held = types.ModuleType("settings_of_a_user")
+    held.SCALE, held.OTHER = 1.0, 1.0
+    monkeypatch.setitem(globals(), "settings", held)
+
+    class Scaled(nn.Module):
+        def forward(self, x):
+            return x * settings.SCALE  # noqa: F821 - set above
+
+    net = Scaled()
+    before = fingerprint(net)
+    held.OTHER = 2.0
+    assert fingerprint(net) == before
+    held.SCALE = -1.0
+    assert fingerprint(net) != before
