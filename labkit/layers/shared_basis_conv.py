@@ -58,6 +58,7 @@ class SharedBasisConv(SharedBasisLinear):
 
     Examples
     --------
+    >>> import torch
     >>> base = nn.Parameter(torch.randn(8, 3))
     >>> SharedBasisConv(base, torch.randn(32, 3), None, widens=True, spatial=2)(torch.zeros(2, 8, 5, 5)).shape
     torch.Size([2, 32, 5, 5])
