@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from common.stamps import Stamp, stamp
 from labkit import runs
+from labkit.stamps import Stamp, stamp
 
 # a method or measure from outside may raise torch's own
 MISTAKES = (ValueError, TypeError, OSError, RuntimeError)

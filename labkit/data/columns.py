@@ -117,6 +117,8 @@ def number_notes(column: pd.Series, code: ColumnCode) -> list[str]:
         marks = code.style.thousands
         shown = next((text for text in texts if any(mark in text for mark in marks)), first) if marks else first
         notes.append(f"{what}: {shown} is read as {parse(pd.Series([shown]), code.style)[0]:.10g}")
+    if code.kind == "number":
+        notes += _joined_in_32_bits(texts, code, what)
     if texts.nunique() == 1:
         notes.append(f"{what} holds {first!r} in every row: it tells no two rows apart")
     if code.style == PLAIN and texts.str.fullmatch(r"0\d+").any():
@@ -197,3 +199,16 @@ def unknown_notes(unknown: Mapping[str, list[str]], codes: Collection[ColumnCode
             f"column {name!r}: {count(len(values), 'row')} {where} with values that train lacks ({shown}): encoded as {become}"
         )
     return tuple(said)
+
+
+def _joined_in_32_bits(texts: pd.Series, code: ColumnCode, what: str) -> list[str]:
+    """A note where whole numbers of more than seven digits become equal."""
+    values = pd.unique(parse(texts, code.style))
+    with np.errstate(over="ignore"):
+        kept = len(pd.unique(values.astype(np.float32)))
+    if kept == len(values) or not (np.abs(values) > 2**24).any():
+        return []
+    return [
+        f"{what}: {len(values):,} different numbers become {kept:,} in 32 bits; if they are identifiers, leave the column out with "
+        "drop= or name it in categories="
+    ]

@@ -111,10 +111,13 @@ def from_csv(
         raise ValueError(f"missing must be 'refuse' or 'drop', got {missing!r}")
     if max_categories < 2:
         raise ValueError(f"max_categories must be at least 2, got {max_categories}")
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"decimal must be '.' or ',', got {decimal!r}")
     known = _encoder_of(like)
-    if favourable is None and isinstance(like, Dataset):
-        favourable = like.favourable
     drop, categories = _names(drop), _names(categories)
+    if known is not None:
+        favourable = favourable or (like.favourable if isinstance(like, Dataset) else known.favourable)
+        _refuse_beside_like(path, decimal=decimal, drop=drop, categories=categories, groups_as_features=groups_as_features)
     target, asked = _asked(path, target, groups, known)
     cells = read_cells(path, encoding, separator)
     frame, notes = cells.frame, list(cells.notes)
@@ -140,7 +143,7 @@ def from_csv(
         train = training_rows(labels, **shares)
         codes, said = _codes(frame, measured, train, max_categories, categories)
         notes += said
-        known = Encoder(target, classes, asked, groups_as_features, drop, codes)
+        known = Encoder(target, classes, asked, groups_as_features, drop, codes, favourable)
     else:
         labels = labels_like(frame[target], known.classes, str(path))
     if not known.features:
@@ -193,6 +196,20 @@ def _encoder_of(like: Dataset | Encoder | None) -> Encoder | None:
     return encoder
 
 
+def _none_as_a_word(column: pd.Series, empty: np.ndarray) -> str:
+    """How "none" is written where it stands among other words in small letters, e.g. none, mild, severe."""
+    words = column[~empty]
+    written = column[empty & (column == "none").to_numpy(bool)]
+    return "none" if len(written) and len(words) and words.str.fullmatch(r"[^\W\d_].*").all() else ""
+
+
+def _refuse_beside_like(path: Path, **given: object) -> None:
+    """What an encoder holds cannot be said again."""
+    said = ", ".join(f"{name}=" for name, value in given.items() if value)
+    if said:
+        raise ValueError(f"{path}: {said} cannot be given together with like=, whose encoder has it already")
+
+
 def _names(names: Sequence[str]) -> tuple[str, ...]:
     """Column names; one name may come without a list around it."""
     return tuple(str(name).strip() for name in ([names] if isinstance(names, str) else names))
@@ -203,6 +220,8 @@ def _asked(path: Path, target: str | None, groups: Sequence[str] | None, known: 
         if known is None:
             raise ValueError(f"{path}: say which column is to be predicted with target=")
         target = known.target
+    if known is not None and any(code.name == target and code.kind != "left out" for code in known.columns):
+        raise ValueError(f"{path}: column {target!r} is a feature of the encoder and cannot be the target; encode this file anew")
     asked = known.groups if groups is None and known is not None else _names(groups or ())
     if target in asked:
         raise ValueError(f"{path}: column {target!r} cannot be both target and group")
@@ -224,6 +243,9 @@ def _filled(
     """Refuse rows without a value in one of the columns, or leave them out and say so."""
     for name in columns:
         empty = is_missing(frame[name], number=number)
+        if not number and (word := _none_as_a_word(frame[name], empty)):
+            empty = empty & (frame[name] != word).to_numpy(bool)
+            notes.append(f"column {name!r}: {word!r} is taken for a value of its own, not for a missing one")
         if not empty.any():
             continue
         if policy == "refuse":

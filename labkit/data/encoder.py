@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.data.dates import days
-from labkit.data.numerals import Style, missing, parse
+from labkit.data.numerals import Style, lacks_mark, missing, parse
 from labkit.data.pictures import count
 from labkit.data.spelling import FLAGS
 
@@ -83,6 +83,12 @@ class ColumnCode:
         bad = np.flatnonzero(np.isnan(values))
         if len(bad):
             raise self._refusal(column, bad, where)
+        bare = np.flatnonzero(lacks_mark(column, self.style)) if self.kind == "number" else []
+        if len(bare):
+            raise ValueError(
+                f"{where}, row {column.index[bare[0]]}: column {self.name!r} holds {column.iloc[bare[0]]!r} without the mark that "
+                f"the numbers of the first file have ({self.style.dressed}); write all cells alike, or encode both files anew"
+            )
         with np.errstate(over="ignore"):
             small = values.astype(np.float32)
         bad = np.flatnonzero(np.isinf(small))
@@ -109,7 +115,9 @@ class ColumnCode:
 
     def _one_hot(self, column: pd.Series) -> tuple[np.ndarray, list[str]]:
         values = canonical(column)
-        if {name.casefold() for name in self.categories} - {EMPTY} in FLAGS:  # TRUE is True
+        kept = {name.casefold() for name in self.categories} - {EMPTY}
+        alone = len(kept) == len({*self.categories} - {EMPTY})
+        if kept and alone and any(kept <= flags for flags in FLAGS):  # TRUE is True, also where train has one of the two alone
             values = values.str.casefold()
             codes = pd.Index([name.casefold() for name in self.categories]).get_indexer(values)
         else:
@@ -138,6 +146,8 @@ class Encoder:
         Columns that were left out by name.
     columns : tuple of ColumnCode
         All others, in the order of the first file.
+    favourable : str or None
+        The class that was set as favourable.
     """
 
     target: str
@@ -146,6 +156,7 @@ class Encoder:
     groups_as_features: bool
     dropped: tuple[str, ...]
     columns: tuple[ColumnCode, ...]
+    favourable: str | None = None
 
     @property
     def features(self) -> tuple[str, ...]:

@@ -152,16 +152,19 @@ def _read_folder(folder: Path, root: Path, classes: tuple[str, ...], size: int |
     if not files:
         skipped = "".join(f"; {note}" for note in passed.notes())
         raise ValueError(f"{folder} has no images ({', '.join(sorted(SUFFIXES))}) in its class folders{skipped}")
-    images = []
+    images, cropped = [], []
     for path in files:
         image = read_picture(path, remarks)
+        if size is not None and image.width != image.height:
+            cropped.append(path)
         images.append(image if size is None else ImageOps.fit(image, (size, size), Image.Resampling.BILINEAR))
     if remarks.files["sixteen"] and 0 < remarks.brightest < 256:
         raise ValueError(
             f"the 16-bit pictures of {folder} hold no value above {remarks.brightest} of 65,535 and would all be black; "
             f"save them with 8 bits (the first is {remarks.files['sixteen'][0]})"
         )
-    return _Pictures(files, labels, images, (*passed.notes(), *remarks.notes()))
+    notes = [f"{count(len(cropped), 'picture')} cropped to a square before resizing ({cropped[0]})"] if cropped else []
+    return _Pictures(files, labels, images, (*passed.notes(), *remarks.notes(), *notes))
 
 
 def _check_sizes(read: dict[str, _Pictures]) -> None:

@@ -69,6 +69,8 @@ def as_labels(
         If they mark several classes for one example, are missing, or are a quantity.
     """
     array, notes = _one_a_row(as_numpy(labels), rows, name)
+    if classes is None and isinstance(labels, pd.DataFrame) and labels.shape[1] > 1:
+        classes = [str(column) for column in labels.columns]  # as pandas.get_dummies makes them
     names = None if classes is None else class_names(classes, name)
     if array.dtype.kind in "OUST":
         numbers = pd.to_numeric(pd.Series(array.astype(object)), errors="coerce") if _all_numbers(array) else None

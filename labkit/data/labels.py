@@ -9,7 +9,7 @@ import pandas as pd
 
 from labkit.data.numerals import parse, style_of
 from labkit.data.pictures import count
-from labkit.data.spelling import FLAGS
+from labkit.data.spelling import FLAGS, exact
 
 MANY = 20  # different values below which any target holds classes
 
@@ -98,7 +98,8 @@ def labels_like(column: pd.Series, classes: Sequence[str], where: str) -> np.nda
 def _keys(name: str) -> list[object]:
     """What a class may be written as, the exact spelling first."""
     try:
-        return [name, float(name)]
+        float(name)
+        return [name, exact(name)]
     except ValueError:
         flag = any(name.casefold() in flags for flags in FLAGS)
         return [name, ("flag", name.casefold())] if flag else [name]

@@ -18,6 +18,7 @@ MISSING = frozenset(
     ["", "na", "n/a", "nan", "null", "none", "?", "#n/a", "#na", "<na>", "n.a.", "nat", "#value!", "#div/0!", "#ref!", "#null!"]
 )
 MISSING_NUMBER = MISSING | {"-", "--", "–", "—", ".", "missing", "..", "*"}  # in a column of text these may be values: + and -
+ADDRESS = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
 PROBE = 100  # texts that rule most styles out quickly
 
 
@@ -128,6 +129,8 @@ def styles_of(texts: pd.Series) -> list[Style]:
     plain = bool(np.isfinite(numbers).all())
     if not plain and not np.isnan(numbers).any():  # infinite: refused later, by name
         return [PLAIN]
+    if distinct.str.fullmatch(ADDRESS).all():  # four groups of digits look like thousands
+        return []
     if plain and not distinct.str.contains(".", regex=False).any():
         return [PLAIN]  # whole numbers mean the same in every style
     if plain:
@@ -165,10 +168,10 @@ def _dress(distinct: pd.Series) -> str:
     """What stands beside the numbers."""
     distinct = distinct.str.replace(r"^\s*\((.*)\)\s*$", r"\1", regex=True)
     sample = distinct.iloc[0]
-    if distinct.str.contains(r"[%‰]\s*$").all():
+    if distinct.str.contains(r"%\s*$").all() or distinct.str.contains(r"‰\s*$").all():
         return "percent"
-    if distinct.str.contains(CURRENCY).any():
-        return "currency"
+    if distinct.str.contains(CURRENCY).any():  # amounts in two currencies are no numbers of one column
+        return "currency" if distinct.str.extract(f"({CURRENCY})", expand=False).dropna().nunique() == 1 else "signs"
     unit = re.search(r"\d\s*([^\W\d_][^\d]{0,7})$", sample)  # one unit after every number says nothing by itself
     if unit and distinct.str.fullmatch(rf".*\d\s*{re.escape(unit[1])}").all():
         return f"unit {unit[1]}"
@@ -201,6 +204,25 @@ def _pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     groups = [rf"[1-9][0-9]{{0,2}}(?:{re.escape(mark)}[0-9]{{3}})+" for mark in thousands]
     whole = rf"(?:{'|'.join([*groups, '[0-9]+'])})"
     return re.compile(rf"(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+def lacks_mark(texts: pd.Series, style: Style) -> np.ndarray:
+    """Return which cells lack the mark that a style has in every cell: a per cent sign, or one unit.
+
+    Parameters
+    ----------
+    texts : Series of str [N]
+    style : Style
+
+    Returns
+    -------
+    ndarray of bool [N]
+    """
+    if style.dressed == "percent":
+        return ~texts.str.contains(r"[%‰]\s*\)?\s*$").to_numpy(bool)
+    if style.dressed.startswith("unit "):
+        return ~texts.str.contains(re.escape(style.dressed[len("unit ") :]) + r"\s*\)?\s*$").to_numpy(bool)
+    return np.zeros(len(texts), bool)
 
 
 def _undressed(text: str, dressed: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
+
 import pandas as pd
 
 FLAGS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
@@ -29,7 +31,7 @@ def one_spelling(column: pd.Series, *, numbers: bool = True) -> tuple[pd.Series,
     if values.notna().all():
         if not numbers:
             return column, ()
-        keys = values.tolist()
+        keys = [exact(name) for name in names]
         order = sorted(names, key=lambda name: (len(name), name))
     elif {name.casefold() for name in names} - {""} in FLAGS:
         keys = [name.casefold() for name in names]
@@ -45,6 +47,14 @@ def one_spelling(column: pd.Series, *, numbers: bool = True) -> tuple[pd.Series,
         return column, ()
     pairs = ", ".join(f"{name!r} is {chosen[key_of[name]]!r}" for name in joined[:3])
     return column.map({name: chosen[key_of[name]] for name in names}), (f"column {column.name!r}: equal values are one ({pairs})",)
+
+
+def exact(number: str) -> object:
+    """Return a number as it is written: two long identifiers that differ in the last digit are two, and 1E2 is no 100."""
+    try:
+        return number if "e" in number.lower() else Decimal(number)
+    except InvalidOperation:
+        return number
 
 
 def spelling_note(values: pd.Series, what: str) -> list[str]:

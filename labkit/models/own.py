@@ -12,6 +12,7 @@ import importlib.util
 import inspect
 import os
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -120,9 +121,12 @@ def _call(name: str, function: Callable[..., Any], num_classes: int | None, in_c
     """Call a function with as many of both numbers as its signature takes: by name, else in this order."""
     given = _arguments(name, function, {CLASSES: num_classes, CHANNELS: in_chans})
     try:
-        return function(**given)
+        model = function(**given)
     except Exception as error:  # the user's own code may raise anything
         raise ValueError(f"{name} failed: {_reason(error)}") from error
+    if isinstance(model, nn.Module):
+        model.labkit_call = ", ".join(f"{key}={value}" for key, value in given.items())  # type: ignore[assignment]
+    return model
 
 
 def _arguments(name: str, function: Callable[..., Any], numbers: dict[tuple[str, ...], int | None]) -> dict[str, int]:
@@ -142,7 +146,7 @@ def _arguments(name: str, function: Callable[..., Any], numbers: dict[tuple[str,
         left = {}
     variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     empty = [p.name for p in parameters if p.default is p.empty and p.kind not in variable and p.name not in given]
-    given |= dict(zip(empty, left.values(), strict=False))
+    given |= dict(zip(empty, left.values(), strict=False))  # said by `weight_notes`
     lacking = [parameter for parameter in empty if parameter not in given]
     if lacking:
         raise ValueError(f"{name} needs {', '.join(lacking)}, but is given num_classes and in_chans alone; give it defaults")
@@ -153,21 +157,31 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ValueError(f"{path} does not exist; give file.py:function")
     place = path.resolve()
-    name = f"labkit_own_{place.stem}"
+    name = f"labkit_own_{place.stem}_{zlib.crc32(os.fspath(place).encode()):08x}"
     spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
         raise ValueError(f"{path} is not a Python file; give file.py:function")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that dataclasses and pickling find it
+    before = set(sys.modules)
     with _beside(place.parent):
         try:
             spec.loader.exec_module(module)
+            _forget_neighbours(place.parent, before)
         except BaseException as error:  # sys.exit at the end of a script too
             del sys.modules[name]
             if isinstance(error, KeyboardInterrupt):
                 raise
             raise ValueError(f"{path} failed: {_reason(error)}") from error
     return module
+
+
+def _forget_neighbours(folder: Path, before: set[str]) -> None:
+    """Drop what a file imported from its folder: another file may have a neighbour of the same name."""
+    for name in set(sys.modules) - before:
+        place = getattr(sys.modules[name], "__file__", None)
+        if place and Path(place).resolve().is_relative_to(folder) and "site-packages" not in place:
+            del sys.modules[name]
 
 
 def _from_module(name: str) -> ModuleType:

@@ -9,6 +9,7 @@ from typing import Any
 from torch import nn
 
 from labkit.files import sha256
+from labkit.models.own import is_own
 
 
 def source(
@@ -69,4 +70,7 @@ def weight_notes(model: nn.Module) -> tuple[str, ...]:
         return ()
     if facts["random"]:
         return (f"{what}: the network is untrained, and its figures say nothing about a trained one; give --weights FILE",)
+    if facts["weights"] is None and is_own(facts["name"]):
+        call = f"{facts['name']}({getattr(model, 'labkit_call', '')})"
+        return (f"the weights are those that {call} gives with seed {facts['seed']}: untrained, unless it loads some",)
     return (f"loaded {what}",) if facts["weights"] and "(" in what else ()

@@ -14,7 +14,8 @@ from torch import nn
 from labkit import models
 from labkit.audit import data_id, model_sha
 from labkit.data import Dataset, open_dataset
-from labkit.runs.sources import check_same, reopen, sources_of, stamp
+from labkit.runs.sources import check_same, reopen, sources_of
+from labkit.stamps import stamp
 from labkit.training import predict
 
 if TYPE_CHECKING:

@@ -146,28 +146,3 @@ def noted(found: Audit, network: nn.Module) -> Audit:
     Audit
     """
     return replace(found, notes=tuple(dict.fromkeys((*found.notes, *models.weight_notes(network)))))
-
-
-def stamp(path: str | os.PathLike[str] | None) -> str:
-    """Return text that changes with the times and sizes of a file, or of all files of a folder.
-
-    Parameters
-    ----------
-    path : path or None
-
-    Returns
-    -------
-    str
-        Empty for a name that is no path.
-    """
-    if path is None or not os.path.exists(path):
-        return ""
-    path = os.fspath(path)
-    facts = os.stat(path)
-    parts = [f"{facts.st_mtime_ns}:{facts.st_size}"]
-    if os.path.isdir(path):
-        for folder, _, files in sorted(os.walk(path)):
-            for name in sorted(files):
-                inner = os.stat(os.path.join(folder, name))
-                parts.append(f"{folder}/{name}:{inner.st_mtime_ns}:{inner.st_size}")
-    return str(hash(tuple(parts)))

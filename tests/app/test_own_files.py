@@ -126,7 +126,7 @@ def test_a_run_shows_its_notes(app):
 
 @pytest.mark.parametrize("change", ["same size, older", "added", "removed", "renamed", "below"])
 def test_a_stamp_sees_every_change_of_a_folder(common, tmp_path, change):
-    from common.stamps import stamp
+    from labkit.stamps import stamp
 
     (tmp_path / "a" / "b").mkdir(parents=True)
     for name in ("one", "a/two", "a/b/three"):

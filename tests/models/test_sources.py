@@ -164,3 +164,26 @@ def test_whatever_a_forward_raises_is_one_sentence(error):
     ) as caught:
         check_takes(Bad(), pictures(8).test, "mine", "pics")
     assert str(caught.value).count("\n") == 0
+
+
+def test_files_with_neighbours_of_one_name_are_two_networks(tmp_path):
+    made = []
+    for folder, width in (("v1", 10), ("v2", 40)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "helper.py").write_text(f"WIDTH = {width}\n")
+        (tmp_path / folder / "net.py").write_text(
+            "from torch import nn\nfrom helper import WIDTH\ndef build(num_classes=2): return nn.Linear(WIDTH, num_classes)\n"
+        )
+        name = f"{tmp_path / folder / 'net.py'}:build"
+        register(name)
+        made.append(models.load(name))
+    assert [net.in_features for net in made] == [10, 40]
+
+
+def test_what_an_own_function_was_called_with_is_said(tmp_path):
+    (tmp_path / "net.py").write_text("from torch import nn\ndef build(hidden, depth): return nn.Linear(depth, hidden)\n")
+    name = f"{tmp_path / 'net.py'}:build"
+    register(name)
+    (note,) = models.weight_notes(models.load(name, num_classes=3, in_chans=5))
+    assert "hidden=3, depth=5" in note
+    assert "untrained" in note

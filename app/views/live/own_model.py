@@ -4,9 +4,9 @@ from typing import Any
 
 import streamlit as st
 
-from common.stamps import Stamp, stamp
 from labkit import live, models
 from labkit.registry import Names
+from labkit.stamps import Stamp, stamp
 from views.live.fields import FIELDS, in_fields
 
 OWN = "your own"

@@ -6,10 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from common.shell import library
-from common.stamps import Stamp, stamp
 from labkit import figures
 from labkit.runs import Store, gallery
 from labkit.runs.trainings import rule_titles, stored_trainings
+from labkit.stamps import Stamp, stamp
 
 
 def trainings() -> pd.DataFrame:

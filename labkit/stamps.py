@@ -1,5 +1,7 @@
 """Stamps of files: what a cache must know of a file or folder to notice that it has changed."""
 
+from __future__ import annotations
+
 import os
 import zlib
 from pathlib import Path
@@ -7,8 +9,13 @@ from pathlib import Path
 Stamp = tuple[int, int, int] | None
 
 
-def stamp(path: str | os.PathLike | None) -> Stamp:
+def stamp(path: str | os.PathLike[str] | None) -> Stamp:
     """Return a value that changes when a file, or anything in a folder, is written, added, renamed or removed.
+
+    Parameters
+    ----------
+    path : path or None
+        Links are followed, broken ones left out.
 
     Returns
     -------
@@ -27,8 +34,14 @@ def stamp(path: str | os.PathLike | None) -> Stamp:
 
 
 def _files(folder: str) -> list[tuple[str, os.stat_result]]:
-    found = []
-    for place, _, names in sorted(os.walk(folder, followlinks=True)):
+    found, seen = [], set()
+    for place, inner, names in os.walk(folder, followlinks=True):
+        real = os.path.realpath(place)
+        if real in seen:  # a circle of links
+            inner.clear()
+            continue
+        seen.add(real)
+        inner.sort()
         for name in sorted(names):
             path = os.path.join(place, name)
             try:
