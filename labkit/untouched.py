@@ -15,6 +15,7 @@ from torch import Tensor, nn
 P = ParamSpec("P")
 Model = TypeVar("Model", bound=nn.Module)
 Result = TypeVar("Result")
+COPIED = 20_000_000  # parameters of a network up to which they are copied, some milliseconds
 
 
 @contextmanager
@@ -84,8 +85,9 @@ def restored(*models: nn.Module) -> Iterator[None]:
     """Put networks into eval mode, and restore everything that a forward pass, or reading a weight, may change.
 
     Restored are the mode of every submodule, ``requires_grad`` of every parameter, values and names of buffers, tensors that a
-    module keeps as plain attributes (caches, computed weights), weights where a module has a ``train`` of its own (LoRA merges
-    them), the number of threads, and the random state of torch, NumPy and Python.
+    module keeps as plain attributes (caches, computed weights), lists that grew, weights (of networks with more than 20 million
+    only where they are known to change: where a module has a ``train`` of its own, as LoRA, or a ``max_norm``), the number of
+    threads, and the random state of torch, NumPy and Python.
 
     Parameters
     ----------
@@ -102,7 +104,8 @@ def restored(*models: nn.Module) -> Iterator[None]:
     """
     modules = list({id(module): module for model in models for module in model.modules()}.values())
     _check_initialised(modules)
-    before = [_Module(module) for module in modules]
+    size = sum({id(p): p.numel() for model in models for p in model.parameters()}.values())
+    before = [_Module(module, size <= COPIED) for module in modules]
     numpy_state, python_state, threads = np.random.get_state(), random.getstate(), torch.get_num_threads()  # noqa: NPY002
     devices = {p.device.index or 0 for model in models for p in model.parameters() if p.device.type == "cuda"}
     for model in models:
@@ -133,19 +136,25 @@ def _check_initialised(modules: list[nn.Module]) -> None:
 class _Module:
     """What one module was like."""
 
-    def __init__(self, module: nn.Module) -> None:
+    def __init__(self, module: nn.Module, copies: bool) -> None:
         self.module, self.mode = module, module.training
         self.flags = [(p, p.requires_grad) for p in module._parameters.values() if p is not None]
-        # a train() of one's own may change weights; they are copied only there
+        # weights that a forward may change; of large networks they are copied only where it is known to
         self.own_train = type(module).train is not nn.Module.train or type(module).eval is not nn.Module.eval
         self.scripted = isinstance(module, torch.jit.ScriptModule)
         fixed = type(module).__module__.startswith("labkit.layers")  # their forwards change no buffer, and these can be large
         kept = [] if fixed else [b for b in module._buffers.values() if b is not None]
-        if self.own_train and not self.scripted:
+        writes = getattr(module, "max_norm", None) is not None  # embeddings are renormalised at a call
+        if (copies or writes) and not self.scripted:
+            kept += [p for p in module._parameters.values() if p is not None]
+        elif self.own_train and not self.scripted:
             kept += [p for m in module.modules() for p in m._parameters.values() if p is not None]
         kept = [tensor for tensor in kept if tensor.device.type != "meta" and tensor.layout is torch.strided]
+        kept = [tensor for tensor in kept if not hasattr(tensor, "__tensor_flatten__")]  # wrapped tensors have no comparison
         self.values = [(tensor, tensor.detach().clone()) for tensor in kept]
         self.buffers = None if self.scripted else dict(module._buffers)
+        self.parameters = {} if self.scripted else dict(module._parameters)
+        self.lists = [] if self.scripted else [(held, held[:]) for held in module.__dict__.values() if type(held) is list]
         self.attributes = {} if self.scripted else _plain_attributes(module)
 
     def restore_mode(self) -> None:
@@ -162,6 +171,12 @@ class _Module:
                 parameter.requires_grad_(flag)
         if self.buffers is not None:
             self._restore_names(self.buffers)
+        for name, parameter in self.parameters.items():
+            if module._parameters.get(name) is not parameter:
+                module._parameters[name] = parameter
+        for held, value in self.lists:
+            if len(held) != len(value):
+                held[:] = value  # e.g. activations that a forward keeps
         with torch.no_grad():
             for tensor, value in self.values:
                 if tensor.shape != value.shape:

@@ -64,9 +64,10 @@ class Int8Weight(nn.Module):
         Raises
         ------
         TypeError
-            For integers, and for float64 beside a narrower layer or the reverse.
+            For any other than that of the layer, as of nn.Linear; under autocast any floating one.
         """
-        if not x.is_floating_point() or (x.dtype == torch.float64) != (self.dtype == torch.float64):
+        cast = x.is_floating_point() and not x.is_meta and torch.is_autocast_enabled(x.device.type)
+        if x.dtype != self.dtype and not cast:
             name, kind = str(self.dtype).removeprefix("torch."), type(self).__name__
             raise TypeError(f"{kind} of {name} takes inputs of {name}, got {x.dtype}; convert them with .to(torch.{name})")
 

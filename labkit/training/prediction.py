@@ -84,9 +84,13 @@ def as_array(logits: torch.Tensor) -> np.ndarray:
     ------
     ValueError
         For a tensor without values.
+    TypeError
+        For complex numbers.
     """
     if logits.device.type == "meta":
         raise ValueError("the model is on the meta device, without values; load its weights first, e.g. with model.to_empty")
+    if logits.is_complex():
+        raise TypeError("the model returns complex numbers; return real logits, e.g. their absolute values")
     plain = logits.dequantize() if logits.is_quantized else logits
     plain = plain.detach()
     return (plain if plain.dtype == torch.float64 else plain.float()).cpu().numpy()

@@ -44,19 +44,20 @@ def test_networks_that_cast_or_mix_dtypes_themselves_get_the_inputs_as_they_are(
         expected = network(SPLIT.inputs()).numpy()
     assert np.array_equal(predict(network, SPLIT), expected)
 
+    seen = []
+
     class Casting(nn.Module):
         def __init__(self):
             super().__init__()
             self.layer = nn.Linear(16, 3).bfloat16()
-            self.seen = []
 
         def forward(self, x):
-            self.seen.append(x.dtype)
+            seen.append(x.dtype)
             return self.layer(x.bfloat16())
 
     network = Casting()
     predict(network, SPLIT)
-    assert set(network.seen) == {torch.float32}
+    assert set(seen) == {torch.float32}
 
 
 def raising(error):
@@ -176,3 +177,45 @@ def test_training_is_in_the_networks_dtype_and_its_errors_are_one_sentence():
     assert not torch.equal(network[0].weight, before)
     with pytest.raises(ValueError, match=r"the network does not take this batch \(float32 \[6, 16\]\): KeyError: 'bert'"):
         _steps(raising(KeyError("bert")), SPLIT.inputs())
+
+
+class Renormalised(nn.Module):
+    """Its forward writes to its weights, and keeps what it saw."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.last, self.seen = nn.Embedding(10, 4, max_norm=0.5), nn.Linear(4, 2), []
+
+    def forward(self, x):
+        self.seen.append(x)
+        self.last.weight.data.clamp_(-0.1, 0.1)
+        return self.last(self.embedding(x.long().clamp(0, 9)).mean(1))
+
+
+def test_weights_that_a_forward_writes_to_and_lists_that_it_fills_are_put_back():
+    network = Renormalised()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    predict(network, Split(np.array([0, 1] * 10), ("a", "b"), x=np.zeros((20, 3), np.float32)))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert network.seen == []
+
+
+def test_complex_outputs_are_refused():
+    class Complex(nn.Linear):
+        def forward(self, x):
+            y = super().forward(x)
+            return torch.complex(y, y)
+
+    with pytest.raises(TypeError, match="complex numbers"):
+        predict(Complex(3, 2), Split(np.array([0, 1]), ("a", "b"), x=np.zeros((2, 3), np.float32)))
+
+
+def test_a_quantized_bfloat16_network_runs_in_bfloat16():
+    from labkit import compress
+
+    torch.manual_seed(0)
+    small = compress.quantize(nn.Sequential(nn.Linear(16, 64), nn.ReLU(), nn.Linear(64, 2)).bfloat16())
+    split = Split(np.array([0, 1] * 10), ("a", "b"), x=np.random.default_rng(0).normal(size=(20, 16)).astype(np.float32))
+    with torch.no_grad():
+        expected = small(split.inputs().bfloat16()).float().numpy()
+    np.testing.assert_array_equal(predict(small, split), expected)
