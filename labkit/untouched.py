@@ -171,12 +171,12 @@ class _Module:
                 parameter.requires_grad_(flag)
         if self.buffers is not None:
             self._restore_names(self.buffers)
-        for name, parameter in self.parameters.items():
-            if module._parameters.get(name) is not parameter:
-                module._parameters[name] = parameter
-        for held, value in self.lists:
-            if len(held) != len(value):
-                held[:] = value  # e.g. activations that a forward keeps
+        for name, held_before in self.parameters.items():
+            if module._parameters.get(name) is not held_before:
+                module._parameters[name] = held_before
+        for held, entries in self.lists:
+            if len(held) != len(entries):
+                held[:] = entries  # e.g. activations that a forward keeps
         with torch.no_grad():
             for tensor, value in self.values:
                 if tensor.shape != value.shape:

@@ -82,7 +82,7 @@ def select_layers(
             found[path] = folded(layer)
             selection.notes.append(f"the weight of {path or 'the network'} was computed by {how_computed(layer)}; it is now fixed")
     for path, layer in found.items():
-        if layer.weight.is_meta:  # type: ignore[union-attr]
+        if layer.weight.is_meta:
             raise ValueError(f"layer {path!r} is on the device meta, without values; load its weights first")
         if not torch.isfinite(layer.weight.detach()).all():  # type: ignore[operator]
             raise ValueError(f"layer {path!r} has NaN or infinite weights; compress a network whose training has converged")

@@ -83,7 +83,7 @@ class ColumnCode:
         bad = np.flatnonzero(np.isnan(values))
         if len(bad):
             raise self._refusal(column, bad, where)
-        bare = np.flatnonzero(lacks_mark(column, self.style)) if self.kind == "number" else []
+        bare = np.flatnonzero(lacks_mark(column, self.style)) if self.kind == "number" else bad
         if len(bare):
             raise ValueError(
                 f"{where}, row {column.index[bare[0]]}: column {self.name!r} holds {column.iloc[bare[0]]!r} without the mark that "
