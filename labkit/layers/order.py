@@ -31,8 +31,8 @@ def first_and_last(model: nn.Module) -> set[str]:
 
     Examples
     --------
-    >>> first_and_last(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 2)))
-    {'0', '3'}
+    >>> sorted(first_and_last(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.Linear(4, 2))))
+    ['0', '3']
     """
     paths = list(_ordered(model, ""))
     return {paths[0], paths[-1]} if paths else set()
