@@ -92,12 +92,13 @@ def test_off_the_grid_a_first_answer_grows_to_the_exact_one(app_url, desktop):
 
 def test_a_newer_move_wins_and_no_older_answer_comes_after_it(app_url, desktop):
     open_live(desktop, app_url, model="resnet_fashion", method="condense", layers="layer*", sparsity=0.9)
+    # on a machine that does much else, an element may be drawn anew and be absent for a frame: that is no older answer
     desktop.evaluate(
         """() => { window.seen = [];
         const deep = (what, root) => [...root.querySelectorAll(what),
           ...[...root.querySelectorAll('*')].filter(e => e.shadowRoot).flatMap(e => deep(what, e.shadowRoot))];
         const first = what => deep(what, document)[0];
-        const note = () => { seen.push([first('.cards').dataset.value, first('.live-figure').dataset.value,
+        const note = () => { seen.push([first('.cards')?.dataset.value, first('.live-figure')?.dataset.value,
           first('.card[data-key=bytes] .number')?.textContent]); requestAnimationFrame(note) }; note() }"""
     )
     slider = desktop.get_by_role("slider", name="sparsity")
