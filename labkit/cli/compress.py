@@ -133,14 +133,16 @@ def _of_run(
 
     place = open_store(store, False)
     facts = place.run(run)
-    if not facts.damaged and not facts.has_weights:
-        raise ValueError(f"run {facts.id} was stored without weights; make it again with labkit compress")
+    without = f"run {facts.id} was stored without weights; make it again with labkit compress"
+    if not facts.damaged and not facts.has_weights:  # before the reference is opened, which may take seconds
+        raise ValueError(without)
     if facts.damaged:
         place.load(run)  # says what is wrong with it
     name_own(model)
     network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])})
     small, _ = place.load(run, base=network)
-    assert small is not None  # it has weights
+    if small is None:
+        raise ValueError(without)
     return network, dataset, small
 
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from labkit.kernels import Topology
 from labkit.kernels.op import is_traced
 from labkit.kernels.topology import is_abstract
-from labkit.layers.largest import largest_columns
+from labkit.layers.largest import kept_of, largest_columns
 
 
 def fan_in_of(width: int, fan_in: int | None, sparsity: float | None) -> int:
@@ -42,9 +42,7 @@ def fan_in_of(width: int, fan_in: int | None, sparsity: float | None) -> int:
     if (fan_in is None) == (sparsity is None):
         raise ValueError(f"give either fan_in or sparsity, got fan_in={fan_in} and sparsity={sparsity}")
     if sparsity is not None:
-        if not 0 <= sparsity < 1:
-            raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.9 keeps a tenth of the weights")
-        return max(1, round(width * (1 - sparsity)))
+        return kept_of(width, sparsity)
     if not isinstance(fan_in, Integral):
         raise TypeError(f"fan_in must be an integer, got {fan_in!r}; give a fraction of the inputs as sparsity=")
     if not 1 <= fan_in <= width:
