@@ -8,6 +8,7 @@ from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
+from labkit.runs.overview import NetworkOverview, overview
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
@@ -21,6 +22,7 @@ __all__ = [
     "Comparison",
     "Job",
     "Library",
+    "NetworkOverview",
     "Recommendation",
     "Run",
     "Store",
@@ -33,6 +35,7 @@ __all__ = [
     "jobs",
     "measure_run",
     "noted",
+    "overview",
     "recommend",
     "reference_rows",
     "reopen",
