@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from common.address import follow
 from common.pages import PAGES
 from common.server import settle
 from common.shell import mistakes, options, tighten
@@ -20,5 +21,6 @@ st.set_page_config(page_title=f"{page.title} - labkit", page_icon=Path(__file__)
 tighten()
 with mistakes():
     options()
+follow(page.url_path)
 page.run()
 settle()

@@ -18,7 +18,17 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 ROOT = Path(__file__).resolve().parents[1]
 PORT = 8511
 WIDTHS, THEMES = (1440, 420), ("light", "dark")
-PAGES = ("", "live?layers=inner", "per_class", "speed", "training", "models", "?model=mlp_adult", "live?method=fips&budget=0.1")
+PAGES = (
+    "",
+    "compare",
+    "live?layers=inner",
+    "per_class",
+    "speed",
+    "training",
+    "models",
+    "compare?model=mlp_adult",
+    "live?method=fips&budget=0.1",
+)
 
 
 def live(page: Page, url: str) -> None:
@@ -36,8 +46,8 @@ def live(page: Page, url: str) -> None:
 
 
 def compare(page: Page, url: str) -> None:
-    """The first page."""
-    page.goto(url)
+    """The Compare page."""
+    page.goto(f"{url}/compare")
     page.locator(".js-plotly-plot .main-svg").nth(4).wait_for(timeout=120_000)
     page.wait_for_timeout(2_000)
 

@@ -45,15 +45,14 @@ def _card(entry: NetworkOverview) -> None:
     st.caption(f"{entry.architecture or 'A network of your own'}, on {entry.data}")
     accurate = "" if math.isnan(entry.accuracy) else f"**{100 * entry.accuracy:.2f} %** accuracy"
     st.markdown("  \n".join(filter(None, (accurate, _count(entry), _harmless(entry)))))
-    if entry.runs:
-        st.page_link("views/compare/page.py", label="Compare", icon=":material/balance:", query_params={"model": entry.name})
-    if entry.architecture:
-        st.page_link("views/live/page.py", label="Live", icon=":material/tune:", query_params={"model": entry.name})
-    if entry.harmless is not None:
-        chosen = {"model": entry.name, "run": entry.harmless.name}
-        st.page_link(
-            "views/per_class/page.py", label="The smallest harmless version", icon=":material/bar_chart:", query_params=chosen
-        )
+    with st.container(horizontal=True, gap="small"):
+        if entry.runs:
+            st.page_link("views/compare/page.py", label="Compare", icon=":material/balance:", query_params={"model": entry.name})
+        if entry.architecture:
+            st.page_link("views/live/page.py", label="Live", icon=":material/tune:", query_params={"model": entry.name})
+        if entry.harmless is not None:
+            chosen = {"model": entry.name, "run": entry.harmless.name}
+            st.page_link("views/per_class/page.py", label="Class by class", icon=":material/bar_chart:", query_params=chosen)
 
 
 def _count(entry: NetworkOverview) -> str:

@@ -8,8 +8,8 @@ from views.home.notebooks import notebooks
 
 st.title("labkit")
 st.write(
-    "Compress a trained network in many ways, and see what each way saves and costs: for the average, for every class and for every "
-    "group of people. Everything is computed on this machine, and nothing leaves it."
+    "Compress a trained network in many ways, and see what each way saves and costs: for the average, for every class and for "
+    "every group of people. Everything is computed on this machine, and nothing leaves it."
 )
 with mistakes():
     networks()
