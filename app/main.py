@@ -9,6 +9,8 @@ from common.pages import PAGES
 from common.server import settle
 from common.shell import mistakes, options, tighten
 
+# a file: Streamlit fetches emoji and material icons for this from the internet, also those of the navigation
+st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
 page = st.navigation(
     [
         st.Page(entry.script, title=entry.title, url_path=entry.folder, icon=f":material/{entry.icon}:", default=entry is PAGES[0])
@@ -16,8 +18,7 @@ page = st.navigation(
     ],
     position="top",
 )
-# a file: Streamlit fetches emoji and material icons for this from the internet
-st.set_page_config(page_title=f"{page.title} - labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
+st.set_page_config(page_title=f"{page.title} - labkit")
 tighten()
 with mistakes():
     options()
