@@ -17,6 +17,7 @@ from labkit.cli.options import (
     open_store,
     parse_settings,
     split_names,
+    table_options,
 )
 from labkit.cli.output import as_json, print_json, print_table
 
@@ -139,7 +140,8 @@ def _of_run(
     if facts.damaged:
         place.load(run)  # says what is wrong with it
     name_own(model)
-    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])})
+    table = table_options(where)
+    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])}, **table)
     small, _ = place.load(run, base=network)
     if small is None:
         raise ValueError(without)
