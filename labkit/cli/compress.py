@@ -18,6 +18,7 @@ from labkit.cli.options import (
     parse_settings,
     split_names,
     store_option,
+    table_options,
 )
 from labkit.cli.output import as_json, print_json, print_table
 
@@ -142,7 +143,8 @@ def _of_run(
     if facts.damaged:
         place.load(run)  # says what is wrong with it
     name_own(model)
-    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])})
+    table = table_options(where)
+    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])}, **table)
     if not facts.has_weights:
         made = runs.rebuild(facts, base=network, dataset=dataset)
         click.echo(f"run {facts.id}: {made.note}", err=True)
