@@ -7,10 +7,12 @@ import streamlit as st
 from common.address import follow
 from common.server import settle
 from common.shell import mistakes, options, tighten
+from widgets.browser import browser
 
 # a file: Streamlit fetches emoji and material icons for this from the internet
 st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
 tighten()
+browser()
 with mistakes():
     options()
 page = st.navigation(
