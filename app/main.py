@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from common.address import follow
 from common.server import settle
 from common.shell import mistakes, options, tighten
 
@@ -23,5 +24,6 @@ page = st.navigation(
     ],
     position="top",
 )
+follow(page.url_path)
 page.run()
 settle()
