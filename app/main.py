@@ -8,6 +8,7 @@ from common.address import follow
 from common.pages import PAGES
 from common.server import settle
 from common.shell import mistakes, options, tighten
+from widgets.browser import browser
 
 # a file: Streamlit fetches emoji and material icons for this from the internet, also those of the navigation
 st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
@@ -20,6 +21,7 @@ page = st.navigation(
 )
 st.set_page_config(page_title=f"{page.title} - labkit")
 tighten()
+browser()
 with mistakes():
     options()
 follow(page.url_path)

@@ -9,6 +9,7 @@ from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
 from labkit.runs.overview import NetworkOverview, overview
+from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
@@ -23,10 +24,12 @@ __all__ = [
     "Job",
     "Library",
     "NetworkOverview",
+    "Rebuilt",
     "Recommendation",
     "Run",
     "Store",
     "SweepFailed",
+    "cannot_rebuild",
     "compare",
     "contrasts",
     "gallery",
@@ -36,6 +39,7 @@ __all__ = [
     "measure_run",
     "noted",
     "overview",
+    "rebuild",
     "recommend",
     "reference_rows",
     "reopen",
