@@ -16,6 +16,7 @@ from labkit.runs.run import Run
 from labkit.runs.sources import noted, reopen, sources_of
 from labkit.runs.store import Store
 from labkit.runs.sweeping import sweep
+from labkit.runs.timings import SpeedChange, speed_change, timing_notes
 from labkit.runs.trained import train_run
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Rebuilt",
     "Recommendation",
     "Run",
+    "SpeedChange",
     "Store",
     "SweepFailed",
     "cannot_rebuild",
@@ -45,7 +47,9 @@ __all__ = [
     "reopen",
     "run_id",
     "sources_of",
+    "speed_change",
     "sweep",
+    "timing_notes",
     "train_run",
     "usual_settings",
 ]
