@@ -8,6 +8,8 @@ from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
+from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
+from labkit.runs.overview import NetworkOverview, overview
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
@@ -22,11 +24,14 @@ __all__ = [
     "Comparison",
     "Job",
     "Library",
+    "Rebuilt",
+    "NetworkOverview",
     "Recommendation",
     "Run",
     "SpeedChange",
     "Store",
     "SweepFailed",
+    "cannot_rebuild",
     "compare",
     "contrasts",
     "gallery",
@@ -35,6 +40,8 @@ __all__ = [
     "jobs",
     "measure_run",
     "noted",
+    "rebuild",
+    "overview",
     "recommend",
     "reference_rows",
     "reopen",
