@@ -5,15 +5,15 @@ import streamlit as st
 
 from common.address import choose
 from common.columns import unit_of
-from common.shell import figure, theme
+from common.shell import figure, library, theme
 from labkit import figures
 from labkit.audit import MEASURES, Column, columns
-from labkit.runs import Library, timing_notes
+from labkit.runs import timing_notes
 
 NEAR = 0.1  # accuracy within which runs are worth comparing closely
 
 
-def tradeoffs(shelf: Library, beside: pd.DataFrame) -> None:
+def tradeoffs(beside: pd.DataFrame) -> None:
     """Draw two figures beside each other, each over a cost of the reader's choice."""
     if "accuracy" not in beside:  # of a task without accuracy
         return
@@ -25,7 +25,7 @@ def tradeoffs(shelf: Library, beside: pd.DataFrame) -> None:
     for number, place in enumerate(st.columns(2) if len(costs) > 1 else [st.container()], 1):
         if costs:
             with place:
-                _tradeoff(shelf, beside, costs, number)
+                _tradeoff(beside, costs, number)
 
 
 def _costs(table: pd.DataFrame) -> dict[str, Column]:
@@ -36,14 +36,14 @@ def _costs(table: pd.DataFrame) -> dict[str, Column]:
     return {there[key].title: there[key] for key in own if key in there and table[key].notna().any()}
 
 
-def _tradeoff(shelf: Library, beside: pd.DataFrame, costs: dict[str, Column], number: int) -> None:
+def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int) -> None:
     titles = list(costs)
     title = choose(
         st.container(), "cost", titles, name=f"cost{number}", start=titles[min(number, len(titles)) - 1], key=f"cost-{number}"
     )
     column, better = costs[title], MEASURES[costs[title].figure].better
     chart = figures.pareto(
-        _with_ends(shelf, beside, column) if column.interval else beside,
+        _with_ends(beside, column) if column.interval else beside,
         x=column.figure,
         x_label=f"{title} relative to uncompressed" if column.interval else title,
         x_unit=unit_of(column),
@@ -56,10 +56,10 @@ def _tradeoff(shelf: Library, beside: pd.DataFrame, costs: dict[str, Column], nu
     figure(chart, _reading(beside, column, better), alt=f"Accuracy against {title} of every run")
 
 
-def _with_ends(shelf: Library, beside: pd.DataFrame, column: Column) -> pd.DataFrame:
+def _with_ends(beside: pd.DataFrame, column: Column) -> pd.DataFrame:
     """Add the ends of the interval where no run has them, and what was measured, where and when, for the hover text."""
     ends = {end: beside.get(end, float("nan")) for end in (f"{column.figure}_low", f"{column.figure}_high")}
-    notes = timing_notes(shelf, [run for run in beside.index if not beside.loc[run].get("reference", False)])
+    notes = timing_notes(library(), [run for run in beside.index if not beside.loc[run].get("reference", False)])
     return beside.assign(**ends, detail=[notes.get(run, "") for run in beside.index])
 
 
