@@ -4,6 +4,8 @@ from labkit.live.background import Latest
 from labkit.live.filling import fill
 from labkit.live.gallery import make_gallery
 from labkit.live.grid import Grid, Key, key_of, load_grid, slider_of
+from labkit.live.own_training import SmallTraining, weights_place
+from labkit.live.paths import is_weights, matches, resolved
 from labkit.live.progress import Progress
 from labkit.live.progressive import progressive_audit
 from labkit.live.sessions import Session, forget, session
@@ -14,12 +16,17 @@ __all__ = [
     "Latest",
     "Progress",
     "Session",
+    "SmallTraining",
     "fill",
     "forget",
+    "is_weights",
     "key_of",
     "load_grid",
     "make_gallery",
+    "matches",
     "progressive_audit",
+    "resolved",
     "session",
     "slider_of",
+    "weights_place",
 ]
