@@ -141,7 +141,9 @@ def _of_run(
         place.load(run)  # says what is wrong with it
     name_own(model)
     table = table_options(where)
-    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])}, **table)
+    network, dataset = runs.reopen(
+        facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])}, **table
+    )
     small, _ = place.load(run, base=network)
     if small is None:
         raise ValueError(without)

@@ -76,7 +76,9 @@ def matches(text: str, folder: str | os.PathLike, wanted: Callable[[str], bool] 
     place, begun = (path, "") if inside else (path.parent, path.name.lower())
     typed = text if not text or text.endswith("/") else f"{text}/" if inside else text[: len(text) - len(path.name)]
     found = [(not name.endswith("/"), name) for name in _names(place, wanted) if not is_leftover(name.rstrip("/"))]
-    near = [entry for entry in found if entry[1].lower().startswith(begun)] or [entry for entry in found if begun in entry[1].lower()]
+    near = [entry for entry in found if entry[1].lower().startswith(begun)] or [
+        entry for entry in found if begun in entry[1].lower()
+    ]
     return [typed + name for is_file, name in sorted(near, key=lambda entry: (not entry[0], entry[1].lower()))][:SHOWN]
 
 

@@ -10,7 +10,7 @@ from labkit.stamps import Stamp, stamp
 from views.live import own_offers as offers
 from views.live import own_training as training
 from views.live.fields import FIELDS, in_fields
-from views.live.own_given import Given, ask, asked, given, in_words, keep, meant, note
+from views.live.own_given import UNSET, Given, absorb, ask, asked, field_key, given, in_words, meant, note
 
 OWN = "your own"
 NETWORK = "timm:NAME for any timm model, or a reference model; code of your own: labkit app --model file.py:function"
@@ -23,10 +23,9 @@ def own_model() -> live.Session | None:
 
     Files are read again when they have changed, at the next run of the page.
     """
-    place = st.container()
-    given()
-    session, wrong = _opened() if asked() else (None, [])
-    with place:
+    absorb()
+    session, wrong = _opened()
+    with st.container():
         if session is not None and not st.session_state.get("own-changing"):
             _line()
         else:
@@ -41,7 +40,7 @@ def own_model() -> live.Session | None:
 
 def _line() -> None:
     left, right = st.columns([5, 1], vertical_alignment="center")
-    left.markdown(in_words())
+    left.markdown(in_words(asked() or given()))
     right.button("Change", key="own-change", width="stretch", on_click=st.session_state.update, args=({"own-changing": True},))
 
 
@@ -103,24 +102,23 @@ def _more() -> None:
 
 def _text(place: Any, name: str, **field: Any) -> None:
     key = _seeded(name, str(given()[name] or ""))
-    keep(**{name: place.text_input(FIELDS["model" if name == "name" else name], key=key, **field)})
+    place.text_input(FIELDS["model" if name == "name" else name], key=key, **field)
 
 
 def _number(place: Any) -> None:
     key = _seeded("size", given()["size"])
-    keep(size=place.number_input(FIELDS["size"], 1, 4096, key=key, help="For a folder: pixels of a side; resizes all"))
+    place.number_input(FIELDS["size"], 1, 4096, key=key, help="For a folder: pixels of a side; resizes all")
 
 
 def _box(place: Any, name: str, words: tuple[str, ...]) -> None:
-    """Draw a select box whose first option leaves the field empty."""
-    key = _seeded(name, given()[name] if given()[name] in words else words[0])
-    chosen = place.selectbox(FIELDS[name], words, key=key)
-    keep(**{name: "" if chosen == words[0] else chosen})
+    """Draw a select box with an option that leaves the field empty."""
+    key = _seeded(name, given()[name] if given()[name] in words else UNSET[name])
+    place.selectbox(FIELDS[name], words, key=key)
 
 
 def _seeded(name: str, value: Any) -> str:
     """Return the key of a field that shows `value` when it is drawn for the first time, or again after it was closed."""
-    key = offers.field_key(name)
+    key = field_key(name)
     if key not in st.session_state:
         st.session_state[key] = value
     return key
@@ -132,13 +130,21 @@ def _list(sentences: list[str]) -> str:
 
 
 def _opened() -> tuple[live.Session | None, list[str]]:
-    """Open what the form names; return everything that is wrong with it instead."""
-    named = meant()
+    """Open what the form held when Open was pressed; return everything that is wrong with it instead.
+
+    What could not be opened is not tried again while the fields are being corrected.
+    """
+    pressed = asked()
+    if pressed is None or (st.session_state.get("own-failed") == pressed != given()):
+        return None, []
+    st.session_state["own-failed"] = None
+    named = meant(pressed)
     try:
         if not named["name"]:
             raise ValueError("no network given")
         return _open(tuple(sorted(named.items())), stamp(named.get("weights")), stamp(named.get("data"))), []
     except MISTAKES as error:
+        st.session_state["own-failed"] = pressed
         return None, _wrong(named, error)
 
 

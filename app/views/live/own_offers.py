@@ -12,12 +12,7 @@ from labkit import data, live, models
 from labkit.data.opening import TAB, is_table
 from labkit.models.own import OWN
 from labkit.stamps import Stamp, stamp
-from views.live.own_given import given, keep, meant
-
-
-def field_key(name: str) -> str:
-    """Return the key of a field's widget."""
-    return f"own-field-{name}"
+from views.live.own_given import field_key, given, keep, meant
 
 
 def offer(place: DeltaGenerator, name: str, offers: Sequence[str], *, label: str, more: bool = False) -> None:

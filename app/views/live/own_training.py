@@ -10,7 +10,7 @@ from labkit import data, live
 from labkit.data.opening import is_table
 from labkit.models.small_mlp import SMALL_MLP
 from labkit.stamps import Stamp, stamp
-from views.live.own_given import ask, given, keep, meant
+from views.live.own_given import ask, fill_in, given, meant
 
 OFFER = "Train a small network on this table"
 Question = tuple[tuple[str, Any], ...]
@@ -41,7 +41,7 @@ def start() -> list[str]:
         table = _read(question, stamp(dict(question)["data"]))
         place = live.weights_place(table, options().store)
         if place.is_file():
-            _open(place)
+            _open(place)  # an earlier training of the same table
             return []
         before = _trainings().get(question)
         if before is None or not before.running:
@@ -90,7 +90,7 @@ def _running() -> None:
 
 
 def _open(place: Path) -> None:
-    keep(name=SMALL_MLP, weights=str(place))
+    fill_in(name=SMALL_MLP, weights=str(place))
     ask()
 
 
