@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from common.address import follow
 from common.server import settle
 from common.shell import mistakes, options, tighten
 
@@ -11,7 +12,7 @@ from common.shell import mistakes, options, tighten
 st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
 tighten()
 with mistakes():
-    options()
+    asked = options()
 page = st.navigation(
     [
         st.Page("views/compare/page.py", title="Compare", url_path="compare", icon=":material/balance:", default=True),
@@ -23,5 +24,9 @@ page = st.navigation(
     ],
     position="top",
 )
+if asked.own and page.url_path == "" and "started" not in st.session_state:
+    st.session_state["started"] = True
+    st.switch_page("views/live/page.py")  # the command line names a network of one's own
+follow(page.url_path)
 page.run()
 settle()

@@ -8,7 +8,7 @@ import sys
 import click
 
 from labkit import __version__
-from labkit.cli import app, compress, data, kernels, measures, methods, models, rules, runs, sweep, train
+from labkit.cli import app, compress, data, export, kernels, measures, methods, models, rules, runs, sweep, train
 from labkit.cli.words import command_of, in_options
 
 
@@ -38,6 +38,7 @@ for command in (
     compress.audit,
     compress.compress,
     data.data,
+    export.export,
     kernels.kernels,
     measures.measures,
     methods.methods,

@@ -93,6 +93,27 @@ def reopen(
     return network, dataset
 
 
+def data_of(run: Run) -> Dataset:
+    """Open the data of a run from where they came.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ValueError
+        When they cannot be opened, or are not those of the run any more.
+    """
+    dataset = _data_of(run, (run.sources.get("model") or {}).get("name") or run.model, None, {})
+    _check_data(run, dataset)
+    return dataset
+
+
 def _data_of(run: Run, name: str, given: str | None, asked: dict[str, Any]) -> Dataset:
     """Open the data of a run, or those that are given instead, with the options that are not given again."""
     known = dict(run.sources.get("data") or {})
@@ -121,13 +142,18 @@ def check_same(run: Run, network: nn.Module, dataset: Dataset, name: str) -> Non
     ------
     ValueError
     """
-    sha, digits = model_sha(network), data_id(dataset.test)
+    sha = model_sha(network)
     if sha != run.model_sha:
         what = getattr(network, "loaded_from", name)
         raise ValueError(
             f"run {run.id} was made of the weights with fingerprint {run.model_sha}, and {what} has {sha}; "
             "give the file of its weights with weights="
         )
+    _check_data(run, dataset)
+
+
+def _check_data(run: Run, dataset: Dataset) -> None:
+    digits = data_id(dataset.test)
     if digits != run.data_id:
         raise ValueError(
             f"run {run.id} was made on data with fingerprint {run.data_id}, and {dataset.name} has {digits} now; "

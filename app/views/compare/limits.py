@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from common.address import number, remember
 from common.columns import in_columns
 from labkit import runs
 from labkit.audit import Limit, limits
@@ -15,7 +16,10 @@ def recommendation(table: pd.DataFrame) -> None:
     offered = {name: limit for name, limit in limits().items() if _figures(table, limit)}
     steps = {name: _steps(table, limit) for name, limit in offered.items()}
     keys = {name: f"limit-{name}" for name in offered}
-    values = {name: slider_value(keys[name], limit.slider.default, steps[name]) for name, limit in offered.items()}
+    starts = {name: number(keys[name], limit.slider.default) for name, limit in offered.items()}
+    values = {name: slider_value(keys[name], starts[name], steps[name]) for name in offered}
+    for name, limit in offered.items():
+        remember(keys[name], values[name], float(limit.slider.default))
     stated = dict.fromkeys(limits()) | {name: _stated(limit, values[name], steps[name]) for name, limit in offered.items()}
     controls, answer = st.container(), st.container()
     with answer:
@@ -30,7 +34,7 @@ def recommendation(table: pd.DataFrame) -> None:
             with place:
                 loosest = stated[name] is None
                 title = f"{limit.title} (no limit)" if loosest else limit.title
-                live_slider(title, steps[name], value=limit.slider.default, key=keys[name], unit=limit.unit)
+                live_slider(title, steps[name], value=starts[name], key=keys[name], unit=limit.unit)
 
 
 def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:

@@ -17,7 +17,7 @@ Given = dict[str, Any]
 
 
 def given() -> Given:
-    """Return the values of the fields: those of this session, else of the address, else of the command line; text and one number."""
+    """Return the values of the fields: of this session, else of the address, else of the command line."""
     if "own-given" not in st.session_state:
         kept = {key: st.query_params[_param(key)] for key in KEYS if _param(key) in st.query_params}
         found = kept or {key: ",".join(value) if isinstance(value, list) else value for key, value in options().own.items()}

@@ -26,10 +26,13 @@ def live_panel(session: live.Session, method: Method, choices: dict[str, str]) -
         _without_slider(session, method, choices)
         return
     keys = {name: f"slide-{method.name}-{name}" for name in params}
-    numbers = {name: slider_value(keys[name], number(name, param.default), param.grid()) for name, param in params.items()}
+    numbers = {
+        name: slider_value(keys[name], number(name, param.default, within=method.name), param.grid())
+        for name, param in params.items()
+    }
     settings = {**choices, **numbers}
     for name, param in params.items():
-        remember(name, float(numbers[name]), float(param.default))
+        remember(name, float(numbers[name]), float(param.default), within=method.name)
     first = next(iter(params))
     known = session.steps(method, settings)
     controls, cards, below = st.container(), st.container(), st.container()

@@ -51,22 +51,27 @@ def live_slider(
         "help": help,
         "unit": unit,
         "disabled": disabled,
+        "round": _round(),
     }
-    _component(data=data, default={"value": data["value"]}, on_value_change=_nothing, key=key)
+    _component(data=data, default={"value": [data["value"], data["round"]]}, on_value_change=_nothing, key=key)
     return data["value"]
 
 
 def slider_value(key: str, value: float, steps: Sequence[float]) -> float:
     """Return the current value of slider `key`: the last one from the browser, else the step nearest to `value`."""
     state = st.session_state.get(key)
-    said = None if state is None else state.get("value")
-    wanted = value if said is None else said
+    said, of = (None if state is None else state.get("value")) or (value, _round())
+    wanted = said if of == _round() else value
     return min((float(step) for step in steps), key=lambda step: abs(step - wanted))
 
 
-def forget_slider(key: str) -> None:
-    """Reset the slider `key` to the value that Python passes."""
-    st.session_state.pop(key, None)
+def forget_sliders() -> None:
+    """Set every slider to the value that Python passes, e.g. when the browser has gone back; what it sent before counts no more."""
+    st.session_state["slider-round"] = _round() + 1
+
+
+def _round() -> int:
+    return st.session_state.get("slider-round", 0)
 
 
 def digits(steps: Sequence[float]) -> int:

@@ -45,7 +45,7 @@ function build(parent) {
       slider.echo = null;
       send();
     }, PATIENCE);
-    slider.setStateValue("value", slider.sent);
+    slider.setStateValue("value", [slider.sent, slider.data.round]);
   }
 
   input.addEventListener("input", () => {
@@ -62,6 +62,7 @@ function build(parent) {
 
   slider.update = (data) => {
     const changed = JSON.stringify(data.steps) !== JSON.stringify(slider.data?.steps);
+    const reset = slider.data !== null && data.round !== slider.data.round; // Python has set it, and awaits no older value
     slider.data = data;
     const id = `live-slider-${data.name}`;
     part("label").textContent = data.label;
@@ -75,13 +76,17 @@ function build(parent) {
       part(".ticks").replaceChildren(...data.ticks.map(tick));
       slider.wanted = slider.sent = null;
     }
+    if (reset) {
+      clearTimeout(slider.echo);
+      slider.echo = slider.wanted = slider.sent = null;
+    }
     if (slider.echo !== null && data.value === slider.sent) {
       clearTimeout(slider.echo);
       slider.echo = null;
       if (slider.wanted !== slider.sent) requestAnimationFrame(send);
     }
     const idle = slider.echo === null && (slider.wanted === null || slider.wanted === slider.sent);
-    if (changed || (idle && !slider.held)) adopt(data.value);
+    if (changed || reset || (idle && !slider.held)) adopt(data.value);
   };
 
   function adopt(value) {

@@ -1,0 +1,80 @@
+"""Settings of the pages without a browser: every choice counts, outlives a change of the page, and unknown names are said."""
+
+import pytest
+
+from labkit import runs
+
+PAGES = ["compare", "live", "per_class", "speed", "training"]
+
+
+def go(app, page, **address):
+    app.query_params.clear()
+    app.query_params.update(address)
+    return app.switch_page(f"views/{page}/page.py").run()
+
+
+def box(app, label):
+    return next(box for box in app.selectbox if box.label == label)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES)
+def test_every_option_of_every_box_can_be_chosen_twice_over(app, page):
+    """The cheapest network first: what is chosen in one box changes the options of others."""
+    go(app.run(), page, **({} if page == "speed" else {"model": "mlp_mnist" if page == "live" else "mlp_adult"}))
+    for label in [one.label for one in app.selectbox if one.label != "network"]:
+        options = box(app, label).options
+        for option in [*options, *options][: 2 * len(options)]:
+            box(app, label).select(option).run()
+            assert not app.exception
+            assert box(app, label).value in (option, *runs.Library(runs.gallery()).table().index)
+            assert box(app, label).options[box(app, label).index] == option
+
+
+def test_every_second_choice_counts(app):
+    app.run()
+    for network in ("resnet_fashion", "mlp_adult", "resnet_fashion", "mlp_adult"):
+        app.selectbox[0].select(network).run()
+        assert app.selectbox[0].value == network
+        assert app.query_params["model"] == network
+
+
+def test_the_network_goes_along_to_other_pages_and_comes_back(app):
+    app.run().selectbox[0].select("mlp_adult").run()
+    for page in ("per_class", "live", "compare"):
+        assert box(go(app, page), "network").value == "mlp_adult"
+        assert app.query_params["model"] == "mlp_adult"
+
+
+def test_the_method_and_its_options_are_there_when_one_comes_back(app):
+    go(app.run(), "live", model="mlp_mnist")
+    box(app, "method").select("low_rank").run()
+    box(app, "layers").select("inner").run()
+    go(app, "speed")
+    go(app, "live")
+    assert (box(app, "network").value, box(app, "method").value, box(app, "layers").value) == ("mlp_mnist", "low_rank", "inner")
+
+
+def test_runs_of_another_network_take_the_place_of_the_chosen_run(app):
+    library = runs.Library(runs.gallery())
+    go(app.run(), "per_class", model="mlp_adult")
+    chosen = box(app, "run").options[-1]
+    box(app, "run").select(chosen).run()
+    box(app, "network").select("resnet_fashion").run()
+    assert box(app, "run").value in library.table("resnet_fashion").index
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("page", "address", "said"),
+    [
+        ("compare", {"model": "nope"}, "no network 'nope'; showing vit_fashion"),
+        ("per_class", {"model": "mlp_adult", "run": "nope"}, "no run 'nope'; showing "),
+    ],
+)
+def test_what_the_address_names_and_is_not_there_is_said(app, page, address, said):
+    go(app.run(), page, **address)
+    assert [warning.value for warning in app.warning if warning.value.startswith(said)]
+    one = app.selectbox[0 if page == "compare" else 1]
+    one.select(one.options[-1]).run()
+    assert not [warning.value for warning in app.warning if "nope" in warning.value]
