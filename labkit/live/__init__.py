@@ -5,6 +5,8 @@ from labkit.live.filling import fill
 from labkit.live.gallery import make_gallery
 from labkit.live.grid import Grid, Key, key_of, load_grid, slider_of
 from labkit.live.jobs import Job, Jobs
+from labkit.live.own_training import SmallTraining, weights_place
+from labkit.live.paths import is_weights, matches, resolved
 from labkit.live.progress import Progress, time_left
 from labkit.live.progressive import progressive_audit
 from labkit.live.sessions import Session, forget, session
@@ -17,13 +19,18 @@ __all__ = [
     "Latest",
     "Progress",
     "Session",
+    "SmallTraining",
     "fill",
     "forget",
+    "is_weights",
     "key_of",
     "load_grid",
     "make_gallery",
+    "matches",
     "progressive_audit",
+    "resolved",
     "session",
     "slider_of",
     "time_left",
+    "weights_place",
 ]

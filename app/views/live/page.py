@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from common.address import choose
 from common.networks import FIRST
-from common.shell import mistakes, steady
+from common.shell import mistakes, options, steady
 from labkit import data, live, models
 from labkit.compress import METHODS, Choice, Method
 from views.live.own_model import OWN, own_model
@@ -45,7 +45,7 @@ def choose_options(method: Method, places: list[DeltaGenerator]) -> dict[str, st
 
 
 first, second, *rest = st.columns(2 + MOST_CHOICES)
-network = choose(first, "network", [*models.cards(), OWN], name="model", start=FIRST)
+network = choose(first, "network", [*models.cards(), OWN], name="model", start=OWN if options().own else FIRST)
 method = METHODS[choose(second, "method", SHOWN, name="method")]
 choices = choose_options(method, rest)
 with mistakes():
