@@ -25,9 +25,9 @@ PAGE = """<style>
 .labkit-cards div {flex: 1 1 122px; padding: 6px 10px; border-radius: 6px; border: 1px solid var(--jp-border-color2)}
 .labkit-cards span {display: block; font-size: 12px; opacity: 0.75}
 .labkit-cards strong {font-size: 18px; white-space: nowrap}
-.labkit-cards .good {color: #00704f; opacity: 1}
+.labkit-cards .good {color: #005a9c; opacity: 1}
 .labkit-cards .bad {color: #b34700; opacity: 1}
-[data-jp-theme-light="false"] .labkit-cards .good {color: #3fc79a}
+[data-jp-theme-light="false"] .labkit-cards .good {color: #6cb8f0}
 [data-jp-theme-light="false"] .labkit-cards .bad {color: #f0883e}
 </style>
 <script>

@@ -170,7 +170,6 @@ LAYERS = Choice(
     "all",
     help="which layers, or a pattern of their names",
     free=True,
-    start="inner",
     titles={"all": "all layers", "inner": "all but first and last layers", "mlp": "feed-forward blocks"},
 )
 BUDGET_KIND = Choice(

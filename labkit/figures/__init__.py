@@ -15,6 +15,7 @@ from labkit.figures.classes.class_accuracy import class_accuracy
 from labkit.figures.classes.class_change import class_change
 from labkit.figures.classes.class_change_heatmap import class_change_heatmap
 from labkit.figures.classes.confusion_change import confusion_change
+from labkit.figures.classes.group_changes import group_changes
 from labkit.figures.classes.group_rates import group_rates
 from labkit.figures.layers.condensed_layer import condensed_layer
 from labkit.figures.layers.factor_tiles import factor_tiles
@@ -53,6 +54,7 @@ __all__ = [
     "factor_tiles",
     "flops_accuracy",
     "formula_check",
+    "group_changes",
     "group_rates",
     "in_order",
     "input_density",

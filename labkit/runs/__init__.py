@@ -8,6 +8,7 @@ from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
+from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
@@ -21,10 +22,12 @@ __all__ = [
     "Comparison",
     "Job",
     "Library",
+    "Rebuilt",
     "Recommendation",
     "Run",
     "Store",
     "SweepFailed",
+    "cannot_rebuild",
     "compare",
     "contrasts",
     "gallery",
@@ -33,6 +36,7 @@ __all__ = [
     "jobs",
     "measure_run",
     "noted",
+    "rebuild",
     "recommend",
     "reference_rows",
     "reopen",

@@ -19,6 +19,9 @@ TABLES = {
     "class_change_heatmap": pd.DataFrame({"cat": [0.1, -0.2]}, index=["run", "other"]),
     "confusion_change": pd.DataFrame([[1, -1], [0, 2]], index=["a", "b"], columns=["a", "b"]),
     "group_rates": pd.DataFrame({"accuracy_score": [0.5, 0.7]}, index=pd.MultiIndex.from_tuples([("sex", "F"), ("sex", "M")])),
+    "group_changes": ACCURACY[["accuracy"]]
+    .assign(examples=5, reference_accuracy=0.9, change_low=-0.1, change_high=0.1)
+    .set_axis(pd.MultiIndex.from_tuples([("sex", "F"), ("sex", "M")])),
     "intervals": pd.DataFrame({"value": [1.0], "low": [0.5], "high": [2.0]}, index=["a"]),
     "layer_history": LAYERS,
     "layer_states": LAYERS,

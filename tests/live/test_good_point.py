@@ -53,4 +53,4 @@ def test_a_step_that_saves_nothing_is_no_good_point_and_harm_everywhere_leaves_t
 def test_too_few_steps_have_no_good_point():
     assert good_point({}) is None
     assert good_point({0.1: step(0.1), 0.2: step(0.2)}) is None
-    assert good_point(dict.fromkeys((1.0, 2.0, 3.0), {"accuracy": 0.5})) is None
+    assert good_point({place: {"accuracy": 0.5} for place in (1.0, 2.0, 3.0)}) is None

@@ -31,8 +31,7 @@ function build(parent) {
       const card = grid.children[i];
       card.querySelector(".number").textContent = text;
       const small = card.querySelector(".delta");
-      small.textContent = { good: "▲ ", bad: "▼ ", neutral: "" }[tone] + delta;
-      if (!delta) small.textContent = "";
+      small.textContent = delta; // no arrow: that of a smaller size would point against its number
       small.dataset.tone = tone;
     });
   }

@@ -115,6 +115,6 @@ register(
             "layers": LAYERS,
         },
         version=2,
-        help="Keeps the same number of the largest weights for every neuron, so that they can be stored side by side without zeros.",
+        help="Keeps the same number of the largest weights for every neuron, so that they are stored without the zeros.",
     )
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -76,7 +75,7 @@ register(
                 help="whether inputs of linear layers are quantized too",
                 titles={"dynamic": "weights and inputs", "weight_only": "weights only"},
             ),
-            "layers": replace(LAYERS, start=None),
+            "layers": LAYERS,
         },
         live=False,
         help="Stores every weight in 8 bits instead of 32, with one scale for each neuron.",

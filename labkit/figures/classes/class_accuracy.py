@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.outcomes import marks, outcomes
 from labkit.figures.base.shades import Shades, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs, short
@@ -16,13 +17,14 @@ COLUMNS = ("accuracy", "accuracy_low", "accuracy_high")
 def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw the accuracy of each class in percent: a filled dot with its interval, and a hollow one for the reference.
 
-    Always three traces: lines between the dots, reference, model.
+    Always three traces: lines between the dots, reference, model. With a column verdict the model is three traces, by verdict.
 
     Parameters
     ----------
     per_class : DataFrame
         `Audit.per_class`: one row per class, the first class on top. Columns accuracy, accuracy_low, accuracy_high (fractions) and
-        optionally reference_accuracy; without it only the model is drawn. A class of NaN keeps an empty row.
+        optionally reference_accuracy; without it only the model is drawn. A class of NaN keeps an empty row. Optionally verdict
+        ("harmed", "unharmed", "cannot tell"), which gives the colour: orange, blue, grey.
     theme : {"light", "dark"}
 
     Returns
@@ -44,7 +46,7 @@ def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
         [
             _lines(names, before, after, colours),
             _reference(names, before, compared, colours),
-            _model(names, after, low, high, compared, template(theme).layout.colorway[0]),
+            *_models(per_class, names, (after, low, high), compared, theme),
         ]
     )
     figure.update_layout(
@@ -62,6 +64,19 @@ def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
         },
     )
     return figure
+
+
+def _models(
+    per_class: pd.DataFrame, names: list[str], ends: tuple[np.ndarray, ...], compared: bool, theme: Theme
+) -> list[go.Scatter]:
+    """Return the model's dots: one trace, or one for each verdict."""
+    if "verdict" not in per_class:
+        return [_model(names, *ends, compared, "this model", template(theme).layout.colorway[0])]
+    found = outcomes(per_class)
+    return [
+        _model(names, *(np.where(found.codes == code, end, np.nan) for end in ends), compared, name, colour)
+        for code, (name, colour) in enumerate(zip(found.names, marks(shades(theme)), strict=True))
+    ]
 
 
 def _range(values: np.ndarray) -> list[float]:
@@ -97,12 +112,14 @@ def _reference(names: list[str], before: np.ndarray, compared: bool, colours: Sh
     )
 
 
-def _model(names: list[str], after: np.ndarray, low: np.ndarray, high: np.ndarray, compared: bool, colour: str) -> go.Scatter:
+def _model(
+    names: list[str], after: np.ndarray, low: np.ndarray, high: np.ndarray, compared: bool, name: str, colour: str
+) -> go.Scatter:
     return go.Scatter(
         x=after,
         y=names,
         mode="markers",
-        name="this model",
+        name=name,
         marker={"symbol": "circle", "size": 11, "color": colour},
         error_x={
             "type": "data",

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.outcomes import marks, outcomes, verdict_words
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, ceiling, needs, short, signed
@@ -20,15 +21,17 @@ NO_MARK = f'<span style="color:rgba(0,0,0,0)">{MARK}</span>'
 def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw the change in accuracy of each class, in percentage points, with its interval.
 
-    Always two traces, first the classes within chance, then the affected ones, each over all classes (NaN where a class belongs
-    to the other trace), so that a figure on a page can be updated without new traces.
+    Always three traces: classes of which nothing can be told (grey), those for the worse (orange) and for the better (blue), each
+    over all classes (NaN where a class belongs to another trace), so that a figure on a page can be updated without new traces.
+    A column verdict decides where there is one, else sign and significance. A dot beside its name marks a significant change.
 
     Parameters
     ----------
     per_class : DataFrame
         `Audit.per_class` of an audit with a reference: one row per class, the first class on top. Columns change, change_low,
-        change_high, reference_accuracy, accuracy (fractions), affected (bool), q (adjusted p-value). A class of NaN keeps its row,
-        without a bar. Of more than 30 classes the 30 with the largest change are drawn.
+        change_high, reference_accuracy, accuracy (fractions), affected (bool), q (adjusted p-value), and optionally verdict
+        ("harmed", "unharmed", "cannot tell") and needed (examples that would tell). A class of NaN keeps its row, without a bar.
+        Of more than 30 classes the 30 with the largest change are drawn.
     theme : {"light", "dark"}
 
     Returns
@@ -46,10 +49,11 @@ def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
     affected = shown["affected"].fillna(False).to_numpy(bool)
     colours = shades(theme)
     limit = ceiling((shown[["change", "change_low", "change_high"]].to_numpy(float) * PERCENT).ravel())
+    found = outcomes(shown)
     figure = go.Figure(
         [
-            _bars(shown, names, ~affected, "within chance", colours.quiet, colours.ink),
-            _bars(shown, names, affected, f"{MARK} affected (q < 0.05)", colours.strong, colours.ink),
+            _bars(shown, names, found.codes == code, name, colour, colours.ink)
+            for code, (name, colour) in enumerate(zip(found.names, marks(colours), strict=True))
         ]
     )
     figure.update_layout(
@@ -59,7 +63,7 @@ def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
         bargap=0.3,
         uirevision="class_change",
         xaxis={
-            "title": {"text": "change in accuracy (pp)" + _left_out(len(per_class), len(shown))},
+            "title": {"text": f"change in accuracy (pp)<br>{MARK} q < 0.05" + _left_out(len(per_class), len(shown))},
             "range": [-1.05 * limit, 1.05 * limit],
             "zeroline": True,
             "zerolinecolor": colours.ink,
@@ -86,7 +90,7 @@ def _largest(per_class: pd.DataFrame) -> pd.DataFrame:
 
 
 def _left_out(total: int, drawn: int) -> str:
-    return "" if total == drawn else f"<br>largest {drawn} of {total} classes"
+    return "" if total == drawn else f"; largest {drawn} of {total} classes"
 
 
 def _labels(names: list[str], affected: np.ndarray, change: np.ndarray) -> list[str]:
@@ -116,14 +120,16 @@ def _bars(shown: pd.DataFrame, names: list[str], mine: np.ndarray, name: str, co
             "width": 4,
             "color": ink,
         },
-        hovertext=[_sentence(row) for row in shown[list(COLUMNS)].itertuples()],
+        hovertext=[_sentence(str(name), row) for name, row in shown.iterrows()],
         hovertemplate="%{hovertext}<extra></extra>",
     )
 
 
-def _sentence(row: tuple) -> str:
-    name, change, low, high, affected, q, before, after = row
+def _sentence(name: str, row: pd.Series) -> str:
+    points = {key: row[key] * PERCENT for key in ("change", "change_low", "change_high")}
+    significant = "significant" if row["affected"] else "within chance"
+    said = ", ".join(filter(None, [verdict_words(row), f"{significant}, q = {row['q']:.3g}"]))
     return (
-        f"<b>{name}</b>: {signed(change * PERCENT)} pp (interval {signed(low * PERCENT)} to {signed(high * PERCENT)})"
-        f"<br>{before:.1%} before, {after:.1%} now<br>{'affected' if affected else 'within chance'}, q = {q:.3g}"
+        f"<b>{name}</b>: {signed(points['change'])} pp (interval {signed(points['change_low'])} to {signed(points['change_high'])})"
+        f"<br>{row['reference_accuracy']:.1%} before, {row['accuracy']:.1%} now<br>{said}"
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.heatmap import cells, full_colour, saturation
+from labkit.figures.base.outcomes import UNKNOWN, VERDICTS
+from labkit.figures.base.selection import frame_row
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, short, signed, two_lines
@@ -14,15 +18,31 @@ from labkit.figures.base.wording import PERCENT, short, signed, two_lines
 MOST_TEXT = 16
 
 
-def class_change_heatmap(change: pd.DataFrame, affected: pd.DataFrame | None = None, *, theme: Theme = "light") -> go.Figure:
+def class_change_heatmap(
+    change: pd.DataFrame,
+    affected: pd.DataFrame | None = None,
+    *,
+    verdicts: pd.DataFrame | None = None,
+    labels: Mapping[str, str] | None = None,
+    selected: str | None = None,
+    theme: Theme = "light",
+) -> go.Figure:
     """Draw the change in accuracy of every class in every run, in percentage points: blue better, orange worse.
+
+    The customdata of a cell, in the last trace, is ``[row, class]``.
 
     Parameters
     ----------
     change : DataFrame [runs, classes]
-        Fractions; the index labels the runs, the first on top. Cells of NaN stay empty.
+        Fractions; the index names the runs, the first on top. Cells of NaN stay empty.
     affected : DataFrame of bool [runs, classes], optional
         Same index and columns; the numbers in these cells are followed by ``*``.
+    verdicts : DataFrame of str [runs, classes], optional
+        Same index and columns; cells of "cannot tell" are grey.
+    labels : mapping of str to str, optional
+        What is written for a row of the index.
+    selected : str, optional
+        Row of the index that gets a frame.
     theme : {"light", "dark"}
 
     Returns
@@ -32,7 +52,7 @@ def class_change_heatmap(change: pd.DataFrame, affected: pd.DataFrame | None = N
     Raises
     ------
     ValueError
-        When `change` is empty, or `affected` has another index or other columns.
+        When `change` is empty, or another table has another index or other columns.
 
     Notes
     -----
@@ -41,46 +61,84 @@ def class_change_heatmap(change: pd.DataFrame, affected: pd.DataFrame | None = N
     if change.empty:
         raise ValueError("class_change_heatmap got no rows or no classes; give at least one run with one class")
     marks = pd.DataFrame(False, index=change.index, columns=change.columns) if affected is None else affected
-    if not (marks.index.equals(change.index) and marks.columns.equals(change.columns)):
-        raise ValueError("affected must have the index and columns of change; reindex it")
+    said = pd.DataFrame("", index=change.index, columns=change.columns) if verdicts is None else verdicts
+    for name, table in (("affected", marks), ("verdicts", said)):
+        if not (table.index.equals(change.index) and table.columns.equals(change.columns)):
+            raise ValueError(f"{name} must have the index and columns of change; reindex it")
     points = change.to_numpy(float) * PERCENT
-    marked = marks.fillna(False).to_numpy(bool)
-    limit = saturation(points)
+    marked, words = marks.fillna(False).to_numpy(bool), said.fillna("").to_numpy(str)
     rows, columns = [str(name) for name in change.index], [str(name) for name in change.columns]
-    colours = shades(theme)
+    titles = [str((labels or {}).get(row, row)) for row in rows]
+    unclear = np.isin(words, [word for word, code in VERDICTS.items() if code == UNKNOWN])
+    limit, colours, hover = saturation(points), shades(theme), _sentences(points, marked, words, titles, columns)
     figure = go.Figure(
         cells(
             points,
             rows=rows,
             columns=columns,
             text=_texts(points, marked),
-            hover=_sentences(points, marked, rows, columns),
+            hover=hover,
             limit=limit,
             scale=colours.diverging,
-            title="change in accuracy (pp)<br>" + ", ".join(_legend(points, marked, limit)),
+            title="change in accuracy (pp)<br>" + ", ".join(_legend(points, marked, limit, unclear)),
             colours=colours,
         )
     )
+    if unclear.any():
+        grey = [(0.0, colours.unknown), (1.0, colours.unknown)]
+        figure.add_heatmap(
+            z=np.where(unclear, 0.0, np.nan), x=columns, y=rows, colorscale=grey, showscale=False, xgap=1, ygap=1, hoverinfo="skip"
+        )
+        figure.data[-1].update(text=figure.data[0].text, texttemplate="%{text}", textfont={"color": colours.ink})
+    figure.add_trace(_handles(rows, columns, hover))
     figure.update_layout(
         template=template(theme),
         height=190 + 34 * len(rows),
         uirevision="class_change_heatmap",
-        xaxis={"type": "category", "showgrid": False, "tickvals": columns, "ticktext": [short(c, 14) for c in columns]},
+        hovermode="closest",
+        hoverdistance=-1,  # the cell under the pointer, however far its middle is
+        shapes=[frame_row(rows.index(str(selected)), theme=theme)] if str(selected) in rows else [],
+        # ranges of their own: marks would add room at the edges
+        xaxis={
+            "type": "category",
+            "showgrid": False,
+            "range": [-0.5, len(columns) - 0.5],
+            "tickvals": columns,
+            "ticktext": [short(c, 14) for c in columns],
+        },
         yaxis={
             "type": "category",
-            "autorange": "reversed",
+            "range": [len(rows) - 0.5, -0.5],
             "showgrid": False,
             "tickvals": rows,
-            "ticktext": [two_lines(row) for row in rows],
+            "ticktext": [two_lines(title) for title in titles],
             "tickfont": {"size": 12},
         },
     )
     return figure
 
 
-def _legend(points: np.ndarray, marked: np.ndarray, limit: float) -> list[str]:
+def _handles(rows: list[str], columns: list[str], hover: np.ndarray) -> go.Scatter:
+    """Return invisible marks on all cells: Plotly reports clicks on marks, but none on cells of a heat map."""
+    hidden = {"marker": {"opacity": 0}}
+    return go.Scatter(
+        x=columns * len(rows),
+        y=[row for row in rows for _ in columns],
+        mode="markers",
+        marker={"symbol": "square", "size": 24, "opacity": 0},
+        selected=hidden,
+        unselected=hidden,
+        customdata=[[row, column] for row in rows for column in columns],
+        hovertext=list(hover.ravel()),
+        hovertemplate="%{hovertext}<extra></extra>",
+        showlegend=False,
+    )
+
+
+def _legend(points: np.ndarray, marked: np.ndarray, limit: float, unclear: np.ndarray) -> list[str]:
     """Return the second line of the title of the colour bar; short, for 420 px."""
-    return [text for text in (full_colour(points, limit), "* affected" if marked.any() else "") if text]
+    told = (full_colour(points, limit), "* q < 0.05" if marked.any() else "", "grey: cannot tell" if unclear.any() else "")
+    return [text for text in told if text]
 
 
 def _texts(points: np.ndarray, marked: np.ndarray) -> np.ndarray:
@@ -91,15 +149,20 @@ def _texts(points: np.ndarray, marked: np.ndarray) -> np.ndarray:
     return write(points, marked)
 
 
-def _sentences(points: np.ndarray, marked: np.ndarray, rows: list[str], columns: list[str]) -> np.ndarray:
+def _sentences(points: np.ndarray, marked: np.ndarray, words: np.ndarray, rows: list[str], columns: list[str]) -> np.ndarray:
     return np.array(
         [
             [
-                f"<b>{row}</b><br>{column}: "
-                + ("not measured" if np.isnan(point) else f"{signed(point)} pp, {'affected' if mark else 'not marked as affected'}")
-                for column, point, mark in zip(columns, points[i], marked[i], strict=True)
+                f"<b>{row}</b><br>{column}: {_words(point, mark, word)}"
+                for column, point, mark, word in zip(columns, points[i], marked[i], words[i], strict=True)
             ]
             for i, row in enumerate(rows)
         ],
         dtype=object,
     )
+
+
+def _words(point: float, mark: bool, word: str) -> str:
+    if np.isnan(point):
+        return "not measured"
+    return ", ".join(filter(None, [f"{signed(point)} pp", word, "significant" if mark else "within chance"]))

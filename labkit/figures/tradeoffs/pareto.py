@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.log_ticks import log_ticks
+from labkit.figures.base.selection import ring
 from labkit.figures.base.shades import SYMBOLS, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
@@ -25,6 +26,7 @@ def pareto(
     x_unit: str = "",
     scale: float = 1.0,
     front_label: str = "best for its size",
+    selected: str | None = None,
     theme: Theme = "light",
 ) -> go.Figure:
     """Draw accuracy in percent against the cost of runs, with the Pareto front.
@@ -46,6 +48,8 @@ def pareto(
         `x` is divided by it: 1e6 converts bytes to MB.
     front_label : str
         Legend entry of the front.
+    selected : str, optional
+        Row of the index that gets a ring.
     theme : {"light", "dark"}
 
     Returns
@@ -79,6 +83,9 @@ def pareto(
         figure.add_trace(_dots(points[reference], "reference", look, x_label, unit))
         for accuracy in points.loc[reference, "accuracy"].unique():
             figure.add_hline(y=accuracy * PERCENT, line={"color": colours.quiet, "width": 1, "dash": "dot"}, layer="below")
+    if selected in points.index:
+        here = points.loc[[selected]]
+        figure.add_trace(ring(here["_x"].to_numpy(float), here["accuracy"].to_numpy(float) * PERCENT, theme=theme))
     figure.update_layout(
         template=template(theme),
         height=480,

@@ -16,6 +16,13 @@ def test_intervals_hold_value_and_both_arms():
     assert list(trace.error_x.arrayminus) == [1, 10]
 
 
+def test_a_dot_tells_its_row_and_the_selected_one_has_a_ring():
+    dots, ring = figures.intervals(FRAME, labels={"a": "first"}, selected="b").data
+    assert [data[0] for data in dots.customdata] == ["a", "b"]
+    assert (list(ring.x), list(ring.y)) == ([50], ["b"])
+    assert len(figures.intervals(FRAME, selected="c").data) == 1
+
+
 @pytest.mark.parametrize(
     ("given", "title"),
     [

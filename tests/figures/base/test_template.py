@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labkit import figures
-from labkit.figures.base.shades import shades
+from labkit.figures.base.shades import GROUPS, shades
 from labkit.figures.base.wording import ceiling, signed
 from tests.figures.colours import channels, contrast
 
@@ -14,6 +14,14 @@ def test_text_contrast_meets_wcag_aa(theme, paper):
     layout = figures.template(theme).layout
     for ink, ground in [(layout.font.color, paper), (layout.hoverlabel.font.color, layout.hoverlabel.bgcolor)]:
         assert contrast(ink, ground) >= 4.5
+
+
+@pytest.mark.parametrize(("theme", "paper"), [("light", "#FFFFFF"), ("dark", "#0E1117")])
+def test_marks_stand_out_from_the_paper_and_text_from_cells(theme, paper):
+    colours = shades(theme)
+    for mark in (colours.strong, colours.gain, colours.quiet, *GROUPS):
+        assert contrast(mark, paper) >= 3  # WCAG 2 for graphics
+    assert contrast(colours.ink, colours.unknown) >= 4.5
 
 
 def seen(colour, eye):
@@ -52,6 +60,8 @@ def test_meanings_stay_apart_for_colour_blind_readers(theme, eye):
         (colours.better, colours.neutral),
         (colours.worse, colours.neutral),
         (colours.strong, colours.quiet),
+        (colours.strong, colours.gain),
+        (colours.gain, colours.quiet),
     ]:
         # a difference of 2.3 is just noticeable (Mahy et al. 1994)
         assert np.linalg.norm(seen(one, np.array(EYES[eye])) - seen(other, np.array(EYES[eye]))) > 20

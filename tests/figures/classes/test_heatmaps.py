@@ -20,7 +20,7 @@ def test_cells_are_points_and_affected_cells_end_in_a_star():
     trace = figures.class_change_heatmap(CHANGE, AFFECTED).data[0]
     np.testing.assert_allclose(trace.z, [[-12.3, 2.0], [0.4, np.nan]])
     assert trace.text.tolist() == [["−12*", "+2.0"], ["+0.4", ""]]
-    assert "cat: −12.3 pp, affected" in trace.hovertext[0][0]
+    assert "cat: −12.3 pp, significant" in trace.hovertext[0][0]
     assert "dog: not measured" in trace.hovertext[1][1]
 
 
@@ -33,6 +33,26 @@ def test_scale_is_symmetric_with_orange_below_and_blue_above(theme):
     assert abs(red_minus_blue(trace.colorscale[1][1])) < 20
     harm = figures.confusion_change(COUNTS, theme=theme).data[0]
     assert [colour for _, colour in harm.colorscale] == [colour for _, colour in trace.colorscale][::-1]
+
+
+def test_a_click_on_a_cell_tells_the_run_and_the_class():
+    figure = figures.class_change_heatmap(CHANGE, AFFECTED, labels={"run one": "first"}, selected="run two")
+    handles = figure.data[-1]
+    cells = [(x, y, tuple(data)) for x, y, data in zip(handles.x, handles.y, handles.customdata, strict=True)]
+    assert cells == [(name, run, (run, name)) for run in CHANGE.index for name in CHANGE.columns]
+    assert list(figure.layout.yaxis.ticktext) == ["first", "run two"]
+    (frame,) = figure.layout.shapes
+    assert (frame.y0, frame.y1) == (0.5, 1.5)  # around the second row
+    assert "<b>first</b>" in handles.hovertext[0]
+
+
+def test_what_cannot_be_told_is_grey_whatever_the_estimate():
+    verdicts = pd.DataFrame({"cat": ["cannot tell", "unharmed"], "dog": ["harmed", "cannot tell"]}, index=CHANGE.index)
+    _, grey, _ = figures.class_change_heatmap(CHANGE, AFFECTED, verdicts=verdicts).data
+    np.testing.assert_array_equal(np.isfinite(np.asarray(grey.z, float)), [[True, False], [False, True]])
+    assert all(abs(red_minus_blue(colour)) < 20 for _, colour in grey.colorscale)
+    with pytest.raises(ValueError, match="verdicts must have the index"):
+        figures.class_change_heatmap(CHANGE, verdicts=verdicts.iloc[::-1])
 
 
 def test_one_outlier_neither_bleaches_the_rest_nor_goes_unsaid():

@@ -97,3 +97,13 @@ def test_bad_frames_are_refused():
         figures.pareto_front(runs(), "macs")
     with pytest.raises(ValueError, match="above 0, got 0"):
         draw(runs(), scale=0)
+
+
+def test_the_selected_run_has_a_ring_in_its_place():
+    frame = pd.DataFrame(
+        {"accuracy": [0.9, 0.8], "accuracy_low": 0.7, "accuracy_high": 0.95, "bytes": [4e6, 2e6], "label": "x", "series": "y"},
+        index=["run", "other"],
+    )
+    ring = figures.pareto(frame, scale=1e6, selected="other").data[-1]
+    assert (ring.name, list(ring.x), list(ring.y)) == ("selected", [2.0], [80.0])
+    assert "selected" not in [trace.name for trace in figures.pareto(frame, selected="gone").data]
