@@ -6,6 +6,7 @@ from labkit.live.gallery import make_gallery
 from labkit.live.good_point import good_point
 from labkit.live.grid import Grid, Key, key_of, load_grid, slider_of
 from labkit.live.keeping import Keeping, keep, keeping
+from labkit.live.opening import opening, start
 from labkit.live.progress import Progress
 from labkit.live.progressive import progressive_audit
 from labkit.live.sessions import Session, forget, session
@@ -25,7 +26,9 @@ __all__ = [
     "key_of",
     "load_grid",
     "make_gallery",
+    "opening",
     "progressive_audit",
     "session",
     "slider_of",
+    "start",
 ]

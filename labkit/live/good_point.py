@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 HARM = 0.02  # a loss of accuracy up to 2 percentage points is none, as in the verdicts of an audit
+SAVING = 0.99  # a share of the bytes above this saves nothing
 Figures = Mapping[str, Any]
 
 
@@ -15,8 +16,8 @@ def good_point(curve: Mapping[float, Figures], *, harm: float = HARM) -> float |
     """Return the smallest step that harms nobody, else the knee of accuracy over bytes.
 
     The first that there is of: the smallest step of which the audit can tell that every class, every group and the whole are
-    unharmed; the smallest step that harms no class and no group and leaves the whole unharmed; the `knee`. A step that saves
-    nothing is none of the first two.
+    unharmed; the smallest step that harms no class and no group and leaves the whole unharmed; the smallest step that leaves the
+    whole unharmed; the `knee`. A step that saves less than 1 % of the bytes is none of the first three.
 
     Parameters
     ----------
@@ -30,17 +31,38 @@ def good_point(curve: Mapping[float, Figures], *, harm: float = HARM) -> float |
     float or None
         None for a curve of fewer than three steps, or without bytes and accuracy.
     """
+    return graded(curve, harm)[1]
+
+
+def graded(curve: Mapping[float, Figures], harm: float = HARM) -> tuple[int, float | None, float]:
+    """Return how good the `good_point` of a curve is.
+
+    Parameters
+    ----------
+    curve : mapping of slider value to summary
+    harm : float
+
+    Returns
+    -------
+    grade : int
+        0 to 3, the number of the condition that it meets; 4 without a point.
+    step : float or None
+    bytes : float
+        Its size; infinite without a point.
+    """
     steps = {step: {str(name): float(figures[name]) for name in figures.keys()} for step, figures in curve.items()}  # noqa: SIM118
     steps = {step: figures for step, figures in steps.items() if {"accuracy", "bytes"} <= figures.keys()}
     if len(steps) < 3:
-        return None
-    saving = {step: figures for step, figures in steps.items() if figures.get("bytes_ratio", 1.0) < 1}
-    for fits in (_unharmed, _not_harmed):
+        return 4, None, np.inf
+    saving = {step: figures for step, figures in steps.items() if figures.get("bytes_ratio", 1.0) <= SAVING}
+    for grade, fits in enumerate((_unharmed, _not_harmed, _whole)):
         found = [step for step, figures in saving.items() if fits(figures, harm)]
         if found:
-            return min(found, key=lambda step: (steps[step]["bytes"], -steps[step]["accuracy"]))
+            best = min(found, key=lambda step: (steps[step]["bytes"], -steps[step]["accuracy"]))
+            return grade, best, steps[best]["bytes"]
     names = list(steps)
-    return names[knee([steps[name]["bytes"] for name in names], [steps[name]["accuracy"] for name in names])]
+    best = names[knee([steps[name]["bytes"] for name in names], [steps[name]["accuracy"] for name in names])]
+    return 3, best, steps[best]["bytes"]
 
 
 def knee(x: Any, y: Any) -> int:

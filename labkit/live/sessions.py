@@ -220,6 +220,22 @@ class Session:
         settings = method.settings(params)
         return self.known().steps(method, settings, self.data_content(method, settings)) if method.sliders else {}
 
+    def stored(self, method: str | Method, params: dict[str, Any]) -> bool:
+        """Return whether the steps of a slider are read from the shipped grid, so that nothing is computed for them.
+
+        Parameters
+        ----------
+        method : str or Method
+        params : dict
+            As `steps` takes them.
+
+        Returns
+        -------
+        bool
+        """
+        method = method if isinstance(method, Method) else get_method(method)
+        return self.known().grid(method, method.settings(params)) is not None
+
 
 def _is_shipped(sha: str, mark: Fingerprint) -> bool:
     """Whether a network is a reference model in everything, not only in its weights."""
