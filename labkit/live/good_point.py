@@ -17,7 +17,7 @@ def good_point(curve: Mapping[float, Figures], *, harm: float = HARM) -> float |
 
     The first that there is of: the smallest step of which the audit can tell that every class, every group and the whole are
     unharmed; the smallest step that harms no class and no group and leaves the whole unharmed; the smallest step that leaves the
-    whole unharmed; the `knee`. A step that saves less than 1 % of the bytes is none of the first three.
+    whole unharmed; the `knee`. A step that saves less than 1 % of the bytes is no good point, unless hardly any step saves more.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def graded(curve: Mapping[float, Figures], harm: float = HARM) -> tuple[int, flo
         if found:
             best = min(found, key=lambda step: (steps[step]["bytes"], -steps[step]["accuracy"]))
             return grade, best, steps[best]["bytes"]
+    steps = saving if len(saving) > 2 else steps
     names = list(steps)
     best = names[knee([steps[name]["bytes"] for name in names], [steps[name]["accuracy"] for name in names])]
     return 3, best, steps[best]["bytes"]

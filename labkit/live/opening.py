@@ -60,9 +60,10 @@ def opening(session: Session, methods: Iterable[str] | None = None) -> tuple[str
         choices = {key: param.options for key, param in METHODS[name].params.items() if isinstance(param, Choice)}
         for values in product(*choices.values()):
             words = dict(zip(choices, values, strict=True))
-            if not METHODS[name].sliders or not session.stored(name, words):
+            grid = session.known().grid(METHODS[name], METHODS[name].settings(words)) if METHODS[name].sliders else None
+            if grid is None:
                 continue
-            grade, _, size = graded(session.steps(name, words))
+            grade, _, size = graded({value: grid.summary(value) for value in grid.values})  # as stored: nothing is computed yet
             if grade < 3 and (best is None or (grade, size) < best[0]):
                 best = (grade, size), (name, words)
     return None if best is None else best[1]
