@@ -1,9 +1,10 @@
-"""Atomic writing of files."""
+"""Atomic writing of files and folders."""
 
 import contextlib
 import errno
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,52 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(target: str | os.PathLike) -> Iterator[Path]:
+    """Write a folder atomically: yield a temporary folder beside it, then flush its files and rename it to the target.
+
+    If the process is killed or an exception is raised, no half-written folder of that name is left.
+
+    Parameters
+    ----------
+    target : path
+        The folder, which must be absent or empty; the folders above it are created.
+
+    Yields
+    ------
+    Path
+        A temporary folder.
+
+    Raises
+    ------
+    ValueError
+        If something is there already.
+    OSError
+        If the disk is full, or the folder cannot be written; the message names the target.
+    """
+    target = Path(target)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ValueError(f"{target} exists already; choose another folder, or remove it")
+    temporary: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".tmp", dir=target.parent))
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o777 & ~umask)
+        for path in (*temporary.rglob("*"), temporary):
+            _flush(path)
+        os.replace(temporary, target)
+        _flush(target.parent)
+    except OSError as error:
+        remedy = "choose another place" if error.errno in PLACE_ERRORS else "free some space or choose another place"
+        raise OSError(f"cannot write {target}: {error.strerror or error}; {remedy}") from error
+    finally:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_bytes(target: str | os.PathLike, content: bytes) -> None:

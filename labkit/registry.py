@@ -110,8 +110,6 @@ class Choice:
         One line, shown as a tooltip.
     free : bool
         Whether other values are allowed too, e.g. a pattern of layer names.
-    start : str, optional
-        Initial selection on a page, where it differs from the default.
     omit_default : bool
         Whether `Entry.settings` leaves it out at its default: a parameter that was added later then changes no existing id.
     """
@@ -120,7 +118,6 @@ class Choice:
     default: str
     help: str = ""
     free: bool = False
-    start: str | None = None
     omit_default: bool = False
 
     @property

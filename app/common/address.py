@@ -33,7 +33,7 @@ def choose(place: DeltaGenerator, label: str, options: Sequence[str], *, name: s
     """
     settings, options = kept(), list(options)
     within = box.pop("key", "")
-    key = within or f"choose-{name}"
+    key = within or f"choose-{settings.page}-{name}"
     start = start if start in options else options[0]
     text, asked = settings.find(name, within)
     free = bool(box.get("accept_new_options"))

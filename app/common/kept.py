@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 # settings that mean the same on every page; all others belong to their page
 SHARED = ("model", "run")
+EVERY_PAGE = "*"
 REMEMBERED = 64  # addresses that may still be under way from the browser
 
 Place = tuple[str, str, str]
@@ -36,16 +37,17 @@ class Kept:
     _names: set[str] = field(default_factory=set)
 
     def follow(self, page: str, address: dict[str, str], back: bool) -> bool:
-        """Begin a run of `page` at `address`; return whether everything on it is to be read from the address again."""
-        anew = back or self.page is None or (page == self.page and not self._was_here(address))
+        """Begin a run of `page` at `address`; return whether its widgets are to be set from what is kept here."""
+        opened = page != self.page
+        anew = back or self.page is None or (not opened and not self._was_here(address))
         if anew:
+            self._texts = {place: text for place, text in self._texts.items() if place[0] not in (page, EVERY_PAGE)}
+        if anew or opened:
             self.turn += 1
-            self._texts = {place: text for place, text in self._texts.items() if place[0] not in (page, "")}
-        if anew or page != self.page:
             self._asked = dict(address)
         self.page = page
         self.note(address)
-        return anew
+        return anew or opened
 
     def find(self, name: str, within: str = "") -> tuple[str | None, bool]:
         """Return a setting, None where there is none, and whether it has just been read from the address."""
@@ -78,4 +80,4 @@ class Kept:
         return {name: text for name, text in address.items() if name in self._names}
 
     def _place(self, name: str, within: str) -> Place:
-        return ("", "", name) if name in SHARED else (self.page or "", within, name)
+        return (EVERY_PAGE, "", name) if name in SHARED else (self.page or "", within, name)

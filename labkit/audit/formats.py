@@ -120,6 +120,7 @@ FORMATS: dict[str, Format] = {
     "percent": Format(percent, 100, "%.2f %%"),
     "percent1": Format(lambda rate: percent(rate, 1), 100, "%.1f %%"),
     "share": Format(lambda ratio: f"{100 * ratio:.0f} %", 100, "%.0f %%"),
+    "times": Format(lambda ratio: f"{ratio:.2f}x", 1, "%.2fx"),
     "points": Format(points, 100, "%+.2f pp"),
     "points1": Format(lambda change: points(change, 1), 100, "%+.1f pp"),
     "gap": Format(lambda gap: f"{100 * gap:.1f} pp", 100, "%.1f pp"),

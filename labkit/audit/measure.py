@@ -129,6 +129,8 @@ class Column:
     short : bool
         Whether it is in short tables too, e.g. on the command line.
     unit : str
+    interval : bool
+        Whether a table shows ``FIGURE_low`` and ``FIGURE_high`` beside the value.
     """
 
     figure: str
@@ -137,11 +139,43 @@ class Column:
     help: str = ""
     short: bool = False
     unit: str = ""
+    interval: bool = False
 
     @property
     def style(self) -> Format:
         """Format of its values."""
         return format_of(self.format, self.unit)
+
+    def said(self, figures: Mapping[str, Any]) -> str:
+        """Format its figure, with the interval where the column has one.
+
+        Parameters
+        ----------
+        figures : mapping of str to float
+            A row of the table, or `Audit.summary`.
+
+        Returns
+        -------
+        str
+            "" where it was not measured. A column with intervals says where none is known.
+
+        Examples
+        --------
+        >>> column = Column("latency_ratio", "latency", "share", interval=True)
+        >>> column.said({"latency_ratio": 0.5, "latency_ratio_low": 0.45, "latency_ratio_high": 0.56})
+        '50 % (45 to 56 %)'
+        """
+        value, text = figures.get(self.figure), self.style.text
+        if value is None or value != value:
+            return ""
+        if not self.interval:
+            return text(value)
+        low, high = figures.get(f"{self.figure}_low"), figures.get(f"{self.figure}_high")
+        if low is None or high is None or low != low or high != high:
+            return f"{text(value)} (no interval)"
+        first = text(low)
+        same = first[len(first.rstrip(" %x")) :]  # the unit is said once
+        return f"{text(value)} ({first.removesuffix(same)} to {text(high)})"
 
 
 @dataclass(frozen=True)
@@ -161,7 +195,7 @@ class Measure(Entry):
         `Measured`.
     better : {"higher", "lower"}
     format : str or callable
-        "percent", "points", "count", "bytes", "operations", "ms", a format specification such as ".3f", or a function
+        "percent", "points", "times", "count", "bytes", "operations", "ms", a format specification such as ".3f", or a function
         ``format(value) -> str``.
     help : str
         One sentence, shown as a tooltip.
@@ -193,6 +227,8 @@ class Measure(Entry):
     reference : callable, optional
         ``reference(runs) -> dict``: figures of the reference model, from a DataFrame with one row per run of it. By default those
         stored as ``reference_KEY`` and ``KEY`` divided by ``KEY_ratio``.
+    repeatable : bool
+        Whether equal networks give equal figures. Times do not: they are not made up for later where an older run or grid has none.
 
     Raises
     ------
@@ -220,6 +256,7 @@ class Measure(Entry):
     columns: tuple[Column, ...] = field(default=(), kw_only=True)
     neutral: float | None = field(default=None, kw_only=True)
     reference: Callable[[pd.DataFrame], Mapping[str, float]] | None = field(default=None, kw_only=True)
+    repeatable: bool = field(default=True, kw_only=True)
     kind = "measure"
 
     def __post_init__(self) -> None:

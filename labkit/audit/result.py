@@ -28,8 +28,9 @@ class Audit:
         ``affected_classes``, ``worst_class_change``, ``agreement`` (fraction of equal predictions).
         With groups: ``worst_group_accuracy[COLUMN]`` and, for two classes or a favourable one, ``dpd[COLUMN]`` and
         ``eod[COLUMN]`` (demographic parity and equalized odds difference).
-        With cost: ``parameters``, ``nonzeros``, ``bytes``, ``macs``, ``latency_ms``, and ``…_ratio`` of each:
-        this model over the reference, below 1 is cheaper.
+        With cost: ``parameters``, ``nonzeros``, ``bytes``, ``macs`` and ``…_ratio`` of each: this model over the reference, below 1
+        is cheaper. Timed in turns with the reference, with 95 % interval (``_low``, ``_high``): ``latency_ratio`` and
+        ``throughput_ratio`` (above 1 is better). ``latency_ms`` holds for the machine and the moment.
     per_class : DataFrame, one row per class
         ``examples``, ``accuracy`` (= ``recall``) with Wilson limits, ``precision``. With a reference:
         ``reference_accuracy``, ``change`` with limits, ``n01`` and ``n10`` (examples that only the reference or only this

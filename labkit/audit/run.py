@@ -13,7 +13,7 @@ from labkit.audit.checks import check_level, check_split
 from labkit.audit.identity import model_sha
 from labkit.audit.logits import audit_logits
 from labkit.audit.result import Audit
-from labkit.audit.tasks import example_of, outputs, task_of
+from labkit.audit.tasks import batch_of, example_of, outputs, task_of
 from labkit.cost import Cost
 from labkit.cost import cost as measure_cost
 from labkit.training.prediction import device_of
@@ -50,9 +50,9 @@ def audit(
     logits, reference_logits : float [N, C], optional
         Outputs that are known already; the model is then not run again.
     cost : bool
-        Whether to measure parameters, bytes, multiply-accumulates and latency.
+        Whether to measure parameters, bytes, multiply-accumulates, latency and throughput.
     seconds : float
-        Time spent on each model's latency; 0 leaves it out.
+        Time spent on each model's latency and throughput; 0 leaves them out.
     level : float
         Confidence of the intervals.
     batch_size : int
@@ -112,6 +112,8 @@ def audit(
 
 
 def _costs(model: nn.Module, reference: nn.Module | None, split: Split | NodeSplit, seconds: float) -> tuple[Cost, Cost | None]:
-    example = example_of(split, device_of(model))
-    own = measure_cost(model, example, reference=reference, seconds=seconds)
+    device = device_of(model)
+    example = example_of(split, device)
+    batch = batch_of(split, device) if seconds else None
+    own = measure_cost(model, example, reference=reference, batch=batch, seconds=seconds)
     return own, None if reference is None else measure_cost(reference, example, seconds=0, who="the reference")

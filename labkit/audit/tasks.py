@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from labkit.cost.timing import BATCH
 from labkit.data import NodeSplit
 from labkit.forwarding import called, fitted, running
 from labkit.training import logits_of, predict
@@ -107,3 +108,18 @@ def example_of(split: Split | NodeSplit, device: torch.device) -> torch.Tensor |
         x, edges = split.inputs()
         return x.to(device), edges.to(device)
     return split.inputs(slice(0, 1)).to(device)
+
+
+def batch_of(split: Split | NodeSplit, device: torch.device) -> torch.Tensor | None:
+    """Return the input on which throughput is measured: up to 32 examples; None for a graph, which is one input as a whole.
+
+    Parameters
+    ----------
+    split : Split or NodeSplit
+    device : torch.device
+
+    Returns
+    -------
+    Tensor or None
+    """
+    return None if isinstance(split, NodeSplit) else split.inputs(slice(0, BATCH)).to(device)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 
 import click
 
 from labkit import __version__
-from labkit.cli import app, compress, data, kernels, measures, methods, models, rules, runs, sweep, train
+from labkit.cli import app, compress, data, export, kernels, measures, methods, models, rules, runs, sweep, train
 from labkit.cli.words import command_of, in_options
 
 
@@ -37,6 +38,7 @@ for command in (
     compress.audit,
     compress.compress,
     data.data,
+    export.export,
     kernels.kernels,
     measures.measures,
     methods.methods,
@@ -60,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see: {context.command_path} --help)" if context else ""
-        code = _fail(f"{error.format_message()}{hint}")
+        code = _fail(_misplaced(error, arguments) or f"{error.format_message()}{hint}")
     except (ValueError, TypeError, OSError) as error:
         if "--debug" in arguments:
             raise
@@ -73,6 +75,18 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         code = _fail(f"{_in_words(error)} (labkit --debug shows where)")
     sys.exit(code or 0)
+
+
+def _misplaced(error: click.ClickException, arguments: list[str]) -> str:
+    """Return where an option of ``labkit`` itself belongs, where it was typed after the command; else nothing."""
+    option = getattr(error, "option_name", "")
+    if not isinstance(error, click.NoSuchOption) or option not in {name for param in cli.params for name in param.opts}:
+        return ""
+    place = next(place for place, word in enumerate(arguments) if word.partition("=")[0] == option)
+    flag = "=" in arguments[place] or next(param for param in cli.params if option in param.opts).is_flag  # type: ignore[attr-defined]
+    end = place + (1 if flag else 2)
+    right = shlex.join([*arguments[place:end], *arguments[:place], *arguments[end:]])
+    return f"{option} is an option of labkit itself and stands before the command; write: labkit {right}"
 
 
 def _in_words(error: Exception) -> str:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
+
+from labkit.cli.options import MODEL, data_options, name_own, split_names, table_options
 
 
 def find_page() -> Path:
@@ -31,12 +35,35 @@ def find_page() -> Path:
     raise ValueError("this installation of labkit lacks the dashboard; install its wheel again, or run make app in the repository")
 
 
+def _network(model: str | None, weights: str | None, where: dict[str, Any]) -> dict[str, Any]:
+    """Return what the page Live is to open, checked as far as that takes no time; a network of code is imported here and there alone."""
+    where["groups"] = split_names(where["groups"])
+    table = table_options(where)  # taken out of the others
+    given = {key: value for key, value in {"name": model, "weights": weights, **where, **table}.items() if value}
+    if model is None:
+        if given:
+            raise ValueError(f"{', '.join(f'--{name}' for name in given)} say what a network is opened with; give --model too")
+        return {}
+    from labkit.models import defects
+
+    name_own(model)
+    found = defects(**given)
+    if found:
+        raise ValueError("; also: ".join(found))
+    return given
+
+
 @click.command()
 @click.option("--port", type=int, default=8501, show_default=True)
 @click.option("--browser/--no-browser", default=True, help="Open a browser window.")
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of your own runs.")
+@click.option("--model", "model", help=f"Open Live on this network. {MODEL}")
+@click.option("--weights", type=click.Path(), help="Its weights: .safetensors or a state dict.")
+@data_options
 @click.pass_context
-def app(context: click.Context, port: int, browser: bool, store: str) -> None:
+def app(
+    context: click.Context, port: int, browser: bool, store: str, model: str | None, weights: str | None, **where: Any
+) -> None:
     """Open the dashboard on this machine (localhost only)."""
     page = find_page()
     if importlib.util.find_spec("streamlit") is None:
@@ -46,7 +73,10 @@ def app(context: click.Context, port: int, browser: bool, store: str) -> None:
     # the other settings stand in .streamlit/config.toml beside the page; an option overrides what the environment says too
     options = ["--server.address=localhost", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
     plugins = [str(Path(path).resolve()) for path in (context.obj or {}).get("plugins", ())]
-    own = ["--", "--store", str(Path(store).resolve()), *(word for path in plugins for word in ("--plugin", path))]
+    own = ["--", "--store", str(Path(store).resolve()), "--from", os.getcwd()]
+    own += [word for path in plugins for word in ("--plugin", path)]
+    given = _network(model, weights, where)
+    own += ["--own", json.dumps(given)] if given else []
     # Streamlit's own message is off: it opens a card over the page; printed before the page is ready
     click.echo(f"labkit: the dashboard is at http://localhost:{port}; Ctrl-C stops it")
     # cwd: away from a .streamlit/config.toml of the user's folder; python -m finds the labkit of the same checkout there

@@ -17,6 +17,8 @@ from labkit.cli.options import (
     open_store,
     parse_settings,
     split_names,
+    store_option,
+    table_options,
 )
 from labkit.cli.output import as_json, print_json, print_table
 
@@ -81,7 +83,7 @@ def compress(
 @click.option("--model", help=f"{MODEL} With --run, only your own, as the run was made of it.")
 @click.option("--weights", type=click.Path(dir_okay=False), help="Your own weights: .safetensors or a state dict.")
 @data_options
-@click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs, for --run.")
+@store_option
 @click.option("--seed", type=int, default=0, show_default=True, help=f"{SEED} With --run, the run's.")
 @measure_options
 @as_json
@@ -90,6 +92,7 @@ def audit(
     model: str | None,
     weights: str | None,
     store: str,
+    gallery: bool,
     seed: int,
     asked: str,
     measure_set: tuple[str, ...],
@@ -98,8 +101,8 @@ def audit(
 ) -> None:
     """Audit a model (or a stored run against the model it came from) on the test part of its data.
 
-    A run is audited with the weights and data it was made of; others are refused. With --run and --measures the further figures are
-    kept with the run.
+    A run is audited with the weights and data it was made of; others are refused. A run without weights is made again. With --run
+    and --measures the further figures are kept with the run; a run of the gallery is copied to --store first.
     """
     from labkit import audit as room
     from labkit import models, runs
@@ -108,13 +111,14 @@ def audit(
         raise ValueError("give either --model or --run")
     measures = parse_measures(asked, measure_set)
     if run is not None:
-        facts = open_store(store, False).run(run)
-        network, dataset, small = _of_run(store, run, model, weights, where)
+        facts = open_store(store, gallery).run(run)
+        network, dataset, small = _of_run(store, gallery, run, model, weights, where)
         with foreign(f"the audit of run {facts.id}", dataset):
             found = room.audit(small, dataset.test, reference=network, measures=measures, seed=facts.seed)
         found = runs.noted(found, network)
         if measures:
-            open_store(store, False).extend(facts.id, found)
+            runs.Store(store).adopt(facts)
+            runs.Store(store).extend(facts.id, found)
     else:
         network, dataset, _ = open_both(str(model), weights, seed=seed, **where)
         with foreign(f"the audit of {model}", dataset):
@@ -126,23 +130,27 @@ def audit(
 
 
 def _of_run(
-    store: str, run: str, model: str | None, weights: str | None, where: dict[str, Any]
+    store: str, gallery: bool, run: str, model: str | None, weights: str | None, where: dict[str, Any]
 ) -> tuple[nn.Module, Dataset, nn.Module]:
     """Open what a run was made of, and the network that it holds."""
     from labkit import runs
 
-    place = open_store(store, False)
+    place = open_store(store, gallery)
     facts = place.run(run)
-    without = f"run {facts.id} was stored without weights; make it again with labkit compress"
-    if not facts.damaged and not facts.has_weights:  # before the reference is opened, which may take seconds
-        raise ValueError(without)
+    why = "" if facts.damaged or facts.has_weights else runs.cannot_rebuild(facts)
+    if why:  # before the reference is opened, which may take seconds
+        raise ValueError(why)
     if facts.damaged:
         place.load(run)  # says what is wrong with it
     name_own(model)
-    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])})
+    table = table_options(where)
+    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])}, **table)
+    if not facts.has_weights:
+        made = runs.rebuild(facts, base=network, dataset=dataset)
+        click.echo(f"run {facts.id}: {made.note}", err=True)
+        return network, dataset, made.model
     small, _ = place.load(run, base=network)
-    if small is None:
-        raise ValueError(without)
+    assert small is not None
     return network, dataset, small
 
 

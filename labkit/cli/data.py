@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labkit.cli.options import split_names
+from labkit.cli.options import open_options, split_names, table_options
 from labkit.cli.output import as_json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -39,18 +39,13 @@ def list_(json_output: bool) -> None:
 @data.command()
 @click.argument("name")
 @click.option("--grid", type=click.Path(dir_okay=False), help="Write a picture grid to this .png or .jpg file.")
-@click.option("--target", help="Target column, when NAME is a CSV file.")
-@click.option("--groups", default="", help="Sensitive columns of a CSV file, separated by commas.")
-@click.option("--size", type=int, help="Resize the images of a folder to this many pixels.")
-@click.option("--favourable", metavar="CLASS", help="The class that is good to get (default: the last of two).")
+@open_options
 @as_json
-def show(
-    name: str, grid: str | None, target: str | None, groups: str, size: int | None, favourable: str | None, json_output: bool
-) -> None:
+def show(name: str, grid: str | None, json_output: bool, **where: Any) -> None:
     """Show counts by class and group of NAME: a data set, a folder of images by class, or a CSV file."""
     from labkit.data import counts, group_counts, picture_grid
 
-    dataset = open_dataset(name, target, groups, size, favourable)
+    dataset = open_dataset(name, **where)
     if grid:
         picture_grid(dataset.test, grid)
     by_class = counts(dataset)
@@ -79,11 +74,11 @@ def show(
 
 
 def open_dataset(
-    name: str, target: str | None = None, groups: str = "", size: int | None = None, favourable: str | None = None
+    name: str, target: str | None = None, groups: str = "", size: int | None = None, favourable: str | None = None, **table: Any
 ) -> Dataset:
     """Open a data set as the command line names it."""
     from labkit import data
 
     options: dict[str, Any] = {"size": size, "favourable": favourable}
-    options = {key: value for key, value in options.items() if value is not None}
+    options = {key: value for key, value in options.items() if value is not None} | table_options(table)
     return data.open_dataset(name, target=target, groups=split_names(groups), **options)

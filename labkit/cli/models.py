@@ -84,9 +84,9 @@ def _shape(words: str) -> tuple[int, ...]:
 
 def _built_for(name: str, size: tuple[int, ...]) -> dict[str, Any]:
     """What a network must be told of its input when it is built."""
-    from labkit.models import is_own
+    from labkit.models import built_for_data
 
-    if not size or not (is_own(name) or name.startswith("timm:")):
+    if not size or not built_for_data(name):
         return {}
     found: dict[str, Any] = {"in_chans": size[0]}
     if name.startswith("timm:") and len(size) == 3:

@@ -25,16 +25,52 @@ def model_options(command: Callable) -> Callable:
     return click.option("--model", "model", required=True, help=MODEL)(command)
 
 
+# how a CSV file is read; the names are those of labkit.data.TABLE_OPTIONS
+TABLE = (
+    click.option("--encoding", help="Text encoding of a CSV file (default: UTF-8, or what the file says)."),
+    click.option("--missing", type=click.Choice(["refuse", "drop"]), help="Rows of a CSV file with missing values (default: refuse)."),
+    click.option("--categories", default="", metavar="COLUMNS", help="Columns of a CSV file that are categories though numbers."),
+    click.option("--drop", default="", metavar="COLUMNS", help="Columns of a CSV file to leave out, separated by commas."),
+    click.option("--separator", metavar="CHARACTER", help="Between the cells of a CSV file (default: found)."),
+    click.option("--decimal", type=click.Choice([".", ","]), help="Decimal mark of a CSV file (default: found)."),
+)
+
+
+def table_options(given: dict[str, Any]) -> dict[str, Any]:
+    """Take the options of `TABLE` out of those of a command, as `labkit.data.open_dataset` takes them.
+
+    Parameters
+    ----------
+    given : dict
+        Options of the command; those of a CSV file are removed.
+
+    Returns
+    -------
+    dict
+        Without what was not given.
+    """
+    names = ("categories", "drop")
+    found = {key: given.pop(key, None) for key in ("encoding", "missing", *names, "separator", "decimal")}
+    return {key: split_names(value) if key in names else value for key, value in found.items() if value}
+
+
 def data_options(command: Callable) -> Callable:
     """--data and what a CSV file or a folder needs."""
+    command = open_options(command)
+    return click.option("--data", "data", help="Data set, image folder or CSV (default: what the model was trained on).")(command)
+
+
+def open_options(command: Callable) -> Callable:
+    """What a CSV file or a folder of images needs."""
     for option in (
+        *reversed(TABLE),
         click.option("--favourable", metavar="CLASS", help="The class that is good to get (default: the last of two)."),
         click.option("--size", type=int, help="Resize the images of a folder to this many pixels."),
         click.option("--groups", default="", help="Sensitive columns of a CSV file, separated by commas."),
         click.option("--target", help="Target column, when --data is a CSV file."),
     ):
         command = option(command)
-    return click.option("--data", "data", help="Data set, image folder or CSV (default: what the model was trained on).")(command)
+    return command
 
 
 def store_option(command: Callable) -> Callable:
@@ -76,12 +112,14 @@ def open_both(
     size: int | None,
     favourable: str | None = None,
     seed: int = 0,
+    **table: Any,
 ) -> tuple[nn.Module, Dataset, dict[str, Any]]:
     """Open a model and its data as the command line names them, and say where both came from."""
     from labkit import models, runs
 
     name_own(model)
     options: dict[str, Any] = {"target": target, "groups": split_names(groups), "size": size, "favourable": favourable}
+    options |= table_options(table)
     network, dataset = models.open_model(model, weights=weights, data=data, seed=seed, **options)
     models.check_takes(network, dataset.test, model, dataset.name)
     return network, dataset, runs.sources_of(network, data, **options)

@@ -68,4 +68,5 @@ def in_options(sentence: str, command: click.Command) -> str:
             return match.group(0)
         return f"--set {name}={'data' if name == 'calibration' else 'VALUE'}"
 
-    return ARGUMENT.sub(spelled, sentence.replace("(data=…)", "(--data)" if "data" in options else "(data=…)"))
+    said = ARGUMENT.sub(spelled, sentence.replace("(data=…)", "(--data)" if "data" in options else "(data=…)"))
+    return re.sub(r"(--[a-z]+ )'(\w+)'", r"\1\2", said)  # a shell needs no quotes around a word

@@ -159,7 +159,7 @@ class Method(Entry):
 # of methods that keep a share of the weights of the layers they touch
 BUDGET_PARAMS: dict[str, Parameter] = {
     "budget": Param(0.05, 1.0, default=0.25, step=0.05, help="fraction of the weights of the affected layers that remains"),
-    "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"),
+    "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
     "unit": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
 }
 

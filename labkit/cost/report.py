@@ -1,4 +1,4 @@
-"""`cost`: parameters, storage, MACs and latency of a module in one object."""
+"""`cost`: parameters, storage, MACs, latency and throughput of a module in one object."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from labkit.cost.counting import Counts
 from labkit.cost.macs import counted, paper_macs
 from labkit.cost.notes import count_notes
 from labkit.cost.storage import bytes_by_kind, count_nonzeros, count_parameters
-from labkit.cost.timing import Latency, latency
+from labkit.cost.timing import Latency, Throughput, latency, throughput
 from labkit.forwarding import Example
 from labkit.untouched import untouched
+
+FOR_LATENCY = 0.6  # of the time, where the throughput is measured too
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Cost:
         "standard" or "paper", see `cost`.
     notes : tuple of str
         What `macs` may lack: operators without a formula, layers with weights that did not multiply or did not run.
+    throughput : Throughput or None
+        None if it was not measured.
     """
 
     parameters: int
@@ -47,6 +51,7 @@ class Cost:
     layers: pd.DataFrame
     convention: str = "standard"
     notes: tuple[str, ...] = ()
+    throughput: Throughput | None = None
 
     @property
     def flops(self) -> int:
@@ -73,6 +78,7 @@ class Cost:
             "macs": self.macs,
             "flops": self.flops,
             "latency_ms": None if self.latency is None else asdict(self.latency),
+            **({} if self.throughput is None else {"throughput": asdict(self.throughput)}),
             "convention": self.convention,
             **({"notes": list(self.notes)} if self.notes else {}),
         }
@@ -100,10 +106,12 @@ class Cost:
             layers=pd.DataFrame(columns=["layer", "type", "parameters", "macs"]).set_index("layer"),
             convention=facts["convention"],
             notes=tuple(facts.get("notes", ())),
+            throughput=Throughput(**facts["throughput"]) if facts.get("throughput") else None,
         )
 
     def __repr__(self) -> str:
         timing = "" if self.latency is None else f", latency={self.latency}"
+        timing += "" if self.throughput is None else f", throughput={self.throughput}"
         counts = f"parameters={self.parameters:,}, nonzeros={self.nonzeros:,}, bytes={self.total_bytes:,}, macs={self.macs:,}"
         return f"Cost({counts}{timing})"
 
@@ -114,6 +122,7 @@ def cost(
     convention: Literal["standard", "paper"] = "standard",
     *,
     reference: nn.Module | None = None,
+    batch: Example | None = None,
     seconds: float = 0.5,
     who: str = "the model",
 ) -> Cost:
@@ -129,15 +138,17 @@ def cost(
         "paper" is that of Deep Roots: only parameters and MACs of convolutions and linear layers, plus one MAC per bias.
     reference : nn.Module, optional
         Timed alternately with the model.
+    batch : Tensor, tuple or dict, optional
+        Several examples, to measure the throughput too.
     seconds : float
-        Time spent on the latency of each model; 0 skips it.
+        Time spent on the latency and throughput of each model; 0 skips both.
     who : str
         What messages call the model.
 
     Returns
     -------
     Cost
-        Parameters, nonzeros, bytes, MACs and latency.
+        Parameters, nonzeros, bytes, MACs, latency and throughput.
 
     Raises
     ------
@@ -160,17 +171,23 @@ def cost(
     if seconds < 0:
         raise ValueError(f"seconds must not be negative, got {seconds}")
     counts = counted(model, example, who)
+    share = FOR_LATENCY if batch is not None else 1.0
     with untouched(model):
         return Cost(
             parameters=count_parameters(model, convention),
             nonzeros=count_nonzeros(model, convention),
             bytes=bytes_by_kind(model),
             macs=counts.macs[""] if convention == "standard" else paper_macs(model, example),
-            latency=latency(model, example, reference=reference, seconds=seconds) if seconds else None,
+            latency=latency(model, example, reference=reference, seconds=share * seconds) if seconds else None,
             layers=_layers(model, counts),
             convention=convention,
             notes=count_notes(model, counts),
+            throughput=_throughput(model, batch, reference, (1 - share) * seconds),
         )
+
+
+def _throughput(model: nn.Module, batch: Example | None, reference: nn.Module | None, seconds: float) -> Throughput | None:
+    return None if batch is None or not seconds else throughput(model, batch, reference=reference, seconds=seconds)
 
 
 def _layers(model: nn.Module, counts: Counts) -> pd.DataFrame:

@@ -18,7 +18,7 @@ FROM_CLASSES = frozenset({"reference", "groups"})
 
 
 def missing(figures: Iterable[str], split: Split) -> list[Measure]:
-    """Return the measures that are always computed, apply to the split, and have no figure yet.
+    """Return the measures that are always computed, apply to the split, and have no figure yet; times are not made up for.
 
     Parameters
     ----------
@@ -36,6 +36,7 @@ def missing(figures: Iterable[str], split: Split) -> list[Measure]:
         measure
         for measure in MEASURES.values()
         if measure.when == "always"
+        and measure.repeatable
         and task in measure.tasks
         and (grouped or "groups" not in measure.needs)
         and not any(_belongs(name, measure.key) for name in there)

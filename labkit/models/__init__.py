@@ -2,13 +2,15 @@
 
 from labkit.models.card import Card, load_weights, read_card, save_weights
 from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
+from labkit.models.defects import defects
 from labkit.models.neuron_counts import neurons
 from labkit.models.normalize import Normalize
 from labkit.models.opening import check_takes, open_model, options_for
 from labkit.models.overview import table
-from labkit.models.own import is_own
+from labkit.models.own import built_for_data, is_own
 from labkit.models.provenance import source_facts, weight_notes
 from labkit.models.recipe import Recipe
+from labkit.models.small_mlp import Step, train_small_mlp
 from labkit.models.source import rebuild, source_of
 from labkit.models.sparse_trainer import SparseTraining, train_sparse
 from labkit.models.trainer import train
@@ -19,8 +21,11 @@ __all__ = [
     "Normalize",
     "Recipe",
     "SparseTraining",
+    "Step",
+    "built_for_data",
     "cards",
     "check_takes",
+    "defects",
     "get_recipe",
     "input_shape",
     "is_own",
@@ -36,6 +41,7 @@ __all__ = [
     "source_of",
     "table",
     "train",
+    "train_small_mlp",
     "train_sparse",
     "weight_notes",
 ]

@@ -16,6 +16,7 @@ from labkit.messages import unknown_name
 from labkit.models.card import WEIGHTS, Card, read_card, weights_in_words
 from labkit.models.own import build, is_own
 from labkit.models.provenance import source
+from labkit.models.small_mlp import SMALL_MLP, build_small_mlp
 
 if TYPE_CHECKING:
     from labkit.models.recipe import Recipe
@@ -86,14 +87,14 @@ def load(name: str, *, weights: str | os.PathLike | None = None, seed: int = 0, 
     Parameters
     ----------
     name : str
-        A reference model (bundled trained weights) or ``timm:NAME`` (random weights, unless `weights` is given). A network of the
-        user's own, ``module:function`` or ``file.py:function``, only where the command line has named it.
+        A reference model (bundled trained weights), or ``timm:NAME`` or ``small_mlp`` (random weights, unless `weights` is given). A
+        network of the user's own, ``module:function`` or ``file.py:function``, only where the command line has named it.
     weights : path, optional
         A .safetensors file or a torch checkpoint of tensors (read with ``weights_only=True``), see `load_weights`.
     seed : int
         Of random weights; the caller's random state is neither used nor changed.
     **options
-        For ``timm:NAME``, passed to `timm.create_model`, e.g. ``num_classes=10, in_chans=1``.
+        For ``timm:NAME``, passed to `timm.create_model`, e.g. ``num_classes=10, in_chans=1``; ``small_mlp`` needs these two.
 
     Returns
     -------
@@ -124,6 +125,12 @@ def load(name: str, *, weights: str | os.PathLike | None = None, seed: int = 0, 
         model = build(name, **options, seed=seed)
         words = weights_in_words(model, weights, seed, "the weights that its function gives")
         return _announced(model, f"{name} with {words}", origin, source(name, weights, seed, options))
+    if name == SMALL_MLP:
+        if set(options) != {"num_classes", "in_chans"}:
+            raise ValueError(f"{name} is built for a table; give num_classes= and in_chans=, the number of its columns")
+        model = build_small_mlp(**options, seed=seed)
+        words = weights_in_words(model, weights, seed)
+        return _announced(model, f"{name} with {words}", origin, source(name, weights, seed, options, random=weights is None))
     if options:
         raise TypeError(f"{name} takes no options, got {sorted(options)}; they belong to timm:NAME")
     chosen = get_recipe(name)
@@ -161,6 +168,8 @@ def architecture(origin: dict[str, Any]) -> nn.Module:
         model, _ = create(name.removeprefix("timm:"), None, options)
     elif is_own(name):
         model = build(name, **options)
+    elif name == SMALL_MLP:
+        model = build_small_mlp(**options)
     else:
         with torch.random.fork_rng(devices=[]):
             model = get_recipe(name).build().eval()

@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from labkit.data import Dataset, NodeSplit, Split, open_dataset
-from labkit.models.catalogue import get_recipe, load
-from labkit.models.own import is_own
+from labkit.data import TABLE_OPTIONS, Dataset, NodeSplit, Split, open_dataset
+from labkit.models.catalogue import NAMES, get_recipe, input_shape, load
+from labkit.models.own import built_for_data, is_own
+from labkit.models.small_mlp import SMALL_MLP
 from labkit.training import logits_of
 from labkit.untouched import untouched
 
@@ -49,7 +50,7 @@ def open_model(
     seed : int
         Of random weights.
     **options
-        For timm:NAME, instead of what the data say.
+        How a CSV file is read (`labkit.data.TABLE_OPTIONS`), and for timm:NAME, instead of what the data say.
 
     Returns
     -------
@@ -63,13 +64,27 @@ def open_model(
     ValueError
         If a timm model has no data or no images, or anything cannot be opened.
     """
-    if not data and (name.startswith("timm:") or is_own(name)):
-        kinds = "a data set's name, a folder of images by class, or a CSV file with its target"
-        raise ValueError(f"{name} needs data (--data): {kinds}")
+    if not data and built_for_data(name):
+        raise ValueError(needs_data(name))
     given: dict[str, Any] = {"size": size, "favourable": favourable}
+    given |= {key: options.pop(key) for key in TABLE_OPTIONS if key in options}
     further = {key: value for key, value in given.items() if value is not None}
     dataset = open_dataset(data or get_recipe(name).data, target=target, groups=groups, **further)
     return load(name, weights=weights, seed=seed, **(options_for(name, dataset, options) | options)), dataset
+
+
+def needs_data(name: str) -> str:
+    """Return the sentence about a network that is built for its data, and has none.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
+    return f"{name} needs data (--data): a data set's name, a folder of images by class, or a CSV file with its target"
 
 
 def options_for(name: str, dataset: Dataset, given: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -95,10 +110,12 @@ def options_for(name: str, dataset: Dataset, given: dict[str, Any] | None = None
         For a timm model and data without images.
     """
     timm, images = name.startswith("timm:"), getattr(dataset.train, "images", None)
-    if not timm and not is_own(name):
+    if not built_for_data(name):
         return {}
     if timm and images is None:
         raise ValueError(f"timm models take images; {dataset.name} holds none")
+    if name == SMALL_MLP and getattr(dataset.train, "x", None) is None:
+        raise ValueError(f"{SMALL_MLP} takes the rows of a table; {dataset.name} holds none")
     rows = dataset.train.graph.x if isinstance(dataset.train, NodeSplit) else getattr(dataset.train, "x", None)
     shape: tuple[int, ...] = tuple(images.shape if images is not None else getattr(rows, "shape", (0,)))
     found = {"num_classes": len(dataset.classes)} | ({"in_chans": int(shape[1])} if len(shape) > 1 else {})
@@ -136,7 +153,38 @@ def check_takes(model: nn.Module, split: Split | NodeSplit, name: str, data: str
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # a user's forward may raise anything
-        raise ValueError(f"{name} does not take the examples of {data} ({shape_of(inputs)}): {reason_of(error)}") from error
+        remedy = remedy_of(name, tuple(inputs[0].shape[1:]))
+        raise ValueError(f"{name} does not take the examples of {data} ({shape_of(inputs)}): {remedy or reason_of(error)}") from error
+
+
+def remedy_of(name: str, shape: tuple[int, ...]) -> str:
+    """Return what to do where a reference model does not take examples of a shape.
+
+    Parameters
+    ----------
+    name : str
+        Of the network.
+    shape : tuple of int
+        Of one example.
+
+    Returns
+    -------
+    str
+        Empty where nothing is known, e.g. for a network of the user's own.
+
+    Examples
+    --------
+    >>> remedy_of("lenet_mnist", (1, 32, 32))
+    'it takes images of 28 x 28 pixels; give size=28 to resize them all'
+    """
+    if name not in NAMES:
+        return ""
+    wanted = input_shape(name)
+    if len(wanted) == len(shape) == 3 and wanted[0] == shape[0] and wanted[1:] != shape[1:]:
+        return f"it takes images of {wanted[1]} x {wanted[2]} pixels; give size={wanted[1]} to resize them all"
+    what = f"images of shape {list(wanted)}" if len(wanted) == 3 else f"rows of {wanted[0]} numbers, those of {get_recipe(name).data}"
+    other = "timm:NAME is built for any images" if len(shape) == 3 else f"train {SMALL_MLP} on the table"
+    return f"it takes {what}; {other}" if wanted != shape else ""
 
 
 def inputs_of(split: Split | NodeSplit) -> tuple[torch.Tensor, ...]:

@@ -21,6 +21,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from labkit.models.small_mlp import SMALL_MLP
+
 OWN: dict[str, Any] = {}  # name -> function, class or network
 CLASSES = ("num_classes", "n_classes", "classes", "num_labels", "out_features")
 CHANNELS = ("in_chans", "in_channels", "channels", "in_features")
@@ -45,13 +47,34 @@ def is_own(name: str) -> bool:
     return ":" in name and not name.startswith("timm:")
 
 
-def register(name: str) -> str:
+def built_for_data(name: str) -> bool:
+    """Whether a network is built for the classes and inputs of its data, and knows no data set of its own.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> built_for_data("timm:resnet18"), built_for_data("small_mlp"), built_for_data("vit_fashion")
+    (True, True, False)
+    """
+    return name.startswith("timm:") or is_own(name) or name == SMALL_MLP
+
+
+def register(name: str, folder: str | os.PathLike = ".") -> str:
     """Import a user's function, so that `labkit.models.load` knows it by its name in this process. This runs the user's code.
 
     Parameters
     ----------
     name : str
         ``module:function`` or ``file.py:function``: a function that returns an nn.Module, a class of networks, or a network.
+    folder : path
+        Where a relative file or a module is looked for.
 
     Returns
     -------
@@ -66,7 +89,7 @@ def register(name: str) -> str:
     place, _, attribute = name.rpartition(":")
     if not place or not attribute:
         raise ValueError(f"{name!r} is no network; give module:function or file.py:function")
-    found: Any = _from_file(Path(place)) if place.endswith(".py") else _from_module(place)
+    found: Any = _from_file(Path(folder, place)) if place.endswith(".py") else _from_module(place, Path(folder))
     for part in attribute.split("."):
         if not hasattr(found, part):
             offered = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
@@ -184,8 +207,8 @@ def _forget_neighbours(folder: Path, before: set[str]) -> None:
             del sys.modules[name]
 
 
-def _from_module(name: str) -> ModuleType:
-    with _beside(Path.cwd()):
+def _from_module(name: str, folder: Path) -> ModuleType:
+    with _beside(folder.resolve()):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:

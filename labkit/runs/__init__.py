@@ -11,6 +11,7 @@ from labkit.runs.group_comparison import compare_groups, groups_before_and_after
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
+from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
@@ -24,11 +25,13 @@ __all__ = [
     "Comparison",
     "Job",
     "Library",
+    "Rebuilt",
     "Recommendation",
     "Run",
     "Store",
     "SweepFailed",
     "audited_split",
+    "cannot_rebuild",
     "compare",
     "compare_groups",
     "contrasts",
@@ -40,6 +43,7 @@ __all__ = [
     "jobs",
     "measure_run",
     "noted",
+    "rebuild",
     "recommend",
     "reference_rows",
     "reopen",

@@ -111,7 +111,7 @@ def _named(grid: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
 
 def _own_data(model: str) -> str:
     """What a reference model was trained on."""
-    if model.startswith("timm:") or models.is_own(model):
+    if models.built_for_data(model):
         raise ValueError(f"say what data {model} is for: data: NAME in the grid; only reference models know theirs")
     return models.get_recipe(model).data
 

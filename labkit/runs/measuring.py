@@ -8,7 +8,7 @@ from torch import nn
 
 from labkit.audit import audit, get_measure
 from labkit.audit.assemble import Asked, named
-from labkit.compress import METHODS
+from labkit.runs.rebuilding import rebuild
 from labkit.runs.references import Reference, reference_of
 from labkit.runs.run import Run
 from labkit.runs.store import Store
@@ -73,11 +73,7 @@ def _network(store: Store, run: Run, base: Reference) -> nn.Module:
     if run.has_weights:
         model: Any = store.load(run.id, base=base.network)[0]
         return model
-    method = METHODS.get(run.method)
-    if method is None or method.version != run.version:
-        made_by = f"{run.method} version {run.version}"
-        raise ValueError(f"run {run.id} has no weights, and {made_by} cannot make them again; delete the run and train it anew")
-    return method(base.network, data=base.dataset, seed=run.seed, **run.parameters)
+    return rebuild(run, base=base.network, dataset=base.dataset).model
 
 
 def unmeasured(run: Run, measures: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -53,6 +53,7 @@ def reopen(
     groups: Sequence[str] = (),
     size: int | None = None,
     favourable: str | None = None,
+    **table: Any,
 ) -> tuple[nn.Module, Dataset]:
     """Open the network that a run was made of, and its data, from where they came, and compare the fingerprints.
 
@@ -62,6 +63,8 @@ def reopen(
     model, weights, data, target, groups, size, favourable : optional
         Instead of what the run says, e.g. where a file was moved. A network of the user's own is opened only where `model` names
         it.
+    **table
+        How a CSV file is read, see `labkit.data.TABLE_OPTIONS`; likewise.
 
     Returns
     -------
@@ -82,12 +85,33 @@ def reopen(
     file = weights or (own.get("weights") or {}).get("path")
     if file is not None and weights is None and not os.path.isfile(file):
         raise ValueError(f"run {run.id} was made of the weights {file}, which are no longer there; give their place with weights=")
-    dataset = _data_of(run, name, data, {"target": target, "groups": list(groups), "size": size, "favourable": favourable})
+    dataset = _data_of(run, name, data, {"target": target, "groups": list(groups), "size": size, "favourable": favourable} | table)
     kept = own.get("options") or {}
     options = models.options_for(name, dataset, kept) | kept
     network = models.load(name, weights=file, seed=own.get("seed") or 0, **options)
     check_same(run, network, dataset, name)
     return network, dataset
+
+
+def data_of(run: Run) -> Dataset:
+    """Open the data of a run from where they came.
+
+    Parameters
+    ----------
+    run : Run
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    ValueError
+        When they cannot be opened, or are not those of the run any more.
+    """
+    dataset = _data_of(run, (run.sources.get("model") or {}).get("name") or run.model, None, {})
+    _check_data(run, dataset)
+    return dataset
 
 
 def _data_of(run: Run, name: str, given: str | None, asked: dict[str, Any]) -> Dataset:
@@ -97,7 +121,7 @@ def _data_of(run: Run, name: str, given: str | None, asked: dict[str, Any]) -> D
     if given is None and place is not None and not os.path.exists(place):
         raise ValueError(f"run {run.id} was made on the data {place}, which are no longer there; give their place with data=")
     what = given or place or known.get("name") or run.data
-    if not what and (name.startswith("timm:") or models.is_own(name)):
+    if not what and models.built_for_data(name):
         raise ValueError(f"run {run.id} does not say what data it was made on; give them with data=")
     options = (known.get("options") or {}) | {key: value for key, value in asked.items() if value}
     return open_dataset(what or models.get_recipe(name).data, **options)
@@ -118,13 +142,18 @@ def check_same(run: Run, network: nn.Module, dataset: Dataset, name: str) -> Non
     ------
     ValueError
     """
-    sha, digits = model_sha(network), data_id(dataset.test)
+    sha = model_sha(network)
     if sha != run.model_sha:
         what = getattr(network, "loaded_from", name)
         raise ValueError(
             f"run {run.id} was made of the weights with fingerprint {run.model_sha}, and {what} has {sha}; "
             "give the file of its weights with weights="
         )
+    _check_data(run, dataset)
+
+
+def _check_data(run: Run, dataset: Dataset) -> None:
+    digits = data_id(dataset.test)
     if digits != run.data_id:
         raise ValueError(
             f"run {run.id} was made on data with fingerprint {run.data_id}, and {dataset.name} has {digits} now; "

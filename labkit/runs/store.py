@@ -37,6 +37,16 @@ KEYS = ("method", "version", "parameters", "model", "data", "seed")
 RESERVED = ("metrics", "per_class", "predictions")
 
 
+def _made_again(run: Run, base: nn.Module | None) -> nn.Module | None:
+    """The model of a run without weights, or None where it cannot be made again."""
+    from labkit.runs.rebuilding import rebuild as made_again  # local: it opens networks and data, which a store itself does not
+
+    try:
+        return made_again(run, base=base).model
+    except ValueError:
+        return None
+
+
 def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
     """Refuse tables that would overwrite those of the audit or be written elsewhere.
 
@@ -282,6 +292,9 @@ class Store:
     def load(self, name: str, *, base: nn.Module | None = None) -> tuple[nn.Module | None, Audit]:
         """Return the model and the audit of a run; the model is rebuilt from its manifest without pickle.
 
+        Where only figures were kept, the model is made again from method, parameters, network and seed; `labkit.runs.rebuild` says
+        how far it is the stored one, and why one cannot be made again.
+
         Parameters
         ----------
         name : str
@@ -292,7 +305,7 @@ class Store:
         Returns
         -------
         model : nn.Module or None
-            None when only figures were kept.
+            None when only figures were kept, and the model cannot be made again.
         audit : Audit
 
         Raises
@@ -302,7 +315,7 @@ class Store:
         """
         run, audit = self._sound(name)
         if not run.has_weights:
-            return None, audit
+            return _made_again(run, base), audit
         facts = json.loads((run.folder / FACTS).read_text())
         model = rebuild(facts["source"], base)
         load_state(model, run.folder / "model.safetensors")

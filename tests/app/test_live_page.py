@@ -11,7 +11,7 @@ from tests.app.conftest import dashboard, watched
 from tests.app.live_page import card, grab, open_live, steps, truth, value, wait_for
 
 pytestmark = pytest.mark.browser
-KEYS = ("accuracy", "worst_class_change", "affected_classes", "bytes", "latency_ms")
+KEYS = ("accuracy", "worst_class_change", "affected_classes", "bytes", "latency_ratio")
 
 
 def says(page, wanted):

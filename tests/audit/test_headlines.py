@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labkit import audit, runs
 from labkit.audit import headlines
-from labkit.audit.formats import percent, points, signed, size
+from labkit.audit.formats import FORMATS, percent, points, signed, size
 from labkit.data import Split
 
 MINUS = "\N{MINUS SIGN}"
@@ -32,6 +32,11 @@ WHOLE = {
     "bytes_ratio": 0.248,
     "latency_ms": 1.2345,
     "latency_ratio": 0.52,
+    "latency_ratio_low": 0.5,
+    "latency_ratio_high": 0.55,
+    "throughput_ratio": 1.9,
+    "throughput_ratio_low": 1.8,
+    "throughput_ratio_high": 2.05,
     "macs": 26_624_000.0,
     "macs_ratio": 1.0,
 }
@@ -50,7 +55,8 @@ def test_known_numbers_in_words():
         ("worst group", "74.6 %", "by race", "neutral"),
         ("equalized odds gap", "12.3 pp", "by race", "neutral"),
         ("size", "5.07 MB", "25 % of uncompressed", "good"),
-        ("latency", "1.23 ms", "52 % of uncompressed", "good"),
+        ("latency", "52 %", "of uncompressed (50 to 55 %)", "good"),
+        ("throughput", "1.90x", "of uncompressed (1.80 to 2.05x)", "good"),
         ("multiply-adds", "26.62 M", "100 % of uncompressed", "neutral"),
     ]
     assert [line.key for line in lines] == [
@@ -60,7 +66,8 @@ def test_known_numbers_in_words():
         "worst_group_accuracy[race]",
         "eod[race]",
         "bytes",
-        "latency_ms",
+        "latency_ratio",
+        "throughput_ratio",
         "macs",
     ]
 
@@ -92,9 +99,18 @@ def test_fewer_bytes_and_multiply_adds_are_good(ratio, tone):
     assert found["bytes"].tone == found["macs"].tone == tone
 
 
-@pytest.mark.parametrize(("ratio", "tone"), [(0.5, "good"), (0.94, "good"), (0.96, "neutral"), (1.04, "neutral"), (1.06, "bad")])
-def test_latency_within_five_percent_is_neither_good_nor_bad(ratio, tone):
-    assert by_key(latency_ratio=ratio)["latency_ms"].tone == tone
+@pytest.mark.parametrize("key", ["latency_ratio", "throughput_ratio"])
+@pytest.mark.parametrize(("low", "high"), [(0.9, 1.1), (1.0, 1.2), (0.8, 1.0), (math.nan, math.nan), (None, None)])
+def test_a_speed_whose_interval_holds_one_or_is_unknown_is_neither_good_nor_bad(key, low, high):
+    line = by_key(**{key: 0.7, f"{key}_low": low, f"{key}_high": high})[key]
+    assert line.tone == "neutral"
+    assert ("cannot tell" in line.delta) == (low is None or math.isnan(low))
+
+
+@pytest.mark.parametrize(("key", "fast"), [("latency_ratio", 0.9), ("throughput_ratio", 1.1)])
+def test_a_speed_beyond_noise_is_good_or_bad(key, fast):
+    for value, tone in ((fast, "good"), (1 / fast, "bad")):
+        assert by_key(**{key: value, f"{key}_low": 0.999 * value, f"{key}_high": 1.001 * value})[key].tone == tone
 
 
 @pytest.mark.parametrize(("count", "tone"), [(0.0, "good"), (1.0, "bad"), (10.0, "bad")])
@@ -115,16 +131,15 @@ def test_without_a_reference_accuracy_stands_with_its_own_interval():
 
 
 def test_without_a_reference_costs_stand_alone():
-    found = {line.key: line for line in headlines({"bytes": 80_000, "latency_ms": 0.05, "macs": 19})}
+    found = {line.key: line for line in headlines({"bytes": 80_000, "macs": 19})}
     assert {key: (line.value, line.delta, line.tone) for key, line in found.items()} == {
         "bytes": ("80.00 kB", "", "neutral"),
-        "latency_ms": ("0.05 ms", "", "neutral"),
         "macs": ("19", "", "neutral"),
     }
 
 
 @pytest.mark.parametrize("absent", [None, math.nan, np.float32("nan")])
-@pytest.mark.parametrize("key", ["accuracy", "worst_class_change", "affected_classes", "bytes", "latency_ms", "macs"])
+@pytest.mark.parametrize("key", ["accuracy", "worst_class_change", "affected_classes", "bytes", "latency_ratio", "macs"])
 def test_what_was_not_measured_is_left_out(key, absent):
     assert set(by_key()) - set(by_key(**{key: absent})) == {key}
     assert [line for line in headlines({name: value for name, value in WHOLE.items() if name != key}) if line.key == key] == []
@@ -253,7 +268,7 @@ def test_a_signed_number_reads_back(number, digits):
 
 @given(ms=st.floats(0.001, 1e5))
 def test_a_latency_is_a_plain_number_of_three_digits(ms):
-    number, unit = headlines({"latency_ms": ms})[0].value.split(" ")
+    number, unit = FORMATS["ms"].text(ms).split(" ")
     assert unit == "ms"
     assert "e" not in number
     assert float(number) == pytest.approx(ms, rel=0.00501)

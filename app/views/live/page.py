@@ -35,7 +35,7 @@ def choose_options(method: Method, places: list[DeltaGenerator]) -> dict[str, st
             name,
             param.options,
             name=name,
-            start=param.start or param.default,
+            start=param.default,
             key=f"live-{method.name}-{name}",
             accept_new_options=param.free,
             help=param.help or None,

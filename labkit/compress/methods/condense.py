@@ -113,7 +113,7 @@ register(
         params={
             "sparsity": Param(0.5, 0.99, default=0.9, help="fraction of the weights of each neuron that is set to zero"),
             "layers": Choice(
-                ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True, start="inner"
+                ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True
             ),
         },
         version=2,
