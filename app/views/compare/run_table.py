@@ -8,16 +8,20 @@ import streamlit as st
 from common.columns import in_columns, in_parameters
 from views.compare.selection import ROUND, TABLE, Picked, pick
 
+COMMON = 0.25  # share of the runs that have a parameter, from which it stands before the measures
+
 
 def run_table(table: pd.DataFrame, *, file: str, found: Picked | None = None) -> None:
     """Draw one row per run, the uncompressed network first; the download holds the stored figures, e.g. fractions."""
     shown, settings = in_columns(table)
     shown, parameters = in_parameters(shown)
+    common = {name: setting for name, setting in parameters.items() if shown[name].notna().mean() >= COMMON}
     settings = {
         "label": st.column_config.TextColumn("run", pinned=True, width="medium"),
         "method": st.column_config.TextColumn("method"),
-        **parameters,
+        **common,
         **settings,
+        **{name: setting for name, setting in parameters.items() if name not in common},
     }
     key = f"runs-{file}-{st.session_state.get(ROUND, 0)}"
     rows = [] if found is None else [shown.index.get_loc(found.run)]
