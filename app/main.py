@@ -8,6 +8,7 @@ from common.address import follow
 from common.pages import PAGES
 from common.server import settle
 from common.shell import mistakes, options, tighten
+from widgets.browser import browser
 
 page = st.navigation(
     [
@@ -19,6 +20,7 @@ page = st.navigation(
 # a file: Streamlit fetches emoji and material icons for this from the internet
 st.set_page_config(page_title=f"{page.title} - labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
 tighten()
+browser()
 with mistakes():
     options()
 follow(page.url_path)

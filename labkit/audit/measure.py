@@ -71,6 +71,11 @@ class Limit:
         Label of the slider; by default "TITLE at most" or "TITLE at least".
     figure : str
         Key in `Audit.summary` it is about; by default the measure's key. Of figures by group, ``KEY[COLUMN]``, the worst counts.
+    bound : str
+        Key of the limit of the interval by which a run is judged unless the estimate is asked for; by default the worse of
+        ``KEY_low`` and ``KEY_high`` of `figure`. Figures without an interval are judged by themselves.
+    what : str
+        The figure in words, e.g. "accuracy loss"; by default the measure's title.
     unit : str
         Unit of the slider.
     scale : float
@@ -91,6 +96,8 @@ class Limit:
     name: str = ""
     title: str = ""
     figure: str = ""
+    bound: str = ""
+    what: str = ""
     unit: str = ""
     scale: float = 1.0
     negate: bool = False
@@ -112,6 +119,22 @@ class Limit:
         str
         """
         return self.zero if self.zero and not value else self.said.format(f"{self.scale * value:g}")
+
+    def shown(self, value: float) -> str:
+        """Return a value in the unit of the slider, e.g. "1.3 pp".
+
+        Parameters
+        ----------
+        value : float
+            In stored units, as the limit counts it (a drop is positive).
+
+        Returns
+        -------
+        str
+        """
+        number = self.scale * value
+        text = f"{number:.0f}" if abs(number - round(number)) < 1e-9 else f"{number:.3g}" if abs(number) < 100 else f"{number:.0f}"
+        return f"{text} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -310,6 +333,8 @@ class Measure(Entry):
             limit,
             name=limit.name or self.key,
             figure=limit.figure or self.key,
+            bound=limit.bound or f"{limit.figure or self.key}_{'low' if lower or limit.negate else 'high'}",
+            what=limit.what or self.title,
             title=limit.title or f"{self.title} {bound}",
             said=limit.said or f"{self.title} {bound} {{}}{unit}",
             lower=lower,

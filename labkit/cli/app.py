@@ -61,9 +61,7 @@ def _network(model: str | None, weights: str | None, where: dict[str, Any]) -> d
 @click.option("--weights", type=click.Path(), help="Its weights: .safetensors or a state dict.")
 @data_options
 @click.pass_context
-def app(
-    context: click.Context, port: int, browser: bool, store: str, model: str | None, weights: str | None, **where: Any
-) -> None:
+def app(context: click.Context, port: int, browser: bool, store: str, model: str | None, weights: str | None, **where: Any) -> None:
     """Open the dashboard on this machine (localhost only)."""
     page = find_page()
     if importlib.util.find_spec("streamlit") is None:

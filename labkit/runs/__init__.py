@@ -8,8 +8,8 @@ from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
-from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.overview import NetworkOverview, overview
+from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
@@ -24,8 +24,8 @@ __all__ = [
     "Comparison",
     "Job",
     "Library",
-    "Rebuilt",
     "NetworkOverview",
+    "Rebuilt",
     "Recommendation",
     "Run",
     "SpeedChange",
@@ -40,8 +40,8 @@ __all__ = [
     "jobs",
     "measure_run",
     "noted",
-    "rebuild",
     "overview",
+    "rebuild",
     "recommend",
     "reference_rows",
     "reopen",

@@ -38,7 +38,7 @@ with mistakes():
     asked_measures(shelf, table)
 
 st.header("What is the best for its cost?")
-tradeoffs(beside)
+tradeoffs(shelf, beside)
 
 st.header("The smallest model within your limits")
 with steady():

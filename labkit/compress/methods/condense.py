@@ -112,9 +112,7 @@ register(
         apply=_apply,
         params={
             "sparsity": Param(0.5, 0.99, default=0.9, help="fraction of the weights of each neuron that is set to zero"),
-            "layers": Choice(
-                ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True
-            ),
+            "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
         },
         version=2,
     )
