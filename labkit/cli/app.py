@@ -36,7 +36,7 @@ def find_page() -> Path:
 
 
 def _network(model: str | None, weights: str | None, where: dict[str, Any]) -> dict[str, Any]:
-    """Return what the page Live is to open, checked as far as that takes no time; a network of code is imported here and there alone."""
+    """Return what the page Live is to open, checked as far as that takes no time."""
     where["groups"] = split_names(where["groups"])
     table = table_options(where)  # taken out of the others
     given = {key: value for key, value in {"name": model, "weights": weights, **where, **table}.items() if value}
@@ -61,9 +61,7 @@ def _network(model: str | None, weights: str | None, where: dict[str, Any]) -> d
 @click.option("--weights", type=click.Path(), help="Its weights: .safetensors or a state dict.")
 @data_options
 @click.pass_context
-def app(
-    context: click.Context, port: int, browser: bool, store: str, model: str | None, weights: str | None, **where: Any
-) -> None:
+def app(context: click.Context, port: int, browser: bool, store: str, model: str | None, weights: str | None, **where: Any) -> None:
     """Open the dashboard on this machine (localhost only)."""
     page = find_page()
     if importlib.util.find_spec("streamlit") is None:

@@ -8,6 +8,7 @@ from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
+from labkit.runs.overview import NetworkOverview, overview
 from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
@@ -15,6 +16,7 @@ from labkit.runs.run import Run
 from labkit.runs.sources import noted, reopen, sources_of
 from labkit.runs.store import Store
 from labkit.runs.sweeping import sweep
+from labkit.runs.timings import SpeedChange, speed_change, timing_notes
 from labkit.runs.trained import train_run
 
 __all__ = [
@@ -22,9 +24,11 @@ __all__ = [
     "Comparison",
     "Job",
     "Library",
+    "NetworkOverview",
     "Rebuilt",
     "Recommendation",
     "Run",
+    "SpeedChange",
     "Store",
     "SweepFailed",
     "cannot_rebuild",
@@ -36,13 +40,16 @@ __all__ = [
     "jobs",
     "measure_run",
     "noted",
+    "overview",
     "rebuild",
     "recommend",
     "reference_rows",
     "reopen",
     "run_id",
     "sources_of",
+    "speed_change",
     "sweep",
+    "timing_notes",
     "train_run",
     "usual_settings",
 ]

@@ -37,14 +37,14 @@ run_table(beside, file=f"labkit-{network}.csv")
 with mistakes():
     asked_measures(shelf, table)
 
-st.subheader("What is the best for its cost?")
-tradeoffs(beside)
+st.header("What is the best for its cost?")
+tradeoffs(shelf, beside)
 
-st.subheader("The smallest model within your limits")
+st.header("The smallest model within your limits")
 with steady():
     recommendation(stored)
 
-st.subheader("Which classes are affected?")
+st.header("Which classes are affected?")
 changes, affected = shelf.class_changes(table.index)
 labels = {run: table["label"][run] for run in changes.index}
 figure(
