@@ -52,5 +52,6 @@ def _table(rows: pd.DataFrame, column: str) -> None:
     )
     before, after = (100 * (rows[name].max() - rows[name].min()) for name in ("reference_accuracy", "accuracy"))
     st.caption(
-        f"Between the groups lie {before:.2f} pp of accuracy before and {after:.2f} pp after; a gap says little beside a low accuracy."
+        f"Between the groups lie {before:.2f} pp of accuracy before and {after:.2f} pp after; "
+        "a gap says little beside a low accuracy."
     )
