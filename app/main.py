@@ -23,7 +23,10 @@ st.set_page_config(page_title=f"{page.title} - labkit")
 tighten()
 browser()
 with mistakes():
-    options()
+    asked = options()
+if asked.own and page.url_path == "" and "started" not in st.session_state:
+    st.session_state["started"] = True
+    st.switch_page("views/live/page.py")  # the command line names a network of one's own
 follow(page.url_path)
 page.run()
 settle()
