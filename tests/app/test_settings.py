@@ -4,8 +4,6 @@ import pytest
 
 from labkit import runs
 
-PAGES = ["compare", "live", "per_class", "speed", "training"]
-
 
 def go(app, page, **address):
     app.query_params.clear()
@@ -15,20 +13,6 @@ def go(app, page, **address):
 
 def box(app, label):
     return next(box for box in app.selectbox if box.label == label)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
-def test_every_option_of_every_box_can_be_chosen_twice_over(app, page):
-    """The cheapest network first: what is chosen in one box changes the options of others."""
-    go(app.run(), page, **({} if page == "speed" else {"model": "mlp_mnist" if page == "live" else "mlp_adult"}))
-    for label in [one.label for one in app.selectbox if one.label != "network"]:
-        options = box(app, label).options
-        for option in [*options, *options][: 2 * len(options)]:
-            box(app, label).select(option).run()
-            assert not app.exception
-            assert box(app, label).value in (option, *runs.Library(runs.gallery()).table().index)
-            assert box(app, label).options[box(app, label).index] == option
 
 
 def test_every_second_choice_counts(app):
