@@ -1,8 +1,10 @@
 """Settings of the pages without a browser: every choice counts, outlives a change of the page, and unknown names are said."""
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from labkit import runs
+from tests.app.conftest import MAIN
 
 
 def go(app, page, **address):
@@ -62,3 +64,25 @@ def test_what_the_address_names_and_is_not_there_is_said(app, page, address, sai
     one = app.selectbox[0 if page == "compare" else 1]
     one.select(next(option for option in one.options if option != one.options[one.index])).run()
     assert not [warning.value for warning in app.warning if "nope" in warning.value]
+
+
+def two_boxes():
+    import streamlit as st
+
+    from common.address import choose, follow
+
+    follow("page")
+    first = choose(st.container(), "first", ["a", "b"], name="first")
+    choose(st.container(), "second", ["x", "y", "z"], name="second", start={"a": "x", "b": "y"}[first])
+
+
+def test_what_was_never_chosen_follows_what_it_depends_on_and_what_was_chosen_stays(monkeypatch):
+    monkeypatch.syspath_prepend(str(MAIN.parent))
+    app = AppTest.from_function(two_boxes, default_timeout=60).run()
+    app.selectbox[0].select("b").run()
+    assert app.selectbox[1].value == "y"
+    assert app.query_params == {"first": "b"}
+    app.selectbox[1].select("z").run()
+    app.selectbox[0].select("a").run()
+    assert [one.value for one in app.selectbox] == ["a", "z"]
+    assert app.query_params == {"second": "z"}
