@@ -42,7 +42,7 @@ tradeoffs(beside)
 
 st.subheader("The smallest model within your limits")
 with steady():
-    recommendation(stored)
+    recommendation(stored, shelf)
 
 st.subheader("Which classes are affected?")
 changes, affected = shelf.class_changes(table.index)
