@@ -12,22 +12,33 @@ from common.tables import chart_of, drawing, subject, table_title
 from labkit import figures, live
 from labkit.audit import Audit, confusion_change, flips
 from labkit.compress import Method
+from views.live.group_changes import group_changes
 from views.live.pictures import pictures
 from widgets.figure import live_figure
 
 
 def charts(
-    session: live.Session, method: Method, progress: live.Progress, slider: str | None, value: float, known: Mapping[float, Any]
+    session: live.Session,
+    method: Method,
+    progress: live.Progress,
+    slider: str | None,
+    value: float,
+    curve: Mapping[float, Any],
+    measured_at: str = "",
 ) -> None:
-    """Draw what an audit says beyond its headlines; `value` is the slider's."""
+    """Draw what an audit says beyond its headlines.
+
+    `value` is the slider's; `curve` holds what is known of its other steps, where the other sliders stand at `measured_at`.
+    """
     audit = progress.audit
     where = "" if slider is None else f" at {slider} {value:g}"
     left, right = st.columns(2)
     with left:
         _classes(audit, where, value)
     with right:
-        if slider is not None and len(known) > 2:
-            _curve(known, slider, value)
+        if slider is not None:
+            _curve(curve, slider, value, measured_at)
+    group_changes(audit, where, value)
     left, right = st.columns(2)
     with left:
         _decisions(audit, where, value)
@@ -51,11 +62,17 @@ def _classes(audit: Audit, where: str, value: float) -> None:
     )
 
 
-def _curve(known: Mapping[float, Any], slider: str, value: float) -> None:
-    st.header("Accuracy over the whole slider")
+def _curve(curve: Mapping[float, Any], slider: str, value: float, measured_at: str) -> None:
+    st.header(f"Accuracy over the whole slider{f', measured at {measured_at}' if measured_at else ''}")
+    if len(curve) <= 2:
+        st.caption("There is a curve as soon as three steps of this slider are audited: move it, or audit every step below.")
+        return
+    reading = "the band is the 95 % interval, the dotted line the uncompressed network, the diamond the position of the slider."
+    if measured_at:
+        reading += f" The curve is that of {measured_at}; it is replaced when three steps are audited at the present setting."
     live_figure(
-        figures.slider_curve(pd.DataFrame(known).T, value=value, x_label=slider, theme=theme()),
-        "the band is the 95 % interval, the dotted line the uncompressed network, the dot the position of the slider.",
+        figures.slider_curve(pd.DataFrame(curve).T, value=value, x_label=slider, theme=theme()),
+        reading,
         alt=f"Accuracy over {slider}",
         key="live-curve",
         value=value,
