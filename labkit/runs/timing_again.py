@@ -99,10 +99,8 @@ def _time(store: Store, run: Run, seconds: float) -> None:
     if why:
         raise ValueError(why)
     base = reference_of(run)
-    if run.has_weights:
-        small = store.load(run.id, base=base.network)[0]
-    else:
-        small = rebuild(run, base=base.network, dataset=base.dataset).model
+    kept = store.load(run.id, base=base.network)[0] if run.has_weights else None
+    small = rebuild(run, base=base.network, dataset=base.dataset).model if kept is None else kept
     split, device = base.dataset.test, device_of(base.network)
     found = cost(small, example_of(split, device), reference=base.network, batch=batch_of(split, device), seconds=seconds)
     with locked(store.folder):
