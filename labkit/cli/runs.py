@@ -1,4 +1,4 @@
-"""`labkit runs list|show|compare|recommend`."""
+"""`labkit runs list|show|compare|time|recommend`."""
 
 from __future__ import annotations
 
@@ -168,6 +168,46 @@ class LimitValue(click.ParamType):
             return float(value)
         except ValueError:
             self.fail(f"{value!r} is neither a number nor 'off', which lifts the limit", param, ctx)
+
+
+@runs.command("time")
+@click.argument("names", metavar="[RUN]...", nargs=-1)
+@store_option
+@click.option("--seconds", type=float, default=1.0, show_default=True, help="Time spent on each network.")
+@click.option("--budget", type=float, help="Seconds after which no further run is begun; the same command then goes on.")
+@click.option("--again", is_flag=True, help="Also runs whose interval is known.")
+@as_json
+def time_(
+    names: tuple[str, ...], store: str, gallery: bool, seconds: float, budget: float | None, again: bool, json_output: bool
+) -> None:
+    """Time stored runs beside their references again, all by default; ids and other figures stay.
+
+    The ratios to the reference get their interval, machine and date. Networks that were not kept are made again.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from labkit import runs as room
+
+    where = open_store(store, gallery)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def report(done: int, total: int, sentence: str) -> None:
+            bar.update(task, completed=done, total=total, description=sentence)
+
+        left = room.time_again(where, list(names) or None, seconds=seconds, budget=budget, again=again, report=report)
+    known = [run.id for run in where.runs() if run.summary.get("latency_ratio_low") is not None]
+    if json_output:
+        print_json({"timed": known, "left": left})
+        return
+    for run, reason in left.items():
+        click.echo(f"not timed: {run[:8]}: {reason}")
+    click.echo(
+        f"{len(known)} runs have an interval; see them with: labkit runs list{' --gallery' if gallery else f' --store {store}'}"
+    )
 
 
 class LimitsCommand(click.Command):
