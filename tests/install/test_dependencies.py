@@ -69,7 +69,9 @@ def test_other_code_imports_only_what_its_extra_declares(folder, extra):
 
 def test_everything_declared_is_imported_or_has_a_reason():
     assert names(PROJECT["dependencies"]) <= imported_by("labkit", "app")
-    front_ends = names(text for extra in ("app", "notebooks", "attribution", "export", "robustness", "graphs") for text in EXTRAS[extra])
+    front_ends = names(
+        text for extra in ("app", "notebooks", "attribution", "export", "robustness", "graphs") for text in EXTRAS[extra]
+    )
     unseen = front_ends - imported_by("labkit", "app", "notebooks")
     assert unseen == set(UNSEEN)
 
