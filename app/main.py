@@ -10,6 +10,8 @@ from common.server import settle
 from common.shell import mistakes, options, tighten
 from widgets.browser import browser
 
+# a file: Streamlit fetches emoji and material icons for this from the internet, also those of the navigation
+st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
 page = st.navigation(
     [
         st.Page(entry.script, title=entry.title, url_path=entry.folder, icon=f":material/{entry.icon}:", default=entry is PAGES[0])
@@ -17,8 +19,7 @@ page = st.navigation(
     ],
     position="top",
 )
-# a file: Streamlit fetches emoji and material icons for this from the internet
-st.set_page_config(page_title=f"{page.title} - labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
+st.set_page_config(page_title=f"{page.title} - labkit")
 tighten()
 browser()
 with mistakes():

@@ -1,10 +1,13 @@
 """Stored audits, sweeps over grids, comparisons and recommendations."""
 
+from labkit.runs.audited_data import audited_split
 from labkit.runs.by_group import group_measures
 from labkit.runs.comparison import Comparison, compare
+from labkit.runs.differences import differences
 from labkit.runs.failures import SweepFailed, in_words
 from labkit.runs.gallery_runs import gallery
 from labkit.runs.grid_jobs import Job, jobs
+from labkit.runs.group_comparison import compare_groups, groups_before_and_after
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
@@ -31,11 +34,15 @@ __all__ = [
     "SpeedChange",
     "Store",
     "SweepFailed",
+    "audited_split",
     "cannot_rebuild",
     "compare",
+    "compare_groups",
     "contrasts",
+    "differences",
     "gallery",
     "group_measures",
+    "groups_before_and_after",
     "in_words",
     "jobs",
     "measure_run",

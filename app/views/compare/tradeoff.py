@@ -5,15 +5,18 @@ import streamlit as st
 
 from common.address import choose
 from common.columns import unit_of
-from common.shell import figure, library, theme
+from common.shell import library, theme
 from labkit import figures
 from labkit.audit import MEASURES, Column, columns
 from labkit.runs import timing_notes
+from views.compare.selection import Picked, clickable
+
+TRADEOFFS = "tradeoffs"
 
 NEAR = 0.1  # accuracy within which runs are worth comparing closely
 
 
-def tradeoffs(beside: pd.DataFrame) -> None:
+def tradeoffs(beside: pd.DataFrame, found: Picked | None) -> None:
     """Draw two figures beside each other, each over a cost of the reader's choice."""
     if "accuracy" not in beside:  # of a task without accuracy
         return
@@ -25,7 +28,7 @@ def tradeoffs(beside: pd.DataFrame) -> None:
     for number, place in enumerate(st.columns(2) if len(costs) > 1 else [st.container()], 1):
         if costs:
             with place:
-                _tradeoff(beside, costs, number)
+                _tradeoff(beside, costs, number, found)
 
 
 def _costs(table: pd.DataFrame) -> dict[str, Column]:
@@ -36,7 +39,7 @@ def _costs(table: pd.DataFrame) -> dict[str, Column]:
     return {there[key].title: there[key] for key in own if key in there and table[key].notna().any()}
 
 
-def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int) -> None:
+def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int, found: Picked | None) -> None:
     titles = list(costs)
     title = choose(
         st.container(), "cost", titles, name=f"cost{number}", start=titles[min(number, len(titles)) - 1], key=f"cost-{number}"
@@ -51,9 +54,16 @@ def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int) -> No
         better=better,
         intervals=column.interval,
         front_label=f"best for its {title}",
+        selected=None if found is None else found.run,
         theme=theme(),
     )
-    figure(chart, _reading(beside, column, better), alt=f"Accuracy against {title} of every run")
+    clickable(
+        chart,
+        _reading(beside, column, better),
+        alt=f"Accuracy against {title} of every run",
+        place=TRADEOFFS,
+        key=f"tradeoff-{number}",
+    )
 
 
 def _with_ends(beside: pd.DataFrame, column: Column) -> pd.DataFrame:
