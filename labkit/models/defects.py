@@ -13,7 +13,7 @@ from labkit.messages import unknown_name
 from labkit.models.catalogue import NAMES
 from labkit.models.file_kinds import kind_of
 from labkit.models.opening import needs_data
-from labkit.models.own import OWN, built_for_data, is_own
+from labkit.models.own import OWN, built_for_data, is_own, not_named
 from labkit.models.small_mlp import SMALL_MLP
 
 
@@ -53,7 +53,7 @@ def _of_name(name: str) -> list[str]:
     if not name:
         return [f"no network given; give a reference model ({', '.join(NAMES)}), timm:NAME, or {SMALL_MLP} for a table"]
     if is_own(name):
-        return [] if name in OWN else [f"{name} is code of your own, which only the command line opens: labkit app --model {name}"]
+        return [] if name in OWN else [not_named(name)]
     if name.startswith("timm:"):
         from labkit.models.from_timm import input_size  # local: importing timm takes seconds
 
