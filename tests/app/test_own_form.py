@@ -1,16 +1,18 @@
 """The form of one's own network, and what `labkit app` opens."""
 
+import contextlib
 import json
 
 import numpy as np
 import pytest
 import streamlit as st
+from playwright.sync_api import expect
 from safetensors.torch import load_file
 from streamlit.testing.v1 import AppTest
 
 from labkit import data, live, models
 from labkit.models import own
-from tests.app.conftest import MAIN, PATIENCE
+from tests.app.conftest import MAIN, PATIENCE, dashboard
 from tests.app.test_own_files import digits
 
 
@@ -34,6 +36,16 @@ def started(app, monkeypatch):
     own.OWN.clear()
     own.OWN.update(before)
     st.cache_resource.clear()
+
+
+@pytest.fixture(scope="module")
+def folder_url(tmp_path_factory):
+    """A dashboard that was started in a folder with pictures and a table, and the folder."""
+    folder = tmp_path_factory.mktemp("work")
+    digits(folder / "pictures")
+    table(folder / "people.csv", rows=2000)
+    with contextlib.chdir(folder), dashboard(after=("--no-browser", "--store", "mine")) as url:
+        yield url, folder
 
 
 def fill(app, **given):
@@ -108,7 +120,12 @@ def test_everything_that_is_wrong_is_told_at_once(started, tmp_path):
     (error,) = app.error
     said = error.value.splitlines()
     assert len(said) == 4
-    for part in ("unknown model 'mlp_adlt'; did you mean 'mlp_adult'", "gone.pt does not exist", "did you mean 'outcome'?", "'race'"):
+    for part in (
+        "unknown model 'mlp_adlt'; did you mean 'mlp_adult'",
+        "gone.pt does not exist",
+        "did you mean 'outcome'?",
+        "'race'",
+    ):
         assert any(part in line for line in said), part
     assert "target column" in labels(app)
 
@@ -120,9 +137,9 @@ def test_a_path_is_completed_by_a_tap(started, tmp_path):
     app = started("--from", tmp_path)
     offers = app.button_group(key="own-offer-data")
     assert "work/" in offers.options
-    offers.set_value(["work/"]).run()
+    offers.set_value("work/").run()
     assert app.button_group(key="own-offer-data").options == ["work/people.csv", "work/pictures/"]
-    app.button_group(key="own-offer-data").set_value(["work/people.csv"]).run()
+    app.button_group(key="own-offer-data").set_value("work/people.csv").run()
     assert next(box.value for box in app.text_input if box.label == "data") == "work/people.csv"
     assert app.button_group(key="own-offer-target").options == ["age", "score", "sex", "outcome"]
 
@@ -188,3 +205,41 @@ def test_compare_opens_on_the_network_of_ones_own_runs(app, started, tmp_path, m
     box = next(box for box in app.selectbox if box.label == "network")
     assert box.value.startswith("lenet_mnist")
     assert any(str(tmp_path / "mine") in caption.value for caption in app.caption)
+
+
+def write(page, label, text):
+    box = page.get_by_label(label, exact=True).and_(page.locator("input"))
+    box.fill(text)
+    box.press("Enter")
+
+
+@pytest.mark.browser
+def test_pictures_are_opened_by_a_relative_path(folder_url, desktop):
+    url, _ = folder_url
+    desktop.goto(f"{url}/live?model=your+own")
+    write(desktop, "network", "mlp_mnist")
+    write(desktop, "data", "pict")
+    desktop.get_by_role("button", name="pictures/").click()
+    expect(desktop.get_by_label("data", exact=True).and_(desktop.locator("input"))).to_have_value("pictures/")
+    desktop.get_by_role("button", name="Open", exact=True).click()
+    desktop.get_by_role("button", name="Change").wait_for()
+    desktop.locator(".js-plotly-plot").first.wait_for()
+    desktop.reload()
+    desktop.get_by_role("button", name="Change").wait_for()
+    desktop.get_by_role("button", name="Change").click()
+    expect(desktop.get_by_label("data", exact=True).and_(desktop.locator("input"))).to_have_value("pictures/")
+
+
+@pytest.mark.browser
+def test_a_table_is_opened_trained_on_and_compressed_with_its_groups(folder_url, desktop):
+    url, folder = folder_url
+    desktop.goto(f"{url}/live?model=your+own&method=condense")
+    write(desktop, "data", "people.csv")
+    desktop.get_by_role("button", name="outcome", exact=True).click()
+    desktop.get_by_role("button", name="sex", exact=True).click()
+    expect(desktop.get_by_label("sensitive columns").and_(desktop.locator("input"))).to_have_value("sex")
+    desktop.get_by_role("button", name="Train a small network on this table").click()
+    desktop.get_by_text("s left").first.wait_for()
+    desktop.get_by_role("button", name="Change").wait_for()
+    assert list((folder / "mine").glob("small_mlp-people-*.safetensors"))
+    desktop.locator(".js-plotly-plot").first.wait_for()
