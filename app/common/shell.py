@@ -94,8 +94,8 @@ def steady() -> DeltaGenerator:
 
 
 def tighten() -> None:
-    """Remove most of the empty space above a page, so that sliders and figures fit on one screen."""
-    st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.6rem; padding-bottom: 3rem;}</style>")
+    """Remove most of the empty space above a page, make small print readable, and name the menu of a phone."""
+    st.html(Path(__file__).with_name("page.css"))
 
 
 def theme() -> str:

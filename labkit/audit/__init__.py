@@ -24,13 +24,17 @@ from labkit.audit.prediction_changes import confusion_change, flips
 from labkit.audit.replicates import over_seeds, paired_difference, t_interval
 from labkit.audit.result import Audit
 from labkit.audit.run import audit
+from labkit.audit.verdict import Verdict, verdict
+from labkit.audit.verdicts import HARM, VERDICTS, needed_examples, with_verdicts
 from labkit.cost import cost
 from labkit.registry import Param, load_entry_points
 
 load_entry_points("labkit.measures")
 
 __all__ = [
+    "HARM",
     "MEASURES",
+    "VERDICTS",
     "Audit",
     "Column",
     "Evidence",
@@ -41,6 +45,7 @@ __all__ = [
     "Measured",
     "Param",
     "Value",
+    "Verdict",
     "audit",
     "audit_logits",
     "class_bias",
@@ -55,8 +60,11 @@ __all__ = [
     "headlines",
     "limits",
     "model_sha",
+    "needed_examples",
     "over_seeds",
     "paired_difference",
     "register_measure",
     "t_interval",
+    "verdict",
+    "with_verdicts",
 ]

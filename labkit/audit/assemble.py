@@ -210,5 +210,6 @@ def _tables(evidence: Evidence) -> dict[str, Any]:
         "reliability": evidence.reliability,
         "fairness": None if groups is None else groups.table,
         "by_group": None if groups is None else groups.by_group,
+        "group_changes": evidence.group_changes,
         **common,
     }

@@ -10,6 +10,7 @@ import pandas as pd
 
 from labkit.audit.mcnemar import mcnemar_p, paired_interval
 from labkit.audit.seeds import welch_by_class
+from labkit.audit.verdicts import HARM, with_verdicts
 
 ONE_RUN = "McNemar's test compares these two networks on these examples, not the training procedures behind them"
 
@@ -22,6 +23,7 @@ def class_bias(
     classes: Sequence[str] | None = None,
     normalise: Literal["difference", "ratio", "none"] = "difference",
     level: float = 0.05,
+    harm: float = HARM,
 ) -> pd.DataFrame:
     """Test every class for a change of accuracy from model a (the reference) to model b (the candidate).
 
@@ -38,13 +40,17 @@ def class_bias(
         affects no class. McNemar's test does not normalise.
     level : float
         Significance level; intervals have confidence ``1 - level``.
+    harm : float
+        Loss that counts as harm, 0.02 for 2 percentage points.
 
     Returns
     -------
     DataFrame, one row per class
         ``examples``; ``change`` = accuracy(b) - accuracy(a) with limits ``low`` and ``high`` (Agresti-Min for one run, Welch
         for several); ``p``; ``q`` (Benjamini-Hochberg over the classes that have examples); ``affected`` = q < level;
-        ``null_count``, how many classes would have p < level if nothing had changed: (tested classes) x level, at most.
+        ``null_count``, how many classes would have p < level if nothing had changed: (tested classes) x level, at most;
+        ``verdict``, "harmed", "unharmed" or "cannot tell", and ``needed``, about how many examples would tell (NaN for several
+        runs, which more examples need not help), see `labkit.audit.verdicts`.
         One run: ``n01``, ``n10`` = examples that only a or only b classifies correctly. Several: ``relative_change`` (what the
         tests use),
         ``p_paired`` (NaN for unequal numbers of runs), ``degenerate`` (a change without spread between runs, for which the
@@ -83,7 +89,7 @@ def class_bias(
         notes = [f"{len(a)} against {len(b)} runs on one test set: the test generalises over training runs, not over images"]
     frame.insert(0, "examples", np.bincount(labels, minlength=len(names)))
     frame.index = pd.Index(names, name="class")
-    return _with_multiplicity(frame, level, notes)
+    return with_verdicts(_with_multiplicity(frame, level, notes), harm=harm, level=1 - level)
 
 
 def mcnemar_by_class(a: np.ndarray, b: np.ndarray, labels: np.ndarray, classes: int, level: float) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from labkit.audit.group_changes import group_changes
 from labkit.audit.groups import Fairness, class_fairness
 from labkit.audit.reliability import reliability
 from labkit.audit.tables import class_table, softmax
@@ -118,6 +119,26 @@ class Evidence:
         if table is None or table.shape[1] == 0:
             return None
         return class_fairness(self.labels, self.predicted, table, self.classes, self.split.favourable, level=self.level)
+
+    @cached_property
+    def reference_groups(self) -> Fairness | None:
+        """The same for the reference model; None without one."""
+        table = self.split.groups
+        if self.reference_predicted is None or table is None or table.shape[1] == 0:
+            return None
+        return class_fairness(self.labels, self.reference_predicted, table, self.classes, self.split.favourable, level=self.level)
+
+    @cached_property
+    def group_changes(self) -> pd.DataFrame | None:
+        """Accuracy of the sensitive groups before and after, with verdicts; None without groups or a reference."""
+        if self.reference_groups is None:
+            return None
+        return group_changes(self.reference_correct, self.correct, self.split.groups, level=self.level)
+
+    @cached_property
+    def reference_probabilities(self) -> np.ndarray | None:
+        """Softmax of the reference model's logits, float32 [N, C], or None."""
+        return None if self.reference_logits is None else softmax(self.reference_logits)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Evidence:
         """Return the same evidence for a measure with these settings; what was computed is shared.

@@ -71,6 +71,11 @@ class Limit:
         Label of the slider; by default "TITLE at most" or "TITLE at least".
     figure : str
         Key in `Audit.summary` it is about; by default the measure's key. Of figures by group, ``KEY[COLUMN]``, the worst counts.
+    bound : str
+        Key of the limit of the interval by which a run is judged unless the estimate is asked for; by default the worse of
+        ``KEY_low`` and ``KEY_high`` of `figure`. Figures without an interval are judged by themselves.
+    what : str
+        The figure in words, e.g. "accuracy loss"; by default the measure's title.
     unit : str
         Unit of the slider.
     scale : float
@@ -91,6 +96,8 @@ class Limit:
     name: str = ""
     title: str = ""
     figure: str = ""
+    bound: str = ""
+    what: str = ""
     unit: str = ""
     scale: float = 1.0
     negate: bool = False
@@ -112,6 +119,22 @@ class Limit:
         str
         """
         return self.zero if self.zero and not value else self.said.format(f"{self.scale * value:g}")
+
+    def shown(self, value: float) -> str:
+        """Return a value in the unit of the slider, e.g. "1.3 pp".
+
+        Parameters
+        ----------
+        value : float
+            In stored units, as the limit counts it (a drop is positive).
+
+        Returns
+        -------
+        str
+        """
+        number = self.scale * value
+        text = f"{number:.0f}" if abs(number - round(number)) < 1e-9 else f"{number:.3g}" if abs(number) < 100 else f"{number:.0f}"
+        return f"{text} {self.unit}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -157,7 +180,7 @@ class Column:
         Returns
         -------
         str
-            "" where it was not measured. A column with intervals says where none is known.
+            "" where it was not measured.
 
         Examples
         --------
@@ -165,17 +188,31 @@ class Column:
         >>> column.said({"latency_ratio": 0.5, "latency_ratio_low": 0.45, "latency_ratio_high": 0.56})
         '50 % (45 to 56 %)'
         """
-        value, text = figures.get(self.figure), self.style.text
+        value = figures.get(self.figure)
         if value is None or value != value:
             return ""
-        if not self.interval:
-            return text(value)
-        low, high = figures.get(f"{self.figure}_low"), figures.get(f"{self.figure}_high")
+        return f"{self.style.text(value)} ({self.interval_said(figures)})" if self.interval else self.style.text(value)
+
+    def interval_said(self, figures: Mapping[str, Any]) -> str:
+        """Format the interval of its figure.
+
+        Parameters
+        ----------
+        figures : mapping of str to float
+
+        Returns
+        -------
+        str
+            E.g. "45 to 56 %"; "cannot tell" where no interval is known, "" where nothing was measured.
+        """
+        value, low, high = (figures.get(f"{self.figure}{end}") for end in ("", "_low", "_high"))
+        if value is None or value != value:
+            return ""
         if low is None or high is None or low != low or high != high:
-            return f"{text(value)} (no interval)"
-        first = text(low)
-        same = first[len(first.rstrip(" %x")) :]  # the unit is said once
-        return f"{text(value)} ({first.removesuffix(same)} to {text(high)})"
+            return "cannot tell"
+        first = self.style.text(low)
+        unit = first[len(first.rstrip(" %x")) :]  # said once
+        return f"{first.removesuffix(unit)} to {self.style.text(high)}"
 
 
 @dataclass(frozen=True)
@@ -296,6 +333,8 @@ class Measure(Entry):
             limit,
             name=limit.name or self.key,
             figure=limit.figure or self.key,
+            bound=limit.bound or f"{limit.figure or self.key}_{'low' if lower or limit.negate else 'high'}",
+            what=limit.what or self.title,
             title=limit.title or f"{self.title} {bound}",
             said=limit.said or f"{self.title} {bound} {{}}{unit}",
             lower=lower,

@@ -34,7 +34,8 @@ class Audit:
     per_class : DataFrame, one row per class
         ``examples``, ``accuracy`` (= ``recall``) with Wilson limits, ``precision``. With a reference:
         ``reference_accuracy``, ``change`` with limits, ``n01`` and ``n10`` (examples that only the reference or only this
-        model classifies correctly), ``p``, ``q``, ``affected``. A class without examples is NaN.
+        model classifies correctly), ``p``, ``q``, ``affected``, ``verdict`` ("harmed", "unharmed" or "cannot tell", see
+        `labkit.audit.verdicts`) and ``needed`` (about how many examples would tell). A class without examples is NaN.
     predictions : DataFrame, one row per example
         ``index``, ``label``, ``predicted``, ``reference_predicted`` (with a reference), ``probabilities`` (float32 [C]); of a
         multi-label split without ``label`` and ``probabilities``.
@@ -46,6 +47,9 @@ class Audit:
         Indexed (group column, metric), columns value, low, high.
     by_group : DataFrame or None
         Sizes and rates of every group.
+    group_changes : DataFrame or None
+        With groups and a reference, indexed (group column, group): ``examples``, ``reference_accuracy``, ``accuracy``, ``change``
+        with limits, ``n01``, ``n10``, ``verdict`` and ``needed``, as in `per_class`.
     cost, reference_cost : Cost or None
         For one example. Latencies of both are measured alternately and stored in ``cost.latency``.
     data_id, model_sha, reference_sha : str or None
@@ -68,6 +72,7 @@ class Audit:
     reliability: pd.DataFrame | None
     fairness: pd.DataFrame | None = None
     by_group: pd.DataFrame | None = None
+    group_changes: pd.DataFrame | None = None
     cost: Cost | None = None
     reference_cost: Cost | None = None
     data_id: str | None = None
@@ -106,6 +111,7 @@ class Audit:
             "calibration": plain(self.reliability),  # the name under which stored audits have it
             "fairness": plain(self.fairness),
             "by_group": plain(self.by_group),
+            "group_changes": plain(self.group_changes),
             "extras": {name: plain(table) for name, table in self.extras.items()},
             "cost": None if self.cost is None else plain(self.cost.to_dict()),
             "reference_cost": None if self.reference_cost is None else plain(self.reference_cost.to_dict()),

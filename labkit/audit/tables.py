@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.audit.classes import benjamini_hochberg, mcnemar_by_class
+from labkit.audit.verdicts import with_verdicts
 from labkit.audit.wilson import wilson_interval
 
 AFFECTED = 0.05  # significance level of an affected class, after correction
@@ -74,7 +75,8 @@ def class_table(
     bias = bias.rename(columns={"low": "change_low", "high": "change_high"}).set_index(frame.index)
     bias["q"] = benjamini_hochberg(bias["p"].to_numpy())
     bias["affected"] = bias["q"] < AFFECTED
-    return pd.concat([frame.assign(reference_accuracy=frame["accuracy"] - bias["change"]), bias], axis=1)
+    whole = pd.concat([frame.assign(reference_accuracy=frame["accuracy"] - bias["change"]), bias], axis=1)
+    return with_verdicts(whole, level=level)
 
 
 def prediction_table(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.files import sha256
+from labkit.runs.later_figures import with_class_verdicts
 
 FORMAT = 1
 FACTS = "run.json"
@@ -108,6 +109,7 @@ def read_run(folder: Path, *, thorough: bool = False) -> Run:
                 folder.name, folder, damaged=f"written in format {facts['format']}, this labkit reads up to {FORMAT}; update labkit"
             )
         known = {key: _of_kind(facts, key, kind) for key, kind in KINDS.items()}
+        known["summary"] = with_class_verdicts(folder, known["summary"])
         problem = _file_problem(folder, facts["files"], thorough)
         run = Run(
             folder.name,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from labkit.audit import Audit
 
 KEYS = ("method", "version", "parameters", "model", "data", "seed")
-RESERVED = ("metrics", "per_class", "predictions")
+RESERVED = ("metrics", "per_class", "predictions", "group_changes")
 
 
 def _made_again(run: Run, base: nn.Module | None) -> nn.Module | None:

@@ -11,9 +11,11 @@ import pandas as pd
 
 from labkit.audit import Audit
 from labkit.audit.tables import named_confusion
+from labkit.audit.verdicts import with_verdicts
 from labkit.cost import Cost
 from labkit.runs.tables import read_predictions, write_predictions, write_table
 
+GROUPS = "group_changes.parquet"
 EXTRA = "extra."  # prefix of the files of `Audit.extras`
 
 
@@ -30,6 +32,8 @@ def write_audit(audit: Audit, folder: Path, *, compact: bool = False) -> None:
     (folder / "audit.json").write_text(replace(audit, extras={}).to_json() + "\n")
     for name, table in audit.extras.items():
         table.to_parquet(folder / f"{EXTRA}{name}.parquet", compression="zstd")
+    if audit.group_changes is not None:
+        write_table(audit.group_changes, folder / GROUPS)
     write_table(audit.per_class, folder / "per_class.parquet")
     write_predictions(audit.predictions, folder / "predictions.parquet", compact=compact)
 
@@ -57,6 +61,7 @@ def read_audit(folder: Path) -> Audit:
         reliability=_frame(facts["calibration"], ["bin"]),
         fairness=_frame(facts["fairness"], ["group column", "metric"]),
         by_group=_frame(facts["by_group"], ["group column", "group"]),
+        group_changes=read_group_changes(folder),
         cost=None if facts["cost"] is None else Cost.from_dict(facts["cost"]),
         reference_cost=None if facts["reference_cost"] is None else Cost.from_dict(facts["reference_cost"]),
         data_id=facts["data_id"],
@@ -87,7 +92,25 @@ def read_per_class(folder: Path) -> pd.DataFrame:
     -------
     DataFrame
     """
-    return pd.read_parquet(folder / "per_class.parquet").set_index("class")
+    table = pd.read_parquet(folder / "per_class.parquet").set_index("class")
+    return table if "verdict" in table else with_verdicts(table)  # of a run that was stored before verdicts were
+
+
+def read_group_changes(folder: Path) -> pd.DataFrame | None:
+    """Read the changes of sensitive groups alone.
+
+    Parameters
+    ----------
+    folder : Path
+
+    Returns
+    -------
+    DataFrame or None
+        None for a run without groups or a reference.
+    """
+    if (folder / GROUPS).is_file():
+        return pd.read_parquet(folder / GROUPS).set_index(["group column", "group"])
+    return None
 
 
 def _frame(rows: list[dict] | None, index: list[str]) -> pd.DataFrame | None:

@@ -5,6 +5,7 @@ The order of the imports is the order of cards and columns.
 
 # isort: off
 from labkit.audit.measures import accuracy
+from labkit.audit.measures import harm
 from labkit.audit.measures import class_change
 from labkit.audit.measures import group_gaps
 from labkit.audit.measures import size
@@ -12,4 +13,4 @@ from labkit.audit.measures import latency
 from labkit.audit.measures import operations
 from labkit.audit.measures import confidence
 
-__all__ = ["accuracy", "class_change", "confidence", "group_gaps", "latency", "operations", "size"]
+__all__ = ["accuracy", "class_change", "confidence", "group_gaps", "harm", "latency", "operations", "size"]

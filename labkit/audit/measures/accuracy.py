@@ -68,6 +68,7 @@ register_measure(
             name="accuracy_drop",
             title="accuracy may drop by",
             figure="accuracy_change",
+            what="accuracy loss",
             unit="pp",
             scale=100,
             negate=True,

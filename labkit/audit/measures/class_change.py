@@ -25,11 +25,14 @@ def agreement(evidence: Evidence) -> float:
 
 
 def _worst_tone(figures: Mapping[str, float]) -> tuple[str, str]:
-    return "", "bad" if figures["worst_class_change"] < 0 else "neutral"
+    """A loss that chance explains is not bad: classes are judged by their intervals, as far as that was done."""
+    harmed = figures.get("harmed_classes", figures["worst_class_change"] < 0)
+    return "", "bad" if harmed else "neutral"
 
 
 def _affected_tone(figures: Mapping[str, float]) -> tuple[str, str]:
-    return "", "bad" if figures["affected_classes"] else "good"
+    """Neutral: a gain counts too."""
+    return "gains count too", "neutral"
 
 
 register_measure(
@@ -58,16 +61,16 @@ register_measure(
         "affected classes",
         better="lower",
         format="count",
-        help="Classes whose accuracy changed beyond chance: exact McNemar test, Benjamini-Hochberg, q < 0.05.",
+        help="Classes whose accuracy fell or rose beyond chance: exact McNemar test, Benjamini-Hochberg, q < 0.05.",
         limit=Limit(
-            Param(0, 100, 0, step=1),
-            title="affected classes",
-            default=0,
+            Param(0, 100, 100, step=1),
+            title="affected classes at most",
             said="at most {} affected classes",
             zero="no affected class",
         ),
         compute=affected,
         needs=("reference",),
+        headline=False,
         delta=_affected_tone,
         neutral=0.0,
         paper="Hooker et al. (2019), What Do Compressed Deep Neural Networks Forget?",
