@@ -6,12 +6,13 @@ import json
 import numpy as np
 import pytest
 import streamlit as st
-from playwright.sync_api import expect
 from safetensors.torch import load_file
 from streamlit.testing.v1 import AppTest
 
 from labkit import data, live, models
+from labkit.compress import METHODS
 from labkit.models import own
+from labkit.registry import Choice
 from tests.app.conftest import MAIN, PATIENCE, dashboard
 from tests.app.test_own_files import digits
 
@@ -207,6 +208,19 @@ def test_compare_opens_on_the_network_of_ones_own_runs(app, started, tmp_path, m
     assert any(str(tmp_path / "mine") in caption.value for caption in app.caption)
 
 
+def test_live_starts_with_the_settings_that_the_command_line_takes(started):
+    shown = 0
+    for name, method in METHODS.items():
+        choices = {key: param.default for key, param in method.params.items() if isinstance(param, Choice)}
+        if not method.live or method.needs == "training" or not choices:
+            continue
+        app = started(model="mlp_adult", method=name)
+        for key, wanted in choices.items():
+            assert app.selectbox(key=f"live-{name}-{key}").value == method.settings({}).get(key, wanted) == wanted
+            shown += 1
+    assert shown > 3
+
+
 def write(page, label, text):
     box = page.get_by_label(label, exact=True).and_(page.locator("input"))
     box.fill(text)
@@ -215,6 +229,8 @@ def write(page, label, text):
 
 @pytest.mark.browser
 def test_pictures_are_opened_by_a_relative_path(folder_url, desktop):
+    from playwright.sync_api import expect
+
     url, _ = folder_url
     desktop.goto(f"{url}/live?model=your+own")
     write(desktop, "network", "mlp_mnist")
@@ -232,6 +248,8 @@ def test_pictures_are_opened_by_a_relative_path(folder_url, desktop):
 
 @pytest.mark.browser
 def test_a_table_is_opened_trained_on_and_compressed_with_its_groups(folder_url, desktop):
+    from playwright.sync_api import expect
+
     url, folder = folder_url
     desktop.goto(f"{url}/live?model=your+own&method=condense")
     write(desktop, "data", "people.csv")
