@@ -181,12 +181,12 @@ def test_a_stopped_training_keeps_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_dashboard_starts_on_the_network_of_the_command_line(app, started, tmp_path, monkeypatch):
+def test_the_dashboard_starts_on_the_network_of_the_command_line(started, tmp_path, monkeypatch):
     table(tmp_path / "people.csv")
     (tmp_path / "net.py").write_text("from torch import nn\ndef build(n, c): return nn.Linear(c, n)\n")
     named = {"name": "net.py:build", "data": "people.csv", "target": "outcome", "groups": ["sex"]}
     monkeypatch.setattr("sys.argv", [str(MAIN), "--from", str(tmp_path), "--own", json.dumps(named)])
-    app.run()
+    app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE).run()
     assert app.title[0].value == "Live"
     assert not app.error
     assert any("net.py:build" in text.value for text in app.markdown)
