@@ -92,7 +92,7 @@ def _of_data(data: str, *, target: str | None, groups: Sequence[str], favourable
         return [str(unknown_name("data set", data, CATALOGUE, "or the path of a folder with one subfolder of images per class"))]
     if path.is_dir():
         return []
-    columns = {key: options.get(key) or () for key in ("drop", "categories")}
-    mark = options.get("separator")
-    how = {"encoding": options.get("encoding"), "separator": TAB.get(mark, mark) if mark else None}
-    return list(csv_defects(path, target=target, groups=groups, favourable=favourable, **columns, **how))
+    further = {key: options[key] for key in ("drop", "categories", "encoding", "separator") if options.get(key)}
+    if "separator" in further:
+        further["separator"] = TAB.get(further["separator"], further["separator"])
+    return list(csv_defects(path, target=target, groups=groups, favourable=favourable, **further))
