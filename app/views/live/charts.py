@@ -43,7 +43,7 @@ def charts(
     with left:
         _decisions(audit, where, value)
     with right:
-        st.subheader("Which examples are now wrong?")
+        st.header("Which examples are now wrong?")
         audited = session.split if progress.exact else session.split.subset(session.order[: progress.examples])
         pictures(audited, flips(audit, "lost"))
     show_notes(audit.notes)
@@ -52,7 +52,7 @@ def charts(
 
 
 def _classes(audit: Audit, where: str, value: float) -> None:
-    st.subheader(f"Which classes lose accuracy{where}?")
+    st.header(f"Which classes lose accuracy{where}?")
     live_figure(
         figures.class_change(audit.per_class, theme=theme()),
         "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",
@@ -63,7 +63,7 @@ def _classes(audit: Audit, where: str, value: float) -> None:
 
 
 def _curve(curve: Mapping[float, Any], slider: str, value: float, measured_at: str) -> None:
-    st.subheader(f"Accuracy over the whole slider{f', measured at {measured_at}' if measured_at else ''}")
+    st.header(f"Accuracy over the whole slider{f', measured at {measured_at}' if measured_at else ''}")
     if len(curve) <= 2:
         st.caption("There is a curve as soon as three steps of this slider are audited: move it, or audit every step below.")
         return
@@ -80,7 +80,7 @@ def _curve(curve: Mapping[float, Any], slider: str, value: float, measured_at: s
 
 
 def _decisions(audit: Audit, where: str, value: float) -> None:
-    st.subheader("How did the confusion matrix change?")
+    st.header("How did the confusion matrix change?")
     live_figure(
         figures.confusion_change(confusion_change(audit), theme=theme()),
         "examples of the class on the left that moved to the class below; orange is for the worse, blue for the better.",
@@ -93,7 +93,7 @@ def _decisions(audit: Audit, where: str, value: float) -> None:
 def _method_table(method: Method, name: str, table: pd.DataFrame, where: str, value: float) -> None:
     """Draw a table that the method says about the compressed network with the figure that it names for it."""
     title = table_title(name)
-    st.subheader(f"{title}{where}")
+    st.header(f"{title}{where}")
     draw = drawing(method.tables.get(name, ""))
     if draw is None:
         st.dataframe(table, width="stretch", alt=title)

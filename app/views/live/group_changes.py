@@ -26,7 +26,7 @@ def group_changes(audit: Audit, where: str, value: float) -> None:
     if table is None or table.empty:
         return
     columns = list(dict.fromkeys(table.index.get_level_values(0)))
-    st.subheader(f"Which groups lose accuracy{where}?")
+    st.header(f"Which groups lose accuracy{where}?")
     column = columns[0]
     if len(columns) > 1:
         column = st.segmented_control("by", columns, default=columns[0], required=True, key="live-groups-by") or columns[0]
@@ -52,5 +52,6 @@ def _table(rows: pd.DataFrame, column: str) -> None:
     )
     before, after = (100 * (rows[name].max() - rows[name].min()) for name in ("reference_accuracy", "accuracy"))
     st.caption(
-        f"Between the groups lie {before:.2f} pp of accuracy before and {after:.2f} pp after; a gap says little beside a low accuracy."
+        f"Between the groups lie {before:.2f} pp of accuracy before and {after:.2f} pp after; "
+        "a gap says little beside a low accuracy."
     )

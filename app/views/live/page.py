@@ -5,7 +5,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from common.address import choose
 from common.networks import FIRST
-from common.shell import mistakes, steady
+from common.shell import mistakes, options, steady
 from labkit import data, live, models
 from labkit.compress import METHODS, Choice, Method
 from views.live.explained import explained
@@ -53,7 +53,7 @@ def choose_options(method: Method, places: list[DeltaGenerator], start: dict[str
 
 
 first, second, *rest = st.columns(2 + MOST_CHOICES)
-network = choose(first, "network", [*models.cards(), OWN], name="model", start=FIRST)
+network = choose(first, "network", [*models.cards(), OWN], name="model", start=OWN if options().own else FIRST)
 with mistakes():
     best, words = opening(network) if network in models.cards() else (SHOWN[0], {})
 method = METHODS[choose(second, "method", SHOWN, name="method", start=best, format_func=lambda name: METHODS[name].title)]
