@@ -15,7 +15,19 @@ PAINT = {
 
 def class_table(audit: Audit) -> None:
     """Draw `Audit.per_class`, in percent and percentage points."""
-    wanted = ["verdict", "needed", "reference_accuracy", "accuracy", "change", "examples", "n01", "n10", "q", "affected", "precision"]
+    wanted = [
+        "verdict",
+        "needed",
+        "reference_accuracy",
+        "accuracy",
+        "change",
+        "examples",
+        "n01",
+        "n10",
+        "q",
+        "affected",
+        "precision",
+    ]
     shown = audit.per_class[[name for name in wanted if name in audit.per_class]]
     percent = {name: 100 * shown[name] for name in ("accuracy", "reference_accuracy", "change", "precision") if name in shown}
     table = shown.assign(**percent)

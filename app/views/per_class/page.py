@@ -28,7 +28,8 @@ if not audit.has_reference or audit.confusion is None:
     class_table(audit)
     st.stop()
 
-verdict_line(audit.summary)
+stored = next(store for store in shelf.stores if run in store).run(run)
+verdict_line(stored.summary)
 left, right = st.columns(2)
 with left:
     st.subheader("Before and after")
@@ -59,7 +60,6 @@ with right:
     class_table(audit)
 if audit.by_group is not None:
     st.subheader("By group")
-    stored = next(store for store in shelf.stores if run in store).run(run)
     columns = list(dict.fromkeys(audit.by_group.index.get_level_values(0)))
     column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
     changes = groups_of(audit, split_of(stored))
