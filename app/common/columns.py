@@ -12,13 +12,23 @@ PARAMETER = "param."  # prefix of the columns of parameters
 
 
 def in_columns(table: pd.DataFrame, *, short: bool = False) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return a table of runs in the units of its columns, and the column settings for ``st.dataframe``, in order."""
+    """Return a table of runs in the units of its columns, and the column settings for ``st.dataframe``, in order.
+
+    A column with intervals is followed by one with their text, so that numbers still sort as numbers.
+    """
     measured = [column for column in columns(table, short=short) if table[column.figure].notna().any()]
-    numbers = {column.figure: column.style.scale * table[column.figure].astype(float) for column in measured}
-    settings = {
-        column.figure: st.column_config.NumberColumn(column.title, format=column.style.printf, help=column.help or None)
-        for column in measured
-    }
+    numbers: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    for column in measured:
+        numbers[column.figure] = column.style.scale * table[column.figure].astype(float)
+        settings[column.figure] = st.column_config.NumberColumn(column.title, format=column.style.printf, help=column.help or None)
+        if column.interval:
+            name = f"{column.figure}_interval"
+            numbers[name] = [column.interval_said(row) for _, row in table.iterrows()]
+            settings[name] = st.column_config.TextColumn(
+                f"{column.title} interval",
+                help="95 % interval; where it holds the 1 of the uncompressed network, no difference is known",
+            )
     return table.assign(**numbers), settings
 
 

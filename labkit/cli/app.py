@@ -36,7 +36,7 @@ def find_page() -> Path:
 
 
 def _network(model: str | None, weights: str | None, where: dict[str, Any]) -> dict[str, Any]:
-    """Return what the page Live is to open, checked as far as that takes no time; a network of code is imported here and there alone."""
+    """Return what the page Live is to open, checked as far as that takes no time."""
     where["groups"] = split_names(where["groups"])
     table = table_options(where)  # taken out of the others
     given = {key: value for key, value in {"name": model, "weights": weights, **where, **table}.items() if value}

@@ -144,9 +144,8 @@ def _of_run(
         place.load(run)  # says what is wrong with it
     name_own(model)
     table = table_options(where)
-    network, dataset = runs.reopen(
-        facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])}, **table
-    )
+    where |= {"groups": split_names(where["groups"])} | table
+    network, dataset = runs.reopen(facts, model=model, weights=weights, **where)
     if not facts.has_weights:
         made = runs.rebuild(facts, base=network, dataset=dataset)
         click.echo(f"run {facts.id}: {made.note}", err=True)

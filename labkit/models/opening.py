@@ -11,7 +11,7 @@ from torch import nn
 
 from labkit.data import TABLE_OPTIONS, Dataset, NodeSplit, Split, open_dataset
 from labkit.models.catalogue import NAMES, get_recipe, input_shape, load
-from labkit.models.own import built_for_data, is_own
+from labkit.models.own import built_for_data
 from labkit.models.small_mlp import SMALL_MLP
 from labkit.training import logits_of
 from labkit.untouched import untouched

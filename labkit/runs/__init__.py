@@ -11,6 +11,7 @@ from labkit.runs.group_comparison import compare_groups, groups_before_and_after
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
+from labkit.runs.overview import NetworkOverview, overview
 from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
@@ -18,6 +19,7 @@ from labkit.runs.run import Run
 from labkit.runs.sources import noted, reopen, sources_of
 from labkit.runs.store import Store
 from labkit.runs.sweeping import sweep
+from labkit.runs.timings import SpeedChange, speed_change, timing_notes
 from labkit.runs.trained import train_run
 
 __all__ = [
@@ -25,9 +27,11 @@ __all__ = [
     "Comparison",
     "Job",
     "Library",
+    "NetworkOverview",
     "Rebuilt",
     "Recommendation",
     "Run",
+    "SpeedChange",
     "Store",
     "SweepFailed",
     "audited_split",
@@ -43,13 +47,16 @@ __all__ = [
     "jobs",
     "measure_run",
     "noted",
+    "overview",
     "rebuild",
     "recommend",
     "reference_rows",
     "reopen",
     "run_id",
     "sources_of",
+    "speed_change",
     "sweep",
+    "timing_notes",
     "train_run",
     "usual_settings",
 ]

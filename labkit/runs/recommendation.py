@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import pandas as pd
 
-from labkit.audit import MEASURES, Limit, columns, limits
+from labkit.audit import MEASURES, columns, limits
 from labkit.messages import unknown_name
+from labkit.runs.kept_limits import BY, Judged, judged
+from labkit.runs.library import label
+from labkit.runs.misses import count_of, misses, unlimited_groups
 from labkit.runs.networks import labelled
+from labkit.runs.stored_audit import read_per_class
 
 if TYPE_CHECKING:
     from labkit.runs.store import Store
 
 OBJECTIVE = "bytes"
+SMALLER = 0.995  # of the bytes: from here on a network is shown with 100 % of them
+NOT_SMALLER = "not smaller than the uncompressed model"
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +33,7 @@ class Recommendation:
     id : str or None
         Of the run; None when the uncompressed model is the answer.
     reason : str
-        One sentence.
+        One sentence; where no run keeps every limit it names the nearest miss of each.
     considered : DataFrame
         One row per run, smallest first: bytes, short columns of the measures and ``broken``, the limits it exceeds ("" for none).
     """
@@ -42,9 +47,15 @@ class Recommendation:
 
 
 def recommend(
-    runs: Store | pd.DataFrame, *, model: str | None = None, data: str | None = None, **stated: float | None
+    runs: Store | pd.DataFrame,
+    *,
+    model: str | None = None,
+    data: str | None = None,
+    by: Literal["bound", "estimate"] = "bound",
+    per_class: Callable[[str], pd.DataFrame] | None = None,
+    **stated: float | None,
 ) -> Recommendation:
-    """Choose the run with the fewest bytes among those within every limit.
+    """Choose the run with the fewest bytes among those within every limit; one that is not smaller than the original is no answer.
 
     Parameters
     ----------
@@ -52,11 +63,16 @@ def recommend(
         A store, or its table.
     model, data : str, optional
         Only runs of this network and data set.
+    by : {"bound", "estimate"}
+        Whether a limit holds for the worse end of the 95 % interval of a figure, so that what cannot be told does not pass, or for
+        the measured value. Figures without an interval are judged by their value.
+    per_class : callable, optional
+        ``per_class(id)`` returns `Audit.per_class` of a run, so that the reason can name classes; read from the store by default.
     **stated : float, optional
         Limits by name, in the units of `Audit.summary`: an ``accuracy_drop`` of 0.01 is one percentage point, a ``bytes_ratio`` of
         0.5 is half the bytes. Every registered measure may offer one, `labkit.audit.limits` lists them: ``accuracy_drop`` (0.01
-        unless stated; it limits the measured loss, and the sentence also gives its interval), ``affected_classes`` (0 unless
-        stated), ``dpd`` and ``eod`` (over every group column), ``bytes_ratio``, ``latency_ratio``. None lifts a limit.
+        unless stated), ``harmed_classes`` (0 unless stated), ``harmed_groups``, ``affected_classes``, ``dpd`` and ``eod`` (over
+        every group column), ``bytes_ratio``, ``latency_ratio``. None lifts a limit.
 
     Returns
     -------
@@ -65,30 +81,52 @@ def recommend(
     Raises
     ------
     ValueError
-        When no sound run with a reference is left to choose from, or for an unknown or negative limit.
+        When no sound run with a reference is left to choose from, for an unknown or negative limit, or another `by`.
     """
+    if by not in BY:
+        raise ValueError(f"by must be 'bound' or 'estimate', got {by!r}")
     kept = _stated(stated)
+    if per_class is None and not isinstance(runs, pd.DataFrame):
+        store = runs
+        per_class = lambda name: read_per_class(store.folder / name)  # noqa: E731
     table = _candidates(runs if isinstance(runs, pd.DataFrame) else runs.table(), model, data)
     known = limits()
-    figures = pd.DataFrame({name: _figure(table, known[name]) for name in kept}, index=table.index)
+    every = [judged(table, known[name], value, by) for name, value in kept.items()]
     # a default does not apply to runs of a task that has no such figure
-    kept = {name: limit for name, limit in kept.items() if name in stated or figures[name].notna().any()}
-    broken = [_broken(figures.loc[run], kept) for run in table.index]
+    every = [one for one in every if one.limit.name in stated or one.worst.notna().any()]
+    considered = _considered(table, every)
+    sound = considered[considered["broken"] == ""]
+    said = ", ".join(one.limit.sentence(one.value) for one in every) or "no limit"
+    names = pd.Series({run: _label(table.loc[run]) for run in table.index}, dtype=object)
+    if sound.empty:
+        fits = considered["broken"] == NOT_SMALLER
+        if fits.any():
+            what = f"the {count_of(fits.sum(), 'run')} that {'keeps' if fits.sum() == 1 else 'keep'} {said}"
+            first = f"{what} {'is' if fits.sum() == 1 else 'are'} not smaller than the uncompressed model; keep it"
+        else:
+            first = f"none of {count_of(len(table), 'run')} keeps {said}; keep the uncompressed model"
+        smaller = table.index[_smaller(table)]
+        return Recommendation(None, "; ".join([first, *misses(every, smaller, names, table, per_class)]), considered)
+    best = table.loc[sound.index[0]]
+    number = int((considered[OBJECTIVE] < best[OBJECTIVE]).sum())
+    rest = f"{count_of(number, 'smaller run')} {'does' if number == 1 else 'do'} not"
+    reason = f"{_praise(best, names[best.name])}; it keeps {said}; {rest}{unlimited_groups(best, every)}"
+    return Recommendation(str(best.name), reason, considered)
+
+
+def _considered(table: pd.DataFrame, every: list[Judged]) -> pd.DataFrame:
+    """Return the candidates, smallest first, with the limits that they break."""
+    words = [[one.said(run) for one in every] for run in table.index]
+    broken = [", ".join(word for word in of_run if word) for of_run in words]
+    broken = [text or ("" if fine else NOT_SMALLER) for text, fine in zip(broken, _smaller(table), strict=True)]
     shown = [column.figure for column in columns(table, short=True)]
     shown = list(dict.fromkeys(["model", "method", OBJECTIVE, f"{OBJECTIVE}_ratio", *shown]))
-    considered = table[shown].assign(broken=broken)
-    accurate = _best_column(considered)
-    considered = considered.sort_values([OBJECTIVE, accurate], ascending=[True, False])
-    sound = considered[considered["broken"] == ""]
-    said = ", ".join(known[name].sentence(value) for name, value in kept.items()) or "no limit"
-    if sound.empty:
-        nearest = considered.sort_values(accurate, ascending=False).iloc[0]
-        broken_by_it = f"The most accurate one breaks: {nearest['broken']}"
-        reason = f"none of {len(table)} runs keeps {said}; keep the uncompressed model. {broken_by_it}"
-        return Recommendation(None, reason, considered)
-    best = table.loc[sound.index[0]]
-    smaller = int((considered[OBJECTIVE] < best[OBJECTIVE]).sum())
-    return Recommendation(str(best.name), f"{_praise(best)}; it keeps {said}; {smaller} smaller runs do not", considered)
+    found = table[shown].assign(broken=broken)
+    return found.sort_values([OBJECTIVE, _best_column(found)], ascending=[True, False])
+
+
+def _smaller(table: pd.DataFrame) -> pd.Series:
+    return table[f"{OBJECTIVE}_ratio"].astype(float) < SMALLER
 
 
 def _best_column(table: pd.DataFrame) -> str:
@@ -129,33 +167,18 @@ def _candidates(table: pd.DataFrame, model: str | None, data: str | None) -> pd.
     return runs
 
 
-def _figure(runs: pd.DataFrame, limit: Limit) -> pd.Series:
-    """Return the figure that a limit applies to; for figures by group that of the worst column."""
-    found = [column for column in runs if column == limit.figure or str(column).startswith(f"{limit.figure}[")]
-    if not found:
-        return pd.Series(np.nan, runs.index)
-    values = runs[found].astype(float)  # None, where nothing was measured, becomes NaN
-    worst = values.min(axis=1) if limit.lower or limit.negate else values.max(axis=1)
-    return -worst if limit.negate else worst
+def _label(run: pd.Series) -> str:
+    """Return method and settings of a run, alike for a store's table and a library's."""
+    values = {str(name)[len("param.") :]: value for name, value in run.items() if str(name).startswith("param.")}
+    known = {name: value for name, value in values.items() if not pd.api.types.is_scalar(value) or pd.notna(value)}
+    return label(str(run["method"]), known)
 
 
-def _broken(figures: pd.Series, stated: dict[str, float]) -> str:
-    """Return the limits that a run exceeds; a figure that was not measured counts as exceeding."""
-    known, words = limits(), []
-    for name, limit in stated.items():
-        value, lower = figures[name], known[name].lower
-        if value != value:
-            words.append(f"{name} was not measured")
-        elif value < limit - 1e-12 if lower else value > limit + 1e-12:
-            words.append(f"{name} {value:.4g} {'<' if lower else '>'} {limit:.4g}")
-    return ", ".join(words)
-
-
-def _praise(best: pd.Series) -> str:
+def _praise(best: pd.Series, name: str) -> str:
     interval = ""
-    if best.get("accuracy_change_low", np.nan) == best.get("accuracy_change_low", np.nan):  # neither absent nor NaN
+    if best.get("accuracy_change_low", float("nan")) == best.get("accuracy_change_low", float("nan")):  # neither absent nor NaN
         interval = f" (95 % interval {100 * best['accuracy_change_low']:+.2f} to {100 * best['accuracy_change_high']:+.2f})"
-    smallest = f"{best['method']} is the smallest: {best['bytes_ratio']:.0%} of the bytes".replace("%", " %", 1)
-    if best.get("accuracy_change", np.nan) != best.get("accuracy_change", np.nan):
+    smallest = f"{name} is the smallest: {best['bytes_ratio']:.0%} of the bytes".replace("%", " %", 1)
+    if best.get("accuracy_change", float("nan")) != best.get("accuracy_change", float("nan")):
         return smallest
     return f"{smallest}, {100 * best['accuracy_change']:+.2f} pp of accuracy{interval}"

@@ -16,7 +16,7 @@ def groups(shelf: Library, table: pd.DataFrame, labels: dict[str, str], found: P
     columns = shelf.group_columns(table.index)
     if not columns:
         return
-    st.subheader("Which groups are affected?")
+    st.header("Which groups are affected?")
     column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
     held = group_measures(shelf, table, column)
     for place, (measure, values) in zip(st.columns(max(1, len(held))), held, strict=False):

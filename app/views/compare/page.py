@@ -41,15 +41,15 @@ detail(shelf, table, found, TABLE)
 with mistakes():
     asked_measures(shelf, table)
 
-st.subheader("What is the best for its cost?")
+st.header("What is the best for its cost?")
 tradeoffs(beside, found)
 detail(shelf, table, found, TRADEOFFS)
 
-st.subheader("The smallest model within your limits")
+st.header("The smallest model within your limits")
 with steady():
     recommendation(stored)
 
-st.subheader("Which classes are affected?")
+st.header("Which classes are affected?")
 class_changes(shelf, table, found)
 detail(shelf, table, found, CLASSES)
 

@@ -32,14 +32,14 @@ stored = next(store for store in shelf.stores if run in store).run(run)
 verdict_line(stored.summary)
 left, right = st.columns(2)
 with left:
-    st.subheader("Before and after")
+    st.header("Before and after")
     figure(
         figures.class_accuracy(audit.per_class, theme=theme()),
         "hollow is the uncompressed network, filled the compressed one with its 95 % interval; the colour is the verdict.",
         alt="Accuracy of every class before and after",
     )
 with right:
-    st.subheader("Change")
+    st.header("Change")
     figure(
         figures.class_change(audit.per_class, theme=theme()),
         "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals. Orange classes are harmed, blue "
@@ -49,17 +49,17 @@ with right:
 
 left, right = st.columns(2)
 with left:
-    st.subheader("How did the confusion matrix change?")
+    st.header("How did the confusion matrix change?")
     figure(
         figures.confusion_change(confusion_change(audit), theme=theme()),
         "examples of the class on the left that moved to the class below; orange is for the worse, blue for the better.",
         alt="Change of the confusion matrix",
     )
 with right:
-    st.subheader("All values")
+    st.header("All values")
     class_table(audit)
 if audit.by_group is not None:
-    st.subheader("By group")
+    st.header("By group")
     columns = list(dict.fromkeys(audit.by_group.index.get_level_values(0)))
     column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
     changes = groups_of(audit, split_of(stored))
@@ -72,6 +72,6 @@ if audit.by_group is not None:
     )
 drawn = {name: draw for measure in MEASURES.values() for name, draw in measure.tables.items()}
 for name, found in audit.extras.items():
-    st.subheader(table_title(name))
+    st.header(table_title(name))
     with mistakes():
         show_table(name, found, drawn.get(name))
