@@ -4,22 +4,32 @@ from typing import Any
 
 import streamlit as st
 
+from common.long_work import resumed, start
 from common.shell import MISTAKES, library, options, say
 from labkit import live, runs
 from labkit.compress import Method, described
-from widgets.pulse import background, bell
+from widgets.pulse import bell
 
 
 def keep_button(session: live.Session, method: Method, settings: dict[str, Any]) -> None:
     """Offer to store these settings as a run; show how far that is, and the run when it is stored."""
-    keeper, store = background("keep"), runs.Store(options().store)
-    question = (session.known(), method.name, method.version, method.apply, tuple(sorted(settings.items())))
-    found = None
+    store = runs.Store(options().store)
+    question = (
+        "keep",
+        str(store.folder),
+        session.known(),
+        method.name,
+        method.version,
+        method.apply,
+        tuple(sorted(settings.items())),
+    )
+    keeper, found = resumed("keep", question), None
     try:
         found = keeper.newest()
     except MISTAKES as error:
         say(error)
-    label, *_ = st.session_state.get("keeping", ("",))
+    words = described(method.name, settings)
+    label = words if keeper.question == question else st.session_state.get("keeping", words)
     left, right = st.columns([1, 3], vertical_alignment="center")
     if not keeper.finished:
         left.button("Stop", key="keep-stop", width="stretch", on_click=keeper.cancel)
@@ -29,8 +39,8 @@ def keep_button(session: live.Session, method: Method, settings: dict[str, Any])
         return
 
     def ask() -> None:
-        st.session_state["keeping"] = (described(method.name, settings),)
-        keeper.ask(question, lambda cancel: live.keeping(session, method, settings, store, cancel))
+        st.session_state["keeping"] = words
+        start("keep", question, lambda cancel: live.keeping(session, method, settings, store, cancel))
 
     left.button("Keep this", key="keep-start", type="primary", width="stretch", on_click=ask)
     if found is not None and found.run is not None and keeper.question == question:
