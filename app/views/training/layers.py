@@ -26,7 +26,7 @@ def training_layers(training: pd.Series) -> None:
     known = models.neurons(training["network"]) if training["network"] in models.NAMES else {}
     if set(layers["layer"]) <= known.keys():
         layers = layers.assign(outputs=layers["layer"].map(known))
-    st.markdown("##### The layers")
+    st.markdown("### The layers")
     quantity = st.segmented_control(
         "what", list(QUANTITIES), default="fan-in", required=True, key="quantity", bind="query-params", label_visibility="collapsed"
     )
@@ -45,7 +45,7 @@ def mask_film(training: pd.Series) -> None:
     if chart is None:
         return
     rule = sparsify.RULES.get(training["rule"])
-    st.markdown(f"##### The connections of {layer}")
+    st.markdown(f"### The connections of {layer}")
     figure(
         chart,
         "each pixel is a possible connection. Press Play, or move the slider, and watch whether connections gather at some inputs, "

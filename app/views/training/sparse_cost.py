@@ -91,7 +91,7 @@ def _differences(rows: pd.DataFrame) -> None:
         return
     titles = rule_titles()
     own = figures.rule_title(rule, titles)
-    st.markdown(f"##### {own} and the other rules, paired by seed")
+    st.markdown(f"### {own} and the other rules, paired by seed")
     st.markdown(results.significant_differences(found, rule, titles))
     shown = results.finite_intervals(found)
     percent = {name: 100 * shown[name] for name in ("sparsity", "mean", "low", "high")}
@@ -122,7 +122,7 @@ def _sweep(sweep: results.ParameterSweep) -> None:
     """Draw accuracy over a parameter of a rule."""
     rule, param = RULES[sweep.rule], RULES[sweep.rule].params[sweep.parameter]
     title = figures.rule_title(rule.name, rule_titles())
-    st.markdown(f"##### {title}: {sweep.parameter} at {100 * sweep.sparsity:g} % sparsity")
+    st.markdown(f"### {title}: {sweep.parameter} at {100 * sweep.sparsity:g} % sparsity")
     figure(
         figures.parameter_accuracy(sweep.cells, parameter=sweep.parameter, theme=theme()),
         f"{sweep.parameter}: {param.help}. {READING[0].upper()}{READING[1:]} "
