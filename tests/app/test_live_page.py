@@ -11,7 +11,7 @@ from tests.app.conftest import dashboard, watched
 from tests.app.live_page import card, grab, open_live, steps, truth, value, wait_for
 
 pytestmark = pytest.mark.browser
-KEYS = ("accuracy", "worst_class_change", "affected_classes", "bytes", "latency_ratio")
+KEYS = ("accuracy", "worst_class_change", "harmed_classes", "bytes", "latency_ratio")
 
 
 def says(page, wanted):
@@ -86,7 +86,7 @@ def test_off_the_grid_a_first_answer_grows_to_the_exact_one(app_url, desktop):
     reference, split = models.load("mlp_mnist"), data.load("mnist").test
     small = compress.condense(reference, sparsity=0.8)
     wanted = {line.key: line.value for line in headlines(audit.audit(small, split, reference=reference, seconds=0).summary)}
-    for key in ("accuracy", "worst_class_change", "affected_classes", "bytes"):
+    for key in ("accuracy", "worst_class_change", "harmed_classes", "bytes"):
         assert card(desktop, key) == wanted[key]
 
 
@@ -165,7 +165,7 @@ def test_what_blocks_share_is_drawn_and_follows_the_budget(app_url, desktop):
     desktop.get_by_text(re.compile(r"^Exact: all 10,000")).wait_for()
     found = audit.audit(small, dataset.test, reference=reference, seconds=0)
     wanted = {line.key: line.value for line in headlines(found.summary)}
-    for key in ("accuracy", "worst_class_change", "affected_classes", "bytes"):
+    for key in ("accuracy", "worst_class_change", "harmed_classes", "bytes"):
         assert card(desktop, key) == wanted[key]
     desktop.goto(f"{app_url}/live?model=vit_fashion&method=condense&layers=inner")
     desktop.locator(".live-figure .main-svg").nth(2).wait_for()
