@@ -89,7 +89,7 @@ widgets.VBox([limit, advice])
 
 # %% [markdown]
 # **What to look at:** drag, and note where the recommendation changes. Then write `harmed_classes=0` instead of `None`, run
-# the cell again, and drag: what does it cost in bytes that *no* class may change?
+# the cell again, and drag: what does it cost in bytes that *no* class may be harmed?
 
 # %% [markdown]
 # ## 3. Drag the slider
