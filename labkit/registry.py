@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 import logging
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
@@ -112,6 +112,8 @@ class Choice:
         Whether other values are allowed too, e.g. a pattern of layer names.
     omit_default : bool
         Whether `Entry.settings` leaves it out at its default: a parameter that was added later then changes no existing id.
+    titles : mapping of str to str
+        Options in words, e.g. ``{"inner": "all but first and last layers"}``; an option without a title stands for itself.
     """
 
     options: tuple[str, ...]
@@ -119,11 +121,33 @@ class Choice:
     help: str = ""
     free: bool = False
     omit_default: bool = False
+    titles: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def domain(self) -> str:
         """The allowed values as text, for tables and option help."""
         return "|".join(self.options)
+
+    def title(self, value: Any) -> str:
+        """Return a value in words.
+
+        Parameters
+        ----------
+        value : object
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> layers = Choice(("all", "inner"), "all", free=True, titles={"all": "all layers"})
+        >>> layers.title("all"), layers.title("inner"), layers.title("blocks.*")
+        ('all layers', 'inner', 'blocks.*')
+        """
+        if isinstance(value, str):
+            return self.titles.get(value, value)
+        return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
     def parse(self, value: Any) -> Any:
         """Check a value.

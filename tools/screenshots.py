@@ -1,9 +1,11 @@
 """Take the pictures of the documentation from a running dashboard: ``.venv/bin/python tools/screenshots.py [URL]``.
 
-With ``--every FOLDER`` every page is written there instead, at the width of a desktop and of a phone, to be looked at.
+With ``--every FOLDER`` every page is written there instead, at the width of a desktop and of a phone and in both themes, to be
+looked at; ``--only 420-dark`` keeps to one of the four.
 """
 
 import argparse
+import itertools
 import subprocess
 import sys
 import time
@@ -15,7 +17,18 @@ from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
 PORT = 8511
-PAGES = ("", "live?layers=inner", "per_class", "speed", "training", "models", "?model=mlp_adult", "live?method=fips&budget=0.1")
+WIDTHS, THEMES = (1440, 420), ("light", "dark")
+PAGES = (
+    "",
+    "compare",
+    "live?layers=inner",
+    "per_class",
+    "speed",
+    "training",
+    "models",
+    "compare?model=mlp_adult",
+    "live?method=fips&budget=0.1",
+)
 
 
 def live(page: Page, url: str) -> None:
@@ -33,8 +46,8 @@ def live(page: Page, url: str) -> None:
 
 
 def compare(page: Page, url: str) -> None:
-    """The first page."""
-    page.goto(url)
+    """The Compare page."""
+    page.goto(f"{url}/compare")
     page.locator(".js-plotly-plot .main-svg").nth(4).wait_for(timeout=120_000)
     page.wait_for_timeout(2_000)
 
@@ -51,24 +64,32 @@ def shoot(url: str) -> None:
         browser.close()
 
 
-def shoot_every(url: str, folder: Path) -> None:
-    """Write a picture of every page, in its full length, at 1440 and 420 pixels."""
+def shoot_every(url: str, folder: Path, only: str | None = None) -> None:
+    """Write a picture of every page, in its full length, at 1440 and 420 pixels, light and dark."""
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = launch(playwright)
-        for number, path in enumerate(PAGES):
-            for width in (1440, 420):
-                page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme="light")
-                page.goto(f"{url}/{path}")
-                page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=120_000)
-                page.wait_for_timeout(6_000)
-                length = page.locator("[data-testid=stMainBlockContainer]").evaluate("node => node.scrollHeight")
-                page.set_viewport_size({"width": width, "height": min(6000, max(900, int(length) + 60))})
-                page.wait_for_timeout(3_000)
-                name = "".join(letter if letter.isalnum() else "-" for letter in path) or "compare"
-                page.screenshot(path=folder / f"{number}-{name}-{width}.png")
-                page.close()
+        for width, theme in itertools.product(WIDTHS, THEMES):
+            if only in (None, f"{width}-{theme}"):
+                for number, path in enumerate(PAGES):
+                    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=theme)
+                    page.goto(f"{url}/{path}")
+                    settle(page)
+                    length = page.locator("[data-testid=stMainBlockContainer]").evaluate("node => node.scrollHeight")
+                    page.set_viewport_size({"width": width, "height": min(6000, max(900, int(length) + 60))})
+                    settle(page)
+                    name = "".join(letter if letter.isalnum() else "-" for letter in path) or "first"
+                    page.screenshot(path=folder / f"{number}-{name}-{width}-{theme}.png")
+                    page.close()
         browser.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until the page has been drawn: nothing runs any more, and figures have had time to take their size."""
+    page.get_by_role("heading", level=1).first.wait_for(timeout=120_000)
+    page.wait_for_timeout(1_000)
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for(timeout=120_000)
+    page.wait_for_timeout(1_000)
 
 
 def launch(playwright: Playwright) -> Browser:
@@ -81,8 +102,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", nargs="?", help="address of a running dashboard")
     parser.add_argument("--every", type=Path, metavar="FOLDER", help="write every page there, at two widths")
+    parser.add_argument("--only", metavar="WIDTH-THEME", help="with --every: e.g. 420-dark")
     given = parser.parse_args()
-    take = (lambda url: shoot_every(url, given.every)) if given.every else shoot
+    take = (lambda url: shoot_every(url, given.every, given.only)) if given.every else shoot
     if given.url:
         take(given.url)
         return

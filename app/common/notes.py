@@ -10,10 +10,10 @@ def show_notes(notes: Iterable[str]) -> None:
     lines = list(dict.fromkeys(" ".join(str(note).split()).rstrip(".") for note in notes))
     if lines:
         with st.expander(f"Notes ({len(lines)})", icon=":material/info:"):
-            st.markdown("\n".join(f"- {_plain(line[0].upper() + line[1:])}." for line in lines if line))
+            st.markdown("\n".join(f"- {plain(line[0].upper() + line[1:])}." for line in lines if line))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text without what Markdown would take for mark-up, e.g. the asterisk in a pattern of layers."""
     for sign in "\\`*_[]$#<>~":
         text = text.replace(sign, f"\\{sign}")

@@ -5,6 +5,14 @@ import sys
 
 import streamlit as st
 
+from labkit import live
+
+
+@st.cache_resource(show_spinner=False)
+def jobs() -> live.Jobs:
+    """Return the long works of all visitors, which are found again after a reload."""
+    return live.Jobs()
+
 
 def settle() -> None:
     """Exclude imported modules from garbage collection; called when a page has been drawn.

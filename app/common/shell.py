@@ -1,17 +1,20 @@
 """What every page needs: options of the command line, runs, a figure with its caption, errors as sentences."""
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from labkit import runs
+from labkit.models import is_own
 from labkit.stamps import Stamp, stamp
 
 # a method or measure from outside may raise torch's own
@@ -24,6 +27,13 @@ class Options:
 
     store: Path
     plugins: tuple[str, ...]
+    folder: Path | None = None  # where `labkit app` was started; the server's own folder is that of the page
+    own: dict[str, Any] = field(default_factory=dict)  # the network that it was started with
+
+    @property
+    def start(self) -> Path:
+        """Where relative paths begin."""
+        return self.folder or Path.cwd()
 
 
 def options() -> Options:
@@ -31,7 +41,18 @@ def options() -> Options:
     found = _options()
     for plugin in found.plugins:
         _load(plugin, stamp(plugin))
+    name = found.own.get("name", "")
+    if is_own(name):
+        _import(name, str(found.start), stamp(found.start / name.rpartition(":")[0]))
     return found
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _import(name: str, folder: str, changed: Stamp) -> None:
+    """Import the network that the command line names; no address and no field of a form does."""
+    from labkit.models.own import register
+
+    register(name, folder)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -46,8 +67,10 @@ def _options() -> Options:
     parser = argparse.ArgumentParser()
     parser.add_argument("--store", default="runs")
     parser.add_argument("--plugin", action="append", default=[])
+    parser.add_argument("--from", dest="folder", type=Path)
+    parser.add_argument("--own", default="{}", type=json.loads)
     given, _ = parser.parse_known_args(sys.argv[1:])
-    return Options(Path(given.store).resolve(), tuple(given.plugin))
+    return Options(Path(given.store).resolve(), tuple(given.plugin), given.folder, given.own)
 
 
 def library() -> runs.Library:
@@ -71,8 +94,8 @@ def steady() -> DeltaGenerator:
 
 
 def tighten() -> None:
-    """Remove most of the empty space above a page, so that sliders and figures fit on one screen."""
-    st.html("<style>[data-testid=stMainBlockContainer] {padding-top: 3.6rem; padding-bottom: 3rem;}</style>")
+    """Remove most of the empty space above a page, make small print readable, and name the menu of a phone."""
+    st.html(Path(__file__).with_name("page.css"))
 
 
 def theme() -> str:

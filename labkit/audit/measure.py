@@ -180,7 +180,7 @@ class Column:
         Returns
         -------
         str
-            "" where it was not measured. A column with intervals says where none is known.
+            "" where it was not measured.
 
         Examples
         --------
@@ -188,17 +188,34 @@ class Column:
         >>> column.said({"latency_ratio": 0.5, "latency_ratio_low": 0.45, "latency_ratio_high": 0.56})
         '50 % (45 to 56 %)'
         """
-        value, text = figures.get(self.figure), self.style.text
+        value = figures.get(self.figure)
         if value is None or value != value:
             return ""
-        if not self.interval:
-            return text(value)
-        low, high = figures.get(f"{self.figure}_low"), figures.get(f"{self.figure}_high")
+        interval = self.interval_said(figures) if self.interval else ""
+        return f"{self.style.text(value)} ({interval})" if interval else self.style.text(value)
+
+    def interval_said(self, figures: Mapping[str, Any]) -> str:
+        """Format the interval of its figure.
+
+        Parameters
+        ----------
+        figures : mapping of str to float
+
+        Returns
+        -------
+        str
+            E.g. "45 to 56 %"; "cannot tell" where no interval is known, "" where nothing was measured or the value is exact.
+        """
+        value, low, high = (figures.get(f"{self.figure}{end}") for end in ("", "_low", "_high"))
+        if value is None or value != value:
+            return ""
         if low is None or high is None or low != low or high != high:
-            return f"{text(value)} (no interval)"
-        first = text(low)
-        same = first[len(first.rstrip(" %x")) :]  # the unit is said once
-        return f"{text(value)} ({first.removesuffix(same)} to {text(high)})"
+            return "cannot tell"
+        if low == high:  # the reference beside itself
+            return ""
+        first = self.style.text(low)
+        unit = first[len(first.rstrip(" %x")) :]  # said once
+        return f"{first.removesuffix(unit)} to {self.style.text(high)}"
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ def compress(
         print_json({"run": run.id, "folder": str(run.folder), **found.to_dict()})
     else:
         show_audit(found)
-        click.echo(f"stored as run {run.id} in {store}")
+        click.echo(f"stored as run {run.id} in {store}{'' if run.has_weights else ', without weights'}")
 
 
 @click.command()
@@ -144,7 +144,8 @@ def _of_run(
         place.load(run)  # says what is wrong with it
     name_own(model)
     table = table_options(where)
-    network, dataset = runs.reopen(facts, model=model, weights=weights, **{**where, "groups": split_names(where["groups"])}, **table)
+    where |= {"groups": split_names(where["groups"])} | table
+    network, dataset = runs.reopen(facts, model=model, weights=weights, **where)
     if not facts.has_weights:
         made = runs.rebuild(facts, base=network, dataset=dataset)
         click.echo(f"run {facts.id}: {made.note}", err=True)

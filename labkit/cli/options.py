@@ -28,7 +28,9 @@ def model_options(command: Callable) -> Callable:
 # how a CSV file is read; the names are those of labkit.data.TABLE_OPTIONS
 TABLE = (
     click.option("--encoding", help="Text encoding of a CSV file (default: UTF-8, or what the file says)."),
-    click.option("--missing", type=click.Choice(["refuse", "drop"]), help="Rows of a CSV file with missing values (default: refuse)."),
+    click.option(
+        "--missing", type=click.Choice(["refuse", "drop"]), help="Rows of a CSV file with missing values (default: refuse)."
+    ),
     click.option("--categories", default="", metavar="COLUMNS", help="Columns of a CSV file that are categories though numbers."),
     click.option("--drop", default="", metavar="COLUMNS", help="Columns of a CSV file to leave out, separated by commas."),
     click.option("--separator", metavar="CHARACTER", help="Between the cells of a CSV file (default: found)."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON instead of a table.")
 MANY = 500  # rows; rich lays out a long table slowly
+GAP = 2  # characters between columns
+HEADER = re.compile(r"(?<=[_ ])")  # where the name of a column may be broken
+SHORT = 14  # characters; what is not longer is not wrapped
 
 
 def print_json(value: object) -> None:
@@ -27,32 +31,92 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def print_table(frame: pd.DataFrame, title: str = "") -> None:
+def print_table(frame: pd.DataFrame, title: str = "", keep: int = 1) -> None:
     """Print a table with its index, numbers to the right.
+
+    Where the terminal is too narrow for all columns, those on the right are left out, and a line below names them. No cell is cut:
+    words wrap.
 
     Parameters
     ----------
     frame : DataFrame
-        Fractions are formatted by the caller.
+        Fractions are formatted by the caller. Columns in the order of their importance.
     title : str
+    keep : int
+        Number of first columns, besides the index, that are always printed: what tells the rows apart.
     """
     import pandas as pd  # imported here: --help must not wait for it
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
+    index = [name for name in frame.index.names if name] if any(frame.index.names) else []
     plain = frame.reset_index() if any(frame.index.names) else frame
     if len(plain) > MANY:
         _print_plain(plain, title)
         return
-    table = Table(title=title or None, title_justify="left", header_style="bold")
-    for place, (name, column) in enumerate(plain.items()):
-        right = pd.api.types.is_numeric_dtype(column)
-        table.add_column(
-            str(name), justify="right" if right else "left", no_wrap=place == 0
-        )  # names are typed into the next command
-    for row in plain.itertuples(index=False):
-        table.add_row(*(_cell(value) for value in row))
-    Console(markup=False).print(table)  # "dpd[sex]" is a name, not markup
+    console = Console(markup=False)  # "dpd[sex]" is a name, not markup
+    cells = {str(name): [_cell(value) for value in column] for name, column in plain.items()}
+    widths = _widths(cells, console.width, len(index) + keep)
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
+    for place, (name, width) in enumerate(widths.items()):
+        numeric = pd.api.types.is_numeric_dtype(plain.iloc[:, place]) or (place and _figures(cells[name]))
+        table.add_column(_header(name, width), justify="right" if numeric else "left", width=width, overflow="fold")
+    for row in zip(*(cells[name] for name in widths), strict=True):
+        table.add_row(*row)
+    console.print(table)
+    left_out = ", ".join(name for name in cells if name not in widths)
+    if left_out:
+        console.print(
+            f"Left out at {console.width} characters: {left_out}; a wider terminal shows them, and --json.", highlight=False
+        )
+
+
+def _widths(cells: dict[str, list[str]], width: int, always: int) -> dict[str, int]:
+    """Return the columns that fit beside each other with their widths; one on the right only where all before it fit."""
+    room = width + GAP  # the last column has no gap
+    shown: dict[str, int] = {}
+    for place, (name, column) in enumerate(cells.items()):
+        least = max([*(_least(text, SHORT) for text in column), *map(len, re.split(HEADER, name))])
+        if place == 0:  # names are typed into the next command
+            least = max(map(len, (name, *column)))
+        if place >= max(always, 1) and least + GAP > room:
+            break
+        room -= least + GAP
+        shown[name] = least
+    for name in shown:  # what is left goes to those that would wrap, from the left
+        more = max(0, min(max(map(len, (name, *cells[name]))) - shown[name], room))
+        shown[name] += more
+        room -= more
+    return shown
+
+
+def _header(name: str, width: int) -> str:
+    """Break a name at its spaces and underscores into lines of a width."""
+    lines = [""]
+    for part in re.split(HEADER, name):
+        if lines[-1] and len(lines[-1] + part) > width:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(line.strip() for line in lines)
+
+
+def _least(text: str, whole: int) -> int:
+    """Return the width to which a text may be wrapped: its longest word, and up to `whole` all of it."""
+    return len(text) if len(text) <= whole else max(whole, *(len(word) for word in text.split()), 0)
+
+
+def _figures(column: list[str]) -> bool:
+    """Whether texts are figures, e.g. "−0.20 pp"."""
+    return all(text[0] in "+-−–0123456789" for text in column if text) and any(column)
 
 
 def print_entries(

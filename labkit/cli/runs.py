@@ -1,4 +1,4 @@
-"""`labkit runs list|show|compare|recommend`."""
+"""`labkit runs list|show|compare|time|recommend`."""
 
 from __future__ import annotations
 
@@ -53,19 +53,45 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
     figures = columns(dict.fromkeys(name for run in found for name in run.summary), short=True)
     labels = labelled(open_store(store, gallery).table())
     named = {run: str(labels.loc[run, "model"]) for run in labels.index if "model" in labels}
-    rows = [{"run": run.id[:8], **_row(run, figures, named.get(run.id, run.model))} for run in found]
-    print_table(pd.DataFrame(rows).fillna(""))
+    names = list(zip(_short_ids([run.id for run in found]), _told_apart(found), strict=True))
+    rows = [
+        {"run": short, **_row(run, words, figures, named.get(run.id, run.model))}
+        for run, (short, words) in zip(found, names, strict=True)
+    ]
+    print_table(pd.DataFrame(rows).fillna(""), keep=3)
 
 
-def _row(run: Run, figures: list[Column], network: str) -> dict[str, str]:
+def _row(run: Run, words: str, figures: list[Column], network: str) -> dict[str, str]:
     """Return the row of one run."""
+    if run.damaged:
+        return {"method": f"damaged: {run.damaged}"}
+    return {"model": network, "method": words, **{column.title: column.said(run.summary) for column in figures}}
+
+
+def _short_ids(ids: list[str]) -> list[str]:
+    """Return beginnings of ids that are long enough to tell them apart, 8 characters at least."""
+    digits = 8
+    while len({name[:digits] for name in ids}) < len(set(ids)):
+        digits += 2
+    return [name[:digits] for name in ids]
+
+
+def _told_apart(found: list[Run]) -> list[str]:
+    """Return method and settings of every run; where those of two runs read alike, also the settings in which they differ."""
     from labkit.runs.library import label
 
-    if run.damaged:
-        return {"run": run.id[:8], "method": f"damaged: {run.damaged}"}
-    known = [(column, run.summary.get(column.figure)) for column in figures]
-    said = {column.title: "" if value is None else column.style.text(value) for column, value in known}
-    return {"model": network, "method": label(run.method, run.parameters), **said}
+    words = [label(run.method, run.parameters) for run in found]
+    alike: dict[tuple[str, str, str], list[int]] = {}
+    for place, run in enumerate(found):
+        alike.setdefault((run.model, run.data, words[place]), []).append(place)
+    for places in (places for places in alike.values() if len(places) > 1):
+        facts = [{**found[place].parameters, "seed": found[place].seed, "version": found[place].version} for place in places]
+        names = dict.fromkeys(name for fact in facts for name in fact)
+        differ = [name for name in names if len({repr(fact.get(name)) for fact in facts}) > 1]
+        for place, fact in zip(places, facts, strict=True):
+            said = (f"{name}={fact[name]}" for name in differ if name in fact and f"{name}=" not in words[place])
+            words[place] = " ".join([words[place], *said])
+    return words
 
 
 @runs.command()
@@ -90,18 +116,31 @@ def show(run: str, store: str, gallery: bool, json_output: bool) -> None:
 @as_json
 def compare(first: str, second: str, store: str, gallery: bool, json_output: bool) -> None:
     """Test two runs against each other, example by example."""
+    from dataclasses import asdict
+
     from labkit import runs as room
+    from labkit.audit import MEASURES
+    from labkit.audit.plain import plain
 
     where = open_store(store, gallery)
-    result = room.compare(where.audit_of(first), where.audit_of(second))
+    before, after = where.audit_of(first), where.audit_of(second)
+    result = room.compare(before, after)
+    timed = [key for key, measure in MEASURES.items() if not measure.repeatable and {key} & set(before.summary.index)]
+    speeds = {key: room.speed_change(before, after, key) for key in timed}
     if json_output:
-        print_json(result.to_dict())
+        print_json({**result.to_dict(), "speed": {key: plain(asdict(speed)) for key, speed in speeds.items()}})
         return
     change = result.accuracy
     click.echo(
         f"accuracy {100 * change['change']:+.2f} points (p = {change['p']:.2g}), equal predictions {change['agreement']:.2%}"
     )
-    print_table(result.summary.rename_axis("figure"))
+    for key, speed in speeds.items():
+        click.echo(f"{MEASURES[key].title} of the second relative to the first: {speed}")
+    # times of two sittings have no difference
+    sittings = [
+        name for name in result.summary.index if name == "latency_ms" or name.removesuffix("_low").removesuffix("_high") in speeds
+    ]
+    print_table(result.summary.drop(index=sittings).rename_axis("figure"))
     print_table(result.per_class, "by class, change from the first to the second")
 
 
@@ -129,6 +168,46 @@ class LimitValue(click.ParamType):
             return float(value)
         except ValueError:
             self.fail(f"{value!r} is neither a number nor 'off', which lifts the limit", param, ctx)
+
+
+@runs.command("time")
+@click.argument("names", metavar="[RUN]...", nargs=-1)
+@store_option
+@click.option("--seconds", type=float, default=1.0, show_default=True, help="Time spent on each network.")
+@click.option("--budget", type=float, help="Seconds after which no further run is begun; the same command then goes on.")
+@click.option("--again", is_flag=True, help="Also runs whose interval is known.")
+@as_json
+def time_(
+    names: tuple[str, ...], store: str, gallery: bool, seconds: float, budget: float | None, again: bool, json_output: bool
+) -> None:
+    """Time stored runs beside their references again, all by default; ids and other figures stay.
+
+    The ratios to the reference get their interval, machine and date. Networks that were not kept are made again.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from labkit import runs as room
+
+    where = open_store(store, gallery)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def report(done: int, total: int, sentence: str) -> None:
+            bar.update(task, completed=done, total=total, description=sentence)
+
+        left = room.time_again(where, list(names) or None, seconds=seconds, budget=budget, again=again, report=report)
+    known = [run.id for run in where.runs() if run.summary.get("latency_ratio_low") is not None]
+    if json_output:
+        print_json({"timed": known, "left": left})
+        return
+    for run, reason in left.items():
+        click.echo(f"not timed: {run[:8]}: {reason}")
+    click.echo(
+        f"{len(known)} runs have an interval; see them with: labkit runs list{' --gallery' if gallery else f' --store {store}'}"
+    )
 
 
 class LimitsCommand(click.Command):

@@ -9,6 +9,7 @@ from labkit.compress.methods.magnitude import magnitude
 from labkit.compress.methods.quantize import quantize
 from labkit.compress.methods.srigl import srigl
 from labkit.compress.select import select_layers
+from labkit.compress.wording import described
 from labkit.plugins import load_plugin
 from labkit.registry import Choice, Param, load_entry_points
 
@@ -21,6 +22,7 @@ __all__ = [
     "Param",
     "calibration_inputs",
     "condense",
+    "described",
     "fips",
     "get_method",
     "load_entry_points",

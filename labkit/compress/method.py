@@ -19,7 +19,13 @@ Needs = Literal["nothing", "optional", "calibration", "training"]
 
 # Added to the parameters of every method with needs="optional". At its default it is left out of the settings: they are part of the
 # ids of stored runs and of the keys of grids, which were made before the parameter existed and must not change.
-CALIBRATION = Choice(("none", "data"), "none", help="whether the training data serve as calibration inputs", omit_default=True)
+CALIBRATION = Choice(
+    ("none", "data"),
+    "none",
+    help="whether the training data serve as calibration inputs",
+    omit_default=True,
+    titles={"none": "from the weights alone", "data": "with training data"},
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,8 @@ class Method(Entry):
         Names of the tables that `diagnose` returns, and the function of `labkit.figures` that draws each; "" for a plain table.
     speed : str
         What is known about the time that a compressed network takes, in a few words; the audit measures it.
+    help : str
+        What the method does to a network, in one or two sentences for a reader who does not know it.
 
     Raises
     ------
@@ -66,6 +74,7 @@ class Method(Entry):
     diagnose: Callable[[nn.Module], Mapping[str, pd.DataFrame]] | None = field(default=None, kw_only=True)
     tables: Mapping[str, str] = field(default_factory=dict, kw_only=True)
     speed: str = field(default="", kw_only=True)
+    help: str = field(default="", kw_only=True)
     kind = "method"
 
     def __post_init__(self) -> None:
@@ -156,11 +165,22 @@ class Method(Entry):
         return small.eval()
 
 
+LAYERS = Choice(
+    ("all", "inner", "mlp"),
+    "all",
+    help="which layers, or a pattern of their names",
+    free=True,
+    titles={"all": "all layers", "inner": "all but first and last layers", "mlp": "feed-forward blocks"},
+)
+BUDGET_KIND = Choice(
+    ("parameters", "bytes"), "parameters", help="what the budget counts", titles={"parameters": "number of weights"}
+)
+
 # of methods that keep a share of the weights of the layers they touch
 BUDGET_PARAMS: dict[str, Parameter] = {
     "budget": Param(0.05, 1.0, default=0.25, step=0.05, help="fraction of the weights of the affected layers that remains"),
-    "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
-    "unit": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
+    "layers": LAYERS,
+    "unit": BUDGET_KIND,
 }
 
 METHODS: Registry[Method] = Registry(Method, "labkit.compress", "a method of your own needs --plugin FILE")

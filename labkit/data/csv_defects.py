@@ -10,6 +10,8 @@ from labkit.data.favourable import favourable_class
 from labkit.data.numerals import missing as is_missing
 from labkit.messages import unknown_name
 
+SHOWN = 12  # columns in a sentence
+
 
 def csv_defects(
     path: str | Path,
@@ -39,7 +41,8 @@ def csv_defects(
         frame = read_cells(path, encoding, separator).frame
     except ValueError as error:
         return (str(error),)
-    found = [] if target else [f"{path}: say which column is to be predicted with target="]
+    columns = ", ".join(frame.columns[:SHOWN]) + (", …" if len(frame.columns) > SHOWN else "")
+    found = [] if target else [f"{path}: a table needs a target column, one of {columns}; give target="]
     names = [str(name).strip() for name in (*([target] if target else []), *groups, *drop, *categories)]
     found += [str(unknown_name(f"column of {path}", name, frame.columns)) for name in dict.fromkeys(names) if name not in frame]
     if target in groups:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Hashable
 from typing import Any
 
-Make = Callable[[threading.Event], Iterator[Any]]
+from labkit.live.jobs import Alive, Job, Make
 
 
 class Latest:
     """Run an iterator of answers in a background thread, always that of the newest question.
 
     Thread-safe. Answers to a question that was cancelled or superseded are never returned.
+
+    Parameters
+    ----------
+    alive : callable () -> bool, optional
+        Whether the one who asks is still there; a job is cancelled when nobody has been for `grace` seconds.
+    grace : float
 
     Examples
     --------
@@ -25,15 +31,36 @@ class Latest:
     (9, True)
     """
 
-    def __init__(self) -> None:
-        self._news = threading.Condition()
-        self._cancel = threading.Event()
-        self._cancel.set()  # nothing runs yet, so any question is a new one
-        self.question: Hashable = None
-        self.answer: Any = None
-        self.finished = True
-        self._error: Exception | None = None
-        self._seen = self.count = 0
+    def __init__(self, alive: Alive | None = None, grace: float = 1.0) -> None:
+        self._lock = threading.RLock()
+        self._job: Job | None = None
+        self._alive, self._grace = alive, grace
+        self._seen, self._told = 0, False
+
+    @property
+    def job(self) -> Job | None:
+        """The newest one."""
+        return self._job
+
+    @property
+    def question(self) -> Hashable:
+        """The question asked last."""
+        return None if self._job is None else self._job.question
+
+    @property
+    def answer(self) -> Any:
+        """The newest answer, None before the first."""
+        return None if self._job is None else self._job.answer
+
+    @property
+    def finished(self) -> bool:
+        """Whether no answer is under way."""
+        return self._job is None or self._job.finished
+
+    @property
+    def count(self) -> int:
+        """Answers so far; the end counts too."""
+        return 0 if self._job is None else self._job.count
 
     def ask(self, question: Hashable, make: Make) -> bool:
         """Start ``make(cancel)`` in the background, unless `question` is the one asked last.
@@ -50,23 +77,37 @@ class Latest:
         bool
             Whether it was started.
         """
-        with self._news:
-            if question == self.question and not self._cancel.is_set():
+        with self._lock:
+            job = self._job
+            if job is not None and question == job.question and not job.stopped and not self._told:
                 return False
-            self._cancel.set()
-            self._cancel = cancel = threading.Event()
-            self.question, self.answer, self.finished, self._error = question, None, False, None
-            self._seen = self.count = 0
-        threading.Thread(target=self._work, args=(make, cancel), daemon=True, name="labkit-live").start()
-        return True
+            if job is not None:
+                job.stop()
+            self.follow(Job(question, make, self._alive, self._grace))
+            return True
+
+    def follow(self, job: Job) -> None:
+        """Read the answers of a job that was started elsewhere; all its answers are new.
+
+        Parameters
+        ----------
+        job : Job
+        """
+        with self._lock:
+            if job is not self._job:
+                self._job, self._seen, self._told = job, 0, False
+
+    def leave(self) -> None:
+        """Read no further answers, and let the job run on for others."""
+        with self._lock:
+            self._job = None
 
     def cancel(self) -> None:
         """Stop the running job and discard its answers; asking the same question again restarts it."""
-        with self._news:
-            self._cancel.set()
-            self.answer, self.finished, self._error = None, True, None
-            self._seen = self.count  # earlier answers no longer count as new
-            self._news.notify_all()
+        with self._lock:
+            if self._job is not None:
+                self._job.stop()
+                self._seen = self._job.count  # earlier answers no longer count as new
 
     def wait(self, seconds: float) -> bool:
         """Wait until the question is finished.
@@ -81,8 +122,11 @@ class Latest:
         bool
             Whether it is finished.
         """
-        with self._news:
-            return self._news.wait_for(lambda: self.finished, seconds)
+        job = self._job
+        if job is None:
+            return True
+        with job.news:
+            return job.news.wait_for(lambda: job.finished, seconds)
 
     def has_news(self, seconds: float = 0.0) -> bool:
         """Wait for an answer, an error or the end that `newest` has not returned yet.
@@ -97,8 +141,12 @@ class Latest:
         bool
             Whether there is one.
         """
-        with self._news:
-            return self._news.wait_for(lambda: self.count > self._seen, seconds)
+        job = self._job
+        if job is None:
+            return False
+        with job.news:
+            job.news.wait_for(lambda: job.count > self._seen or job.stopped, seconds)
+            return not job.stopped and job.count > self._seen
 
     def newest(self, seconds: float = 0.0) -> Any:
         """Return the newest answer, waiting for one that was not returned before.
@@ -118,34 +166,14 @@ class Latest:
         Exception
             Whatever the iterator raised; asking again then retries.
         """
-        with self._news:
-            self._news.wait_for(lambda: self.finished or self.count > self._seen, seconds)
-            self._seen = self.count
-            if self._error is not None:
-                error, self._error = self._error, None
-                self._cancel.set()
-                raise error
-            return self.answer
-
-    def _work(self, make: Make, cancel: threading.Event) -> None:
-        try:
-            for found in make(cancel):
-                if not self._publish(cancel, found):
-                    return
-            self._finish(cancel, None)
-        except Exception as error:  # raised where the answers are read
-            self._finish(cancel, error)
-
-    def _publish(self, cancel: threading.Event, found: Any) -> bool:
-        with self._news:
-            if cancel.is_set():
-                return False
-            self.answer, self.count = found, self.count + 1
-            self._news.notify_all()
-            return True
-
-    def _finish(self, cancel: threading.Event, error: Exception | None) -> None:
-        with self._news:
-            if not cancel.is_set():
-                self.finished, self._error, self.count = True, error, self.count + 1  # the end counts as new too
-                self._news.notify_all()
+        job = self._job
+        if job is None:
+            return None
+        with job.news:
+            job.news.wait_for(lambda: job.finished or job.count > self._seen, seconds)
+            if job is self._job:
+                self._seen = job.count
+            if job.error is not None and not self._told:
+                self._told = True
+                raise job.error
+            return job.answer

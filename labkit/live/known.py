@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -24,7 +26,7 @@ from labkit.live.content import Reader
 from labkit.live.fingerprint import Fingerprint, difference, fingerprint, fingerprint_of_data, hooked
 from labkit.live.grid import Grid, key_of, load_grid
 from labkit.live.prefix import PrefixCache
-from labkit.live.progress import Progress
+from labkit.live.progress import Cancel, Progress, cancelled
 from labkit.live.reference import known_reference
 from labkit.live.running import TURN, in_a_sentence, logits
 from labkit.training.prediction import device_of
@@ -247,8 +249,20 @@ class Known:
         differing = difference(fingerprint(self.network), fingerprint(small))
         return {path for path, name in differing if (path, name) not in self._passing}
 
-    def outputs(self, small: nn.Module, changed: set[str], start: int, stop: int) -> np.ndarray:
-        """Return outputs of a compressed copy on examples start … stop of the order.
+    def outputs(
+        self,
+        small: nn.Module,
+        changed: set[str],
+        start: int,
+        stop: int,
+        *,
+        limit: int | None = None,
+        seconds: float = 0.0,
+        cancel: Cancel | None = None,
+    ) -> np.ndarray:
+        """Return outputs of a compressed copy on the examples of the order from `start` on.
+
+        Both networks are put back as they were once for all batches of a call, which takes as long as a batch itself.
 
         Parameters
         ----------
@@ -256,17 +270,30 @@ class Known:
         changed : set of str
             As `changed` returns them.
         start, stop : int
+            Batch after batch is run until `stop` is reached.
+        limit : int, optional
+            Where the last batch ends at most; by default at `stop`.
+        seconds : float
+            Time after which no further batch is begun, so that others get their turn; at least one batch is run.
+        cancel : object with ``is_set()``, optional
+            Set where no further batch is wanted.
 
         Returns
         -------
-        ndarray of float32, [stop - start, C]
+        ndarray of float32, [n, C]
+            n may be less or more than ``stop - start``, see `seconds` and `limit`.
         """
         self.probe()
-        prefix = self._prefix
+        prefix, parts, until = self._prefix, [], time.monotonic() + seconds
         assert prefix is not None
         with self.alone(), untouched(small):
-            x = self._inputs(self._rows(start, stop))
-            return logits(lambda x: prefix.run(small, changed, x, (start, stop)), x, self.split, "the compressed network")
+            while start < stop and not (parts and (time.monotonic() > until or cancelled(cancel))):
+                batch = (start, min(start + BATCH, stop if limit is None else limit))
+                x = self._inputs(self._rows(*batch))
+                run = partial(prefix.run, small, changed, batch=batch)
+                parts.append(logits(run, x, self.split, "the compressed network"))
+                start = batch[1]
+        return np.concatenate(parts)
 
     def _rows(self, start: int, stop: int) -> Split:
         return self.split.subset(self.order[start : min(stop, len(self.order))])

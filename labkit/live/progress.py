@@ -24,6 +24,31 @@ def cancelled(cancel: Cancel | None) -> bool:
     return cancel is not None and cancel.is_set()
 
 
+def time_left(seconds: float, first: float, done: float, total: float) -> str:
+    """Estimate how long the rest of a work takes, in words; "" before anything can be told.
+
+    Parameters
+    ----------
+    seconds : float
+        Since `first` was done.
+    first, done, total : float
+        Of the work: then, now, and in all.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> time_left(10, 0, 5, 20), time_left(60, 2, 3, 12), time_left(1, 0, 0, 20)
+    ('about 30 s left', 'about 9 min left', '')
+    """
+    if done <= first or seconds <= 0:
+        return ""
+    rest = seconds * (total - done) / (done - first)
+    return f"about {rest:.0f} s left" if rest < 90 else f"about {rest / 60:.0f} min left"
+
+
 @dataclass(frozen=True)
 class Progress:
     """One answer of a progressive audit.

@@ -15,10 +15,12 @@ from labkit.data import Split
 from labkit.forwarding import reason
 from labkit.live.auditing import audit_of, audit_of_step, costs
 from labkit.live.fingerprint import fingerprint_of_data
-from labkit.live.known import BATCH, Known
+from labkit.live.known import Known
 from labkit.live.progress import Cancel, Progress, cancelled
 from labkit.live.running import TURN, in_a_sentence
 from labkit.live.sessions import Session, session
+
+TURNS = 0.2  # seconds of batches in one turn, so that other visitors wait no longer
 
 
 def progressive_audit(
@@ -100,12 +102,12 @@ def _answers(
     done, target, price = 0, min(first, total), None
     while done < total:
         while done < target:
-            stop = min(done + BATCH, target if not logits else total)
             with TURN:
                 if cancelled(cancel):
                     return
-                logits.append(known.outputs(small, changed, done, stop))
-            done = stop
+                limit = total if logits else target
+                logits.append(known.outputs(small, changed, done, target, limit=limit, seconds=TURNS, cancel=cancel))
+            done += len(logits[-1])
         if price is None:
             price = costs(known, small, seconds)
         found = audit_of(known, small, np.concatenate(logits), price)

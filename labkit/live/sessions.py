@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,8 @@ class Session:
     dataset : Dataset, Split, Tensor or dict of Tensors, optional
         Calibration inputs for methods that take some; of a data set its training part, as in `labkit compress` and `labkit sweep`,
         so that equal settings give equal networks. By default the data set that a reference model was trained on.
+    sources : mapping, optional
+        Where network and data came from, as `labkit.runs.sources_of` gives it; written with the runs that are kept.
 
     Raises
     ------
@@ -43,11 +46,13 @@ class Session:
         When `split` is the part of a graph or has several labels for an example.
     """
 
-    def __init__(self, model: str | nn.Module, split: Split, dataset: Any = None) -> None:
+    def __init__(
+        self, model: str | nn.Module, split: Split, dataset: Any = None, *, sources: Mapping[str, Any] | None = None
+    ) -> None:
         if isinstance(split, NodeSplit) or split.multilabel:
             what = "nodes of a graph" if isinstance(split, NodeSplit) else "several labels for an example"
             raise TypeError(f"Live audits splits with one label for each example, and this one has {what}; use labkit.audit.audit")
-        self.source, self.split, self._dataset = model, split, dataset
+        self.source, self.split, self._dataset, self.sources = model, split, dataset, sources
         self._looking, self._loading = threading.RLock(), threading.RLock()
         self._network: nn.Module | None = None if isinstance(model, str) else model
         self._card: str | None = None
@@ -184,6 +189,11 @@ class Session:
         return fingerprint_of_data(self._dataset) if method.takes_data(settings) else None
 
     @property
+    def dataset(self) -> Any:
+        """The data set of the session, or what was given instead of one; None for a name alone."""
+        return self._dataset
+
+    @property
     def calibration(self) -> Any:
         """Calibration inputs: the training part of the data set, or what was given instead of one; None before there is one."""
         return self._dataset.train if isinstance(self._dataset, Dataset) else self._dataset
@@ -209,6 +219,22 @@ class Session:
         method = method if isinstance(method, Method) else get_method(method)
         settings = method.settings(params)
         return self.known().steps(method, settings, self.data_content(method, settings)) if method.sliders else {}
+
+    def stored(self, method: str | Method, params: dict[str, Any]) -> bool:
+        """Return whether the steps of a slider are read from the shipped grid, so that nothing is computed for them.
+
+        Parameters
+        ----------
+        method : str or Method
+        params : dict
+            As `steps` takes them.
+
+        Returns
+        -------
+        bool
+        """
+        method = method if isinstance(method, Method) else get_method(method)
+        return self.known().grid(method, method.settings(params)) is not None
 
 
 def _is_shipped(sha: str, mark: Fingerprint) -> bool:

@@ -87,8 +87,8 @@ def load(name: str, *, weights: str | os.PathLike | None = None, seed: int = 0, 
     Parameters
     ----------
     name : str
-        A reference model (bundled trained weights), or ``timm:NAME`` or ``small_mlp`` (random weights, unless `weights` is given). A
-        network of the user's own, ``module:function`` or ``file.py:function``, only where the command line has named it.
+        A reference model (bundled trained weights), or ``timm:NAME`` or ``small_mlp`` (random weights, unless `weights` is given).
+        A network of the user's own, ``module:function`` or ``file.py:function``, only where the command line has named it.
     weights : path, optional
         A .safetensors file or a torch checkpoint of tensors (read with ``weights_only=True``), see `load_weights`.
     seed : int

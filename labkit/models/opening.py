@@ -11,7 +11,7 @@ from torch import nn
 
 from labkit.data import TABLE_OPTIONS, Dataset, NodeSplit, Split, open_dataset
 from labkit.models.catalogue import NAMES, get_recipe, input_shape, load
-from labkit.models.own import built_for_data, is_own
+from labkit.models.own import built_for_data
 from labkit.models.small_mlp import SMALL_MLP
 from labkit.training import logits_of
 from labkit.untouched import untouched
@@ -154,7 +154,9 @@ def check_takes(model: nn.Module, split: Split | NodeSplit, name: str, data: str
         raise
     except Exception as error:  # a user's forward may raise anything
         remedy = remedy_of(name, tuple(inputs[0].shape[1:]))
-        raise ValueError(f"{name} does not take the examples of {data} ({shape_of(inputs)}): {remedy or reason_of(error)}") from error
+        raise ValueError(
+            f"{name} does not take the examples of {data} ({shape_of(inputs)}): {remedy or reason_of(error)}"
+        ) from error
 
 
 def remedy_of(name: str, shape: tuple[int, ...]) -> str:
@@ -182,7 +184,9 @@ def remedy_of(name: str, shape: tuple[int, ...]) -> str:
     wanted = input_shape(name)
     if len(wanted) == len(shape) == 3 and wanted[0] == shape[0] and wanted[1:] != shape[1:]:
         return f"it takes images of {wanted[1]} x {wanted[2]} pixels; give size={wanted[1]} to resize them all"
-    what = f"images of shape {list(wanted)}" if len(wanted) == 3 else f"rows of {wanted[0]} numbers, those of {get_recipe(name).data}"
+    what = (
+        f"images of shape {list(wanted)}" if len(wanted) == 3 else f"rows of {wanted[0]} numbers, those of {get_recipe(name).data}"
+    )
     other = "timm:NAME is built for any images" if len(shape) == 3 else f"train {SMALL_MLP} on the table"
     return f"it takes {what}; {other}" if wanted != shape else ""
 

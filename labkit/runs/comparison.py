@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.audit import class_bias
+from labkit.runs.differences import check_comparable
 
 if TYPE_CHECKING:
     from labkit.audit import Audit
@@ -64,10 +65,7 @@ def compare(a: Audit, b: Audit) -> Comparison:
     ValueError
         When they are of different data, or of a task without one label per example.
     """
-    if "label" not in a.predictions or "label" not in b.predictions:
-        raise ValueError(f"runs of the task {a.task} have no single label to compare; compare runs of a single-label task")
-    if a.data_id != b.data_id:
-        raise ValueError(f"the two runs are of different data ({a.data_id} and {b.data_id}); compare runs on the same split")
+    check_comparable(a, b)
     labels = a.predictions["label"].to_numpy()
     first, second = (audit.predictions["predicted"].to_numpy() for audit in (a, b))
     before, after = first == labels, second == labels

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 import labkit
 
@@ -24,11 +25,13 @@ MACHINE = {"cpu": "Difference Engine", "cores": 2, "vectors": ["avx2"], "python"
 
 @pytest.fixture
 def app(monkeypatch, tmp_path):
-    """The dashboard on an empty store of the user's own."""
+    """The dashboard on an empty store of the user's own, opened at Compare."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [str(MAIN)])
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit leaves the page there, and spawn would run it
-    return AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
+    app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
+    app._page_hash = calc_hash("compare")  # `switch_page` works after a first run only, which would draw Home in every test
+    return app
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ def steps(method="condense"):
 
 def open_live(page, url, **settings):
     """Open the Live page with settings in its address, and wait until cards and figures are there."""
-    address = "&".join(f"{name}={value}" for name, value in settings.items())
+    address = "&".join(f"{name}={value}" for name, value in {"method": "condense", **settings}.items())
     page.goto(f"{url}/live?{address}")
     page.locator(".live-figure .main-svg").first.wait_for()
     page.locator('.cards[data-waiting="false"]').wait_for()

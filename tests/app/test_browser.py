@@ -16,8 +16,8 @@ def fits(page):
     return page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
-def test_the_first_page_compares_a_network_with_its_compressed_versions(app_url, page):
-    page.goto(app_url)
+def test_a_network_is_drawn_beside_its_compressed_versions(app_url, page):
+    page.goto(f"{app_url}/compare")
     page.get_by_role("heading", name="Compare", exact=True).wait_for()
     page.locator(".js-plotly-plot").nth(2).wait_for()
     heat = page.locator(".js-plotly-plot").nth(2)
@@ -56,7 +56,7 @@ def test_one_run_is_shown_class_by_class(app_url, page):
 
 
 def test_a_limit_moves_the_recommendation_before_the_mouse_is_released(app_url, desktop):
-    desktop.goto(app_url)
+    desktop.goto(f"{app_url}/compare")
     answer = desktop.get_by_test_id("stAlert")
     answer.wait_for()
     table = runs.Library(runs.gallery()).table("vit_fashion")
@@ -80,7 +80,7 @@ def test_every_page_is_reached_from_every_other_however_fast(tmp_path, desktop):
         desktop.goto(url)
         for _ in range(3):
             for name in ("Live", "Per class", "Speed", "Reference models", "Compare"):
-                desktop.get_by_role("link", name=name).click()
+                desktop.get_by_test_id("stTopNav").get_by_role("link", name=name).click()
                 desktop.get_by_role("heading", name=name, exact=True, level=1).wait_for()
                 desktop.locator(".js-plotly-plot .main-svg").first.wait_for()
                 desktop.wait_for_timeout(500)
@@ -116,7 +116,7 @@ def test_streamlit_offers_no_skills_over_the_page(tmp_path, desktop):
     (tmp_path / ".claude").mkdir()
     env = {**os.environ, "HOME": str(tmp_path), "BROWSER": "true"}
     with dashboard(after=("--store", str(tmp_path / "runs")), env=env, page=desktop) as url:
-        desktop.goto(url)
+        desktop.goto(f"{url}/compare")
         desktop.locator(".js-plotly-plot").nth(2).wait_for()
         assert desktop.get_by_text("Help agents write better apps").count() == 0
 
@@ -125,5 +125,5 @@ def test_a_page_opened_first_is_part_of_the_dashboard(tmp_path, desktop):
     """Streamlit runs files of a folder called pages on their own when they are asked for first: without plugins, without a menu."""
     with dashboard(after=("--no-browser", "--store", str(tmp_path)), page=desktop) as url:
         desktop.goto(f"{url}/models")
-        desktop.get_by_role("link", name="Compare").wait_for()
+        desktop.get_by_role("link", name="Compare", exact=True).wait_for()
         assert desktop.get_by_role("heading", level=1).inner_text() == "Reference models"

@@ -38,7 +38,7 @@ def test_a_measure_from_outside_is_measured_on_request_and_then_everywhere(tmp_p
     with dashboard(
         "--plugin", str(tmp_path / "outside.py"), after=("--no-browser", "--store", str(own.folder)), page=desktop
     ) as url:
-        desktop.goto(f"{url}/?model=mlp_adult")
+        desktop.goto(f"{url}/compare?model=mlp_adult")
         desktop.get_by_role("heading", name="Measures that take longer").wait_for()
         desktop.get_by_text("Not measured on any of these runs yet: largest predicted share.").wait_for()
         assert desktop.locator(".live-slider", has_text="largest predicted share").count() == 0

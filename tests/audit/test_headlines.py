@@ -57,8 +57,8 @@ def test_known_numbers_in_words():
         ("worst group", "74.6 %", "by race", "neutral"),
         ("equalized odds gap", "12.3 pp", "by race", "neutral"),
         ("size", "5.07 MB", "25 % of uncompressed", "good"),
-        ("latency", "52 %", "of uncompressed (50 to 55 %)", "good"),
-        ("throughput", "1.90x", "of uncompressed (1.80 to 2.05x)", "good"),
+        ("latency", "52 %", "50 to 55 % of uncompressed", "good"),
+        ("throughput", "1.90x", "1.80 to 2.05x of uncompressed", "good"),
         ("multiply-adds", "26.62 M", "100 % of uncompressed", "neutral"),
     ]
     assert [line.key for line in lines] == [

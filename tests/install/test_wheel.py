@@ -121,6 +121,8 @@ def test_the_first_page_of_the_dashboard_comes(installed, environment, tmp_path,
         assert addresses <= {"0100007F", "0" * 24 + "01000000"}  # 127.0.0.1 and ::1
         page = browser.new_page()
         page.goto(url)
+        page.get_by_role("heading", name="labkit", exact=True).wait_for(timeout=300_000)
+        page.get_by_role("link", name="Compare").first.click()
         page.get_by_role("heading", name="Compare", exact=True).wait_for(timeout=300_000)
         page.locator(".js-plotly-plot .main-svg").first.wait_for(timeout=300_000)
         assert page.get_by_role("alert").count() == 0

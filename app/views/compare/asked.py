@@ -14,7 +14,7 @@ def asked_measures(shelf: Library, table: pd.DataFrame) -> None:
     asked = [measure for measure in MEASURES.values() if measure.when == "asked"]
     if not asked:
         return
-    st.subheader("Measures that take longer")
+    st.header("Measures that take longer")
     left, *places = st.columns([2, *[1] * len(asked)], vertical_alignment="bottom")
     run = left.selectbox("run", list(table.index), format_func=lambda name: table["label"].get(name, name), key="asked-run")
     for place, measure in zip(places, asked, strict=True):

@@ -4,13 +4,15 @@ import pandas as pd
 import streamlit as st
 
 from common.networks import network_with_runs
-from common.shell import figure, mistakes, steady, theme
-from labkit import figures
+from common.shell import mistakes, steady
 from views.compare.asked import asked_measures
-from views.compare.groups import groups
+from views.compare.class_changes import CLASSES, class_changes
+from views.compare.detail import detail
+from views.compare.groups import GROUPS, groups
 from views.compare.limits import recommendation
 from views.compare.run_table import run_table
-from views.compare.tradeoff import tradeoffs
+from views.compare.selection import TABLE, picked
+from views.compare.tradeoff import TRADEOFFS, tradeoffs
 
 st.title("Compare")
 st.write("One trained network beside its compressed versions: what each one saves, and what it costs.")
@@ -33,25 +35,23 @@ if table.empty:
 
 stored, table = table, table.sort_values(["series", "bytes"], ascending=[True, False])
 beside = pd.concat([shelf.reference(network), table]).assign(reference=lambda frame: frame.index == network)
-run_table(beside, file=f"labkit-{network}.csv")
+found = picked(table)
+run_table(beside, file=f"labkit-{network}.csv", found=found)
+detail(shelf, table, found, TABLE)
 with mistakes():
     asked_measures(shelf, table)
 
-st.subheader("What is the best for its cost?")
-tradeoffs(beside)
+st.header("What is the best for its cost?")
+tradeoffs(beside, found)
+detail(shelf, table, found, TRADEOFFS)
 
-st.subheader("The smallest model within your limits")
+st.header("The smallest model within your limits")
 with steady():
     recommendation(stored, shelf)
 
-st.subheader("Which classes are affected?")
-changes, affected = shelf.class_changes(table.index)
-labels = {run: table["label"][run] for run in changes.index}
-figure(
-    figures.class_change_heatmap(changes.rename(index=labels), affected.rename(index=labels), theme=theme()),
-    "one row per run, one column per class; orange classes lost accuracy, blue ones gained. A star marks a significant change "
-    "(exact McNemar test, Benjamini-Hochberg, q < 0.05).",
-    alt="Change of accuracy by class and run",
-)
+st.header("Which classes are affected?")
+class_changes(shelf, table, found)
+detail(shelf, table, found, CLASSES)
 
-groups(shelf, table, {run: table["label"][run] for run in table.index})
+groups(shelf, table, table["label"].to_dict(), found)
+detail(shelf, table, found, GROUPS)

@@ -5,14 +5,18 @@ import streamlit as st
 
 from common.address import choose
 from common.columns import unit_of
-from common.shell import figure, theme
+from common.shell import library, theme
 from labkit import figures
 from labkit.audit import MEASURES, Column, columns
+from labkit.runs import timing_notes
+from views.compare.selection import Picked, clickable
+
+TRADEOFFS = "tradeoffs"
 
 NEAR = 0.1  # accuracy within which runs are worth comparing closely
 
 
-def tradeoffs(beside: pd.DataFrame) -> None:
+def tradeoffs(beside: pd.DataFrame, found: Picked | None) -> None:
     """Draw two figures beside each other, each over a cost of the reader's choice."""
     if "accuracy" not in beside:  # of a task without accuracy
         return
@@ -24,31 +28,58 @@ def tradeoffs(beside: pd.DataFrame) -> None:
     for number, place in enumerate(st.columns(2) if len(costs) > 1 else [st.container()], 1):
         if costs:
             with place:
-                _tradeoff(beside, costs, number)
+                _tradeoff(beside, costs, number, found)
 
 
 def _costs(table: pd.DataFrame) -> dict[str, Column]:
-    """Cost measures that the runs hold, by title; those with a limit first."""
+    """Cost measures that the runs hold, by title; those with a limit first. Times are ratios to the uncompressed network."""
     ordered = sorted(MEASURES.values(), key=lambda measure: measure.limit is None)
-    own = [measure.key for measure in ordered if "cost" in measure.needs and measure.better == "lower"]
+    own = [measure.key for measure in ordered if "cost" in measure.needs]
     there = {column.figure: column for column in columns(table)}
     return {there[key].title: there[key] for key in own if key in there and table[key].notna().any()}
 
 
-def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int) -> None:
+def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int, found: Picked | None) -> None:
     titles = list(costs)
     title = choose(
         st.container(), "cost", titles, name=f"cost{number}", start=titles[min(number, len(titles)) - 1], key=f"cost-{number}"
     )
-    column = costs[title]
+    column, better = costs[title], MEASURES[costs[title].figure].better
     chart = figures.pareto(
-        beside,
+        _with_ends(beside, column) if column.interval else beside,
         x=column.figure,
-        x_label=title,
+        x_label=f"{title} relative to uncompressed" if column.interval else title,
         x_unit=unit_of(column),
         scale=1 / column.style.scale,
+        better=better,
+        intervals=column.interval,
         front_label=f"best for its {title}",
+        selected=None if found is None else found.run,
         theme=theme(),
     )
-    reading = "up is more accurate, left is cheaper; no run beats a point on the line in both. Whiskers are 95 % intervals."
-    figure(chart, f"{reading} {column.help}.".replace("..", "."), alt=f"Accuracy against {title} of every run")
+    clickable(
+        chart,
+        _reading(beside, column, better),
+        alt=f"Accuracy against {title} of every run",
+        place=TRADEOFFS,
+        key=f"tradeoff-{number}",
+    )
+
+
+def _with_ends(beside: pd.DataFrame, column: Column) -> pd.DataFrame:
+    """Add the ends of the interval where no run has them, and what was measured, where and when, for the hover text."""
+    ends = {end: beside.get(end, float("nan")) for end in (f"{column.figure}_low", f"{column.figure}_high")}
+    notes = timing_notes(library(), [run for run in beside.index if not beside.loc[run].get("reference", False)])
+    return beside.assign(**ends, detail=[notes.get(run, "") for run in beside.index])
+
+
+def _reading(beside: pd.DataFrame, column: Column, better: str) -> str:
+    side = "left is cheaper" if better == "lower" else "right is faster"
+    if not column.interval:
+        said = f"up is more accurate, {side}; no run beats a point on the line in both. Whiskers are 95 % intervals."
+        return f"{said} {column.help}.".replace("..", ".")
+    said = f"up is more accurate, {side}. Whiskers are 95 % intervals; a run is on the line only where they show that it is faster."
+    there = beside[beside[column.figure].notna()]
+    unknown = there.get(f"{column.figure}_low", pd.Series(float("nan"), there.index)).isna()
+    open_marks = " Open marks were stored without an interval: it cannot be told." if unknown.any() else ""
+    return f"{said} {column.help}.{open_marks}"

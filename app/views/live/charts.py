@@ -12,27 +12,38 @@ from common.tables import chart_of, drawing, subject, table_title
 from labkit import figures, live
 from labkit.audit import Audit, confusion_change, flips
 from labkit.compress import Method
+from views.live.group_changes import group_changes
 from views.live.pictures import pictures
 from widgets.figure import live_figure
 
 
 def charts(
-    session: live.Session, method: Method, progress: live.Progress, slider: str | None, value: float, known: Mapping[float, Any]
+    session: live.Session,
+    method: Method,
+    progress: live.Progress,
+    slider: str | None,
+    value: float,
+    curve: Mapping[float, Any],
+    measured_at: str = "",
 ) -> None:
-    """Draw what an audit says beyond its headlines; `value` is the slider's."""
+    """Draw what an audit says beyond its headlines.
+
+    `value` is the slider's; `curve` holds what is known of its other steps, where the other sliders stand at `measured_at`.
+    """
     audit = progress.audit
     where = "" if slider is None else f" at {slider} {value:g}"
     left, right = st.columns(2)
     with left:
         _classes(audit, where, value)
     with right:
-        if slider is not None and len(known) > 2:
-            _curve(known, slider, value)
+        if slider is not None:
+            _curve(curve, slider, value, measured_at)
+    group_changes(audit, where, value)
     left, right = st.columns(2)
     with left:
         _decisions(audit, where, value)
     with right:
-        st.subheader("Which examples are now wrong?")
+        st.header("Which examples are now wrong?")
         audited = session.split if progress.exact else session.split.subset(session.order[: progress.examples])
         pictures(audited, flips(audit, "lost"))
     show_notes(audit.notes)
@@ -41,7 +52,7 @@ def charts(
 
 
 def _classes(audit: Audit, where: str, value: float) -> None:
-    st.subheader(f"Which classes lose accuracy{where}?")
+    st.header(f"Which classes lose accuracy{where}?")
     live_figure(
         figures.class_change(audit.per_class, theme=theme()),
         "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",
@@ -51,11 +62,17 @@ def _classes(audit: Audit, where: str, value: float) -> None:
     )
 
 
-def _curve(known: Mapping[float, Any], slider: str, value: float) -> None:
-    st.subheader("Accuracy over the whole slider")
+def _curve(curve: Mapping[float, Any], slider: str, value: float, measured_at: str) -> None:
+    st.header(f"Accuracy over the whole slider{f', measured at {measured_at}' if measured_at else ''}")
+    if len(curve) <= 2:
+        st.caption("There is a curve as soon as three steps of this slider are audited: move it, or audit every step below.")
+        return
+    reading = "the band is the 95 % interval, the dotted line the uncompressed network, the diamond the position of the slider."
+    if measured_at:
+        reading += f" The curve is that of {measured_at}; it is replaced when three steps are audited at the present setting."
     live_figure(
-        figures.slider_curve(pd.DataFrame(known).T, value=value, x_label=slider, theme=theme()),
-        "the band is the 95 % interval, the dotted line the uncompressed network, the dot the position of the slider.",
+        figures.slider_curve(pd.DataFrame(curve).T, value=value, x_label=slider, theme=theme()),
+        reading,
         alt=f"Accuracy over {slider}",
         key="live-curve",
         value=value,
@@ -63,7 +80,7 @@ def _curve(known: Mapping[float, Any], slider: str, value: float) -> None:
 
 
 def _decisions(audit: Audit, where: str, value: float) -> None:
-    st.subheader("How did the confusion matrix change?")
+    st.header("How did the confusion matrix change?")
     live_figure(
         figures.confusion_change(confusion_change(audit), theme=theme()),
         "examples of the class on the left that moved to the class below; orange is for the worse, blue for the better.",
@@ -76,7 +93,7 @@ def _decisions(audit: Audit, where: str, value: float) -> None:
 def _method_table(method: Method, name: str, table: pd.DataFrame, where: str, value: float) -> None:
     """Draw a table that the method says about the compressed network with the figure that it names for it."""
     title = table_title(name)
-    st.subheader(f"{title}{where}")
+    st.header(f"{title}{where}")
     draw = drawing(method.tables.get(name, ""))
     if draw is None:
         st.dataframe(table, width="stretch", alt=title)

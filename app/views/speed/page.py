@@ -27,7 +27,7 @@ st.write("A sparse layer multiplies less. Is it also faster? That depends on the
 with st.expander("What is compared, and what is in the time"):
     st.markdown(FORMS)
 
-st.subheader("One layer")
+st.header("One layer")
 with mistakes():
     found = results("fixed_fan_in", ["in", "out", "sparsity", "batch", "mode", "what"])
 if found is not None:
@@ -44,12 +44,12 @@ if found is not None:
     with mistakes():
         layer_speed(layer[layer["sparsity"] == sparsities[sparsity]], found.place, name="from the benchmark")
 
-st.subheader("Measure on this machine")
+st.header("Measure on this machine")
 st.write("The same comparison for a layer of your own. Close other programs that use the processor: they distort the times.")
 with steady():
     measure_here()
 
-st.subheader("Whole networks")
+st.header("Whole networks")
 st.write(
     "A network does more than multiply by its weights: how much of the gain is left? Each layer of a vision transformer processes "
     "every patch of every image, so a single image is a batch of many rows already."
@@ -63,8 +63,8 @@ if found is not None:
     with mistakes():
         figure(
             figures.end_to_end_speed(rows, theme=theme()),
-            "shorter is faster; the number beside a pair is the speed-up of ours over dense. Whiskers hold the middle half of the "
-            "measurements. Where times differ much, the axis is logarithmic.",
+            "further left is faster; the number beside a pair is the speed-up of ours over dense. Whiskers hold the middle half of "
+            "the measurements. Where times differ much, they are dots on a logarithmic axis.",
             alt="Latency of whole networks, dense and ours",
         )
     with st.expander("All values"):

@@ -21,7 +21,7 @@ with st.expander("The rules of sparse training, and how they are compared"):
     st.markdown(rules_text())
 top = st.columns(2)[0]
 
-st.subheader("What sparsity costs")
+st.header("What sparsity costs")
 with mistakes():
     found = results("dynamic_sparse_training", COLUMNS)
     stored = trainings()
@@ -31,14 +31,14 @@ if found is not None:
     with mistakes():
         sparse_cost(found, network)
 
-st.subheader("The course of a training")
+st.header("The course of a training")
 stored = stored[stored["network"] == network]
 with mistakes():
     training_course(stored, network)
 
 inside = stored[stored["rule"] != "dense"]
 if not inside.empty:
-    st.subheader("Inside one training")
+    st.header("Inside one training")
     order = figures.in_order(inside["name"], rule_titles())
     inside = inside.assign(place=inside["name"].map(order.index)).sort_values(["place", "sparsity", "seed"])
     start = inside.index[(inside["place"] == 0) & (inside["sparsity"] == SPARSITY)]

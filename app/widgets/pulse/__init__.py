@@ -4,6 +4,7 @@ import streamlit as st
 
 from labkit import live
 from widgets import read
+from widgets.pulse.presence import presence
 
 _component = st.components.v2.component("labkit_pulse", js=read("pulse/pulse.js"))
 WAIT = 0.06  # seconds a beat waits for news; a move of the slider waits as long at most
@@ -12,8 +13,11 @@ PATIENCE = 2000  # milliseconds after which a beat without an answer counts as l
 
 
 def background(name: str) -> live.Latest:
-    """Return this visitor's `Latest` of that name."""
-    return st.session_state.setdefault(f"background-{name}", live.Latest())
+    """Return this visitor's `Latest` of that name; what it runs is cancelled soon after the page is closed."""
+    key = f"background-{name}"
+    if key not in st.session_state:
+        st.session_state[key] = live.Latest(presence())
+    return st.session_state[key]
 
 
 def bell(name: str) -> None:

@@ -27,14 +27,14 @@ function build(parent) {
 
   const text = (value) => value.toFixed(slider.data.digits) + (slider.data.unit ? ` ${slider.data.unit}` : "");
 
-  function paint() {
+  function paint(moved = false) {
     const { steps } = slider.data;
     const value = steps[Number(input.value)];
     root.style.setProperty("--share", steps.length > 1 ? Number(input.value) / (steps.length - 1) : 0);
     part(".value").textContent = part(".bubble").textContent = text(value);
     input.setAttribute("aria-valuetext", text(value));
     root.dataset.value = value;
-    window.dispatchEvent(new CustomEvent("labkit:slide", { detail: { name: slider.data.name, value } }));
+    window.dispatchEvent(new CustomEvent("labkit:slide", { detail: { name: slider.data.name, value, moved } }));
     return value;
   }
 
@@ -49,7 +49,7 @@ function build(parent) {
   }
 
   input.addEventListener("input", () => {
-    slider.wanted = paint();
+    slider.wanted = paint(true);
     cancelAnimationFrame(slider.frame); // at most one message per frame
     slider.frame = requestAnimationFrame(send);
   });

@@ -64,10 +64,10 @@ def _delta(key: str, said: Callable[[float, float], str], faster: Callable[[floa
             return "", "neutral"
         low, high = figures.get(f"{key}_low"), figures.get(f"{key}_high")
         if low is None or high is None or low != low or high != high:
-            return "of uncompressed; cannot tell, no interval is stored", "neutral"
+            return "of uncompressed; cannot tell without an interval", "neutral"
         if not certain(figures, key):
-            return f"of uncompressed ({said(low, high)}): about the same speed", "neutral"
-        return f"of uncompressed ({said(low, high)})", "good" if faster(figures[key]) else "bad"
+            return f"{said(low, high)} of uncompressed: about the same speed", "neutral"
+        return f"{said(low, high)} of uncompressed", "good" if faster(figures[key]) else "bad"
 
     return delta
 

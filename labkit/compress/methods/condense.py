@@ -6,11 +6,11 @@ from typing import Any
 
 from torch import nn
 
-from labkit.compress.method import Method, register
+from labkit.compress.method import LAYERS, Method, register
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import CondensedWeight, FixedFanInConv1d, FixedFanInConv2d, FixedFanInLinear, replace_layer
 from labkit.layers.fixed_fan_in_mlp import fused
-from labkit.registry import Choice, Param
+from labkit.registry import Param
 from labkit.untouched import leaves_untouched
 
 KINDS: dict[type[nn.Module], Any] = {nn.Linear: FixedFanInLinear, nn.Conv1d: FixedFanInConv1d, nn.Conv2d: FixedFanInConv2d}
@@ -112,10 +112,9 @@ register(
         apply=_apply,
         params={
             "sparsity": Param(0.5, 0.99, default=0.9, help="fraction of the weights of each neuron that is set to zero"),
-            "layers": Choice(
-                ("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True
-            ),
+            "layers": LAYERS,
         },
         version=2,
+        help="Keeps the same number of the largest weights for every neuron, so that they are stored without the zeros.",
     )
 )

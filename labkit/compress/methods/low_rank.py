@@ -192,5 +192,6 @@ register(
         apply=_apply,
         params=BUDGET_PARAMS,
         needs="optional",
+        help="Replaces the matrix of each layer by the product of two thin ones, the best approximation of its rank.",
     )
 )

@@ -115,6 +115,7 @@ register(
         apply=_apply,
         params=BUDGET_PARAMS,
         version=2,
+        help="Keeps the largest weights, wherever they are, and sets the others to zero.",
         speed="slower than dense, most at batch 1: weights are expanded at every call",
     )
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from labkit.compress.method import Method, register
+from labkit.compress.method import LAYERS, Method, register
 from labkit.compress.select import Layers, replaced, select_layers
 from labkit.layers import Int8Conv, Int8Linear, add_notes
 from labkit.layers.int8_codes import has_vnni
@@ -73,10 +73,12 @@ register(
                 ("dynamic", "weight_only"),
                 "dynamic",
                 help="whether inputs of linear layers are quantized too",
+                titles={"dynamic": "weights and inputs", "weight_only": "weights only"},
             ),
-            "layers": Choice(("all", "inner", "mlp"), "all", help="which layers, or a pattern of their names", free=True),
+            "layers": LAYERS,
         },
         live=False,
+        help="Stores every weight in 8 bits instead of 32, with one scale for each neuron.",
         version=2,
         speed="slower than dense on processors without 8-bit instructions (VNNI), most at batch 1 with mode=dynamic",
     )

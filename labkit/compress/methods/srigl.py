@@ -168,10 +168,14 @@ register(
             **{name: RULE.params[name] for name in RULE.headline},
             "epochs": Param(1, 100, default=2, step=1, help="passes over the training data"),
             "start": Choice(
-                ("trained", "scratch"), "trained", help="start from the largest weights of the network, or from random ones"
+                ("trained", "scratch"),
+                "trained",
+                help="start from the largest weights of the network, or from random ones",
+                titles={"trained": "the trained network", "scratch": "random weights"},
             ),
         },
         needs="training",
         live=False,
+        help="Trains with few connections, the same number for every neuron, and moves them while it learns.",
     )
 )

@@ -107,3 +107,51 @@ def test_the_selected_run_has_a_ring_in_its_place():
     ring = figures.pareto(frame, scale=1e6, selected="other").data[-1]
     assert (ring.name, list(ring.x), list(ring.y)) == ("selected", [2.0], [80.0])
     assert "selected" not in [trace.name for trace in figures.pareto(frame, selected="gone").data]
+
+
+@given(st.lists(st.tuples(NUMBERS, NUMBERS, st.integers(0, 2)), max_size=12))
+def test_the_front_with_intervals_is_what_is_certainly_cheaper(rows):
+    frame = pd.DataFrame([(a, x, x - w, x + w) for a, x, w in rows], columns=["accuracy", "x", "low", "high"], dtype=float)
+    known = frame.dropna()
+    expected = {
+        i
+        for i, row in known.iterrows()
+        if all(row.high < other.low for _, other in known[known.accuracy > row.accuracy].iterrows())
+        and not any(other.high < row.low for _, other in known[known.accuracy == row.accuracy].iterrows())
+    }
+    assert set(figures.pareto_front(frame, "x", low="low", high="high")) == expected
+
+
+def timed():
+    rows = runs().dropna(subset=["accuracy"]).assign(bytes=[1.0, 0.9, 0.99, np.nan, 0.5], detail="1.2 ms on a machine")
+    return rows.rename(columns={"bytes": "t"}).assign(t_low=[1, 0.8, 0.9, np.nan, np.nan], t_high=[1, 0.95, 1.05, np.nan, np.nan])
+
+
+def test_noise_puts_no_run_on_the_front_and_a_run_without_interval_is_open():
+    chart = figures.pareto(timed(), x="t", intervals=True)
+    traces = {trace.name: trace for trace in chart.data}
+    front = traces["best for its size"]
+    # run1 (80 %) is certainly cheaper than the reference but not than run2 (85 %), whose interval holds 1
+    assert list(front.y) == [92]
+    condense = traces["condense"]
+    np.testing.assert_allclose(condense.error_x.array, [0.05, 0.06, np.nan])
+    np.testing.assert_allclose(condense.error_x.arrayminus, [0.1, 0.09, np.nan])
+    assert [str(symbol).endswith("-open") for symbol in condense.marker.symbol] == [False, False, True]
+    assert "interval 0.8 to 0.95" in condense.hovertext[0]
+    assert "1.2 ms on a machine" in condense.hovertext[0]
+    assert "cannot tell" in condense.hovertext[2]
+
+
+def test_equal_networks_are_not_ranked_by_their_times():
+    rows = runs().iloc[[1, 1]].assign(t=[0.98, 1.01], t_low=[0.95, 0.97], t_high=[1.02, 1.04])
+    rows.index = ["a", "b"]
+    assert set(figures.pareto_front(rows, "t", low="t_low", high="t_high")) == {"a", "b"}
+
+
+def test_a_figure_that_is_better_when_higher_has_its_front_at_the_right():
+    frame = runs().dropna().assign(speed=[1.0, 3.0, 2.0, 2.5])
+    chart = figures.pareto(frame, x="speed", better="higher")
+    assert list(chart.data[0].x) == [3, 2, 1]
+    assert list(chart.data[0].y) == pytest.approx([80, 85, 92])
+    with pytest.raises(ValueError, match="'lower' or 'higher', got 'more'"):
+        figures.pareto(frame, x="speed", better="more")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from labkit.compress.apart import apart
 from labkit.compress.inputs import Inputs, calibration_inputs, check_inputs, length_of, rows_of
-from labkit.compress.method import Method, register
+from labkit.compress.method import BUDGET_KIND, Method, register
 from labkit.compress.methods.fips.budget import BudgetKind
 from labkit.compress.methods.fips.closed_form import Plan, closed_forms
 from labkit.compress.methods.fips.diagnostics import sharing
@@ -23,7 +23,7 @@ from labkit.compress.pointwise import CONVOLUTIONS
 from labkit.compress.select import check_float32, replaced, select_layers
 from labkit.layers import SharedBasisConv, SharedBasisLinear, attach_facts, copied, replace_layer
 from labkit.layers.shared_basis import STORAGES, Storage
-from labkit.registry import Choice, Param
+from labkit.registry import Param
 from labkit.training import checkpoint as checkpoints
 from labkit.untouched import leaves_untouched
 
@@ -296,9 +296,10 @@ register(
             "steps": Param(
                 0, 5000, default=0, step=100, help="of fitting to the original's activations; 0: closed form", live=False
             ),
-            "budget_kind": Choice(("parameters", "bytes"), "parameters", help="what the budget counts"),
+            "budget_kind": BUDGET_KIND,
         },
         needs="calibration",
+        help="Lets the feed-forward blocks of a transformer share a few basis vectors; each block keeps a sparse mixture of them.",
         diagnose=lambda small: {"sharing": sharing(small)},
         tables={"sharing": "shared_bases"},
         speed="slower than dense at batch 1: two products for each layer",
