@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.core import ParameterSource
@@ -144,6 +144,32 @@ def compare(first: str, second: str, store: str, gallery: bool, json_output: boo
     print_table(result.per_class, "by class, change from the first to the second")
 
 
+class LimitValue(click.ParamType):
+    """A number, or "off" for no limit."""
+
+    name = "NUMBER|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        """Return the number, or None for "off".
+
+        Parameters
+        ----------
+        value : object
+        param : click.Parameter, optional
+        ctx : click.Context, optional
+
+        Returns
+        -------
+        float or None
+        """
+        if value == "off":
+            return None
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor 'off', which lifts the limit", param, ctx)
+
+
 @runs.command("time")
 @click.argument("names", metavar="[RUN]...", nargs=-1)
 @store_option
@@ -203,7 +229,7 @@ class LimitsCommand(click.Command):
         options: list[click.Parameter] = [
             click.Option(
                 [limit.name, f"--{limit.name.replace('_', '-')}"],
-                type=float,
+                type=LimitValue(),
                 default=limit.default,
                 show_default=True,
                 help=_help(limit),
@@ -228,13 +254,28 @@ def _help(limit: Limit) -> str:
 @runs.command(cls=LimitsCommand)
 @click.option("--model", help="Only runs of this network.")
 @click.option("--data", help="Only runs on this data set.")
+@click.option(
+    "--by",
+    type=click.Choice(["bound", "estimate"]),
+    default="bound",
+    show_default=True,
+    help="Judge by the worse end of the 95 % interval, so that what cannot be told does not pass, or by the measured value.",
+)
 @store_option
 @as_json
-def recommend(model: str | None, data: str | None, store: str, gallery: bool, json_output: bool, **stated: float | None) -> None:
-    """Recommend the smallest model within limits, with the reason."""
+def recommend(
+    model: str | None,
+    data: str | None,
+    by: Literal["bound", "estimate"],
+    store: str,
+    gallery: bool,
+    json_output: bool,
+    **stated: float | None,
+) -> None:
+    """Recommend the smallest model within limits, with the reason; a limit of "off" is lifted."""
     from labkit import runs as room
 
-    answer = room.recommend(open_store(store, gallery), model=model, data=data, **_given(stated))
+    answer = room.recommend(open_store(store, gallery), model=model, data=data, by=by, **_given(stated))
     if json_output:
         print_json({"run": answer.id, "reason": answer.reason})
     else:
