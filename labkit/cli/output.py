@@ -34,8 +34,8 @@ def print_json(value: object) -> None:
 def print_table(frame: pd.DataFrame, title: str = "", keep: int = 1) -> None:
     """Print a table with its index, numbers to the right.
 
-    Where the terminal is too narrow for all columns, those that no longer fit are left out, and a line below names them. No cell is cut:
-    words wrap.
+    Where the terminal is too narrow for all columns, those that no longer fit are left out, and a line below names them. No cell
+    is cut: words wrap.
 
     Parameters
     ----------
