@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from common.shell import MISTAKES, say
 from labkit import runs
@@ -26,10 +27,11 @@ def take_away(run: runs.Run | str, store: runs.Store | runs.Library) -> None:
     """Draw the button; nothing is computed before a format is asked for."""
     found = store.run(run) if isinstance(run, str) else run
     with st.popover("Take it away", icon=":material/download:", key=f"take-away-{found.id}"):
-        _formats(found)
+        # a fragment within a fragment may reach the browser before its container does, which breaks the page
+        inside = getattr(get_script_run_ctx(), "current_fragment_id", None) is not None
+        (_formats if inside else st.fragment(_formats))(found)
 
 
-@st.fragment
 def _formats(run: runs.Run) -> None:
     """The formats with what each needs; the one that was asked for, with its size, its notes and the file."""
     st.write("The network with a script that loads it, the figures of its audit, and sample inputs and outputs.")
