@@ -316,6 +316,11 @@ def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
 def _of_reference(measure: Measure, runs: pd.DataFrame) -> dict[str, float]:
     """Return the figures of the reference model for one measure, as far as its runs hold them."""
     key, ratio, other = measure.key, f"{measure.key}_ratio", f"reference_{measure.key}"
+    by_group = [str(name) for name in runs if str(name).startswith((f"{other}[", f"{key}[")) and runs[name].notna().any()]
+    if by_group:
+        before = {name.removeprefix("reference_"): runs[name].dropna().iloc[-1] for name in by_group if name.startswith(other)}
+        same = {} if measure.neutral is None else {name: measure.neutral for name in by_group if name.startswith(key)}
+        return same | before
     if other in runs and runs[other].notna().any():
         return {key: runs[other].dropna().iloc[-1]}
     if ratio in runs and key in runs:

@@ -27,6 +27,7 @@ from labkit.messages import unknown_name
 from labkit.models import rebuild, source_of
 from labkit.runs.extending import check_extends, exchange, locked, merged
 from labkit.runs.identity import run_id
+from labkit.runs.later_figures import with_group_verdicts
 from labkit.runs.run import FACTS, FORMAT, KINDS, Run, read_run
 from labkit.runs.stored_audit import read_audit, write_audit
 from labkit.runs.tables import metrics_row, write_table
@@ -153,7 +154,8 @@ class Store:
             facts = {"method": run.method, "model": run.model, "data": run.data, "seed": run.seed, "created": run.created}
             facts |= {"network_sha": run.reference_sha, "data_id": run.data_id}
             parameters = {f"param.{name}": value for name, value in run.parameters.items()}
-            figures = {name: math.nan if value is None else value for name, value in run.summary.items()}
+            summary = with_group_verdicts(run.folder, run.data, run.data_id, run.summary)
+            figures = {name: math.nan if value is None else value for name, value in summary.items()}
             rows.append({"id": run.id, **facts, **parameters, **figures, "damaged": ""})
         return pd.DataFrame(rows, columns=None if rows else ["id", "method", "model", "data", "damaged"]).set_index("id")
 
