@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from common.shell import MISTAKES, say
 from labkit import runs
@@ -23,13 +22,14 @@ class Parcel(NamedTuple):
     check: str
 
 
-def take_away(run: runs.Run | str, store: runs.Store | runs.Library) -> None:
-    """Draw the button; nothing is computed before a format is asked for."""
+def take_away(run: runs.Run | str, store: runs.Store | runs.Library, *, in_fragment: bool = False) -> None:
+    """Draw the button; nothing is computed before a format is asked for.
+
+    Say `in_fragment` where it is called within a fragment: another one inside it may reach the browser before its container does.
+    """
     found = store.run(run) if isinstance(run, str) else run
     with st.popover("Take it away", icon=":material/download:", key=f"take-away-{found.id}"):
-        # a fragment within a fragment may reach the browser before its container does, which breaks the page
-        inside = getattr(get_script_run_ctx(), "current_fragment_id", None) is not None
-        (_formats if inside else st.fragment(_formats))(found)
+        (_formats if in_fragment else st.fragment(_formats))(found)
 
 
 def _formats(run: runs.Run) -> None:
