@@ -221,6 +221,10 @@ def test_live_starts_with_the_settings_that_the_command_line_takes(started):
     assert shown > 3
 
 
+def offered(page, text):
+    return page.locator("[data-testid^=stBaseButton-pills]", has_text=text)
+
+
 def write(page, label, text):
     box = page.get_by_label(label, exact=True).and_(page.locator("input"))
     box.fill(text)
@@ -235,7 +239,7 @@ def test_pictures_are_opened_by_a_relative_path(folder_url, desktop):
     desktop.goto(f"{url}/live?model=your+own")
     write(desktop, "network", "mlp_mnist")
     write(desktop, "data", "pict")
-    desktop.get_by_role("button", name="pictures/").click()
+    offered(desktop, "pictures/").click()
     expect(desktop.get_by_label("data", exact=True).and_(desktop.locator("input"))).to_have_value("pictures/")
     desktop.get_by_role("button", name="Open", exact=True).click()
     desktop.get_by_role("button", name="Change").wait_for()
@@ -253,8 +257,8 @@ def test_a_table_is_opened_trained_on_and_compressed_with_its_groups(folder_url,
     url, folder = folder_url
     desktop.goto(f"{url}/live?model=your+own&method=condense")
     write(desktop, "data", "people.csv")
-    desktop.get_by_role("button", name="outcome", exact=True).click()
-    desktop.get_by_role("button", name="sex", exact=True).click()
+    offered(desktop, "outcome").click()
+    offered(desktop, "sex").click()
     expect(desktop.get_by_label("sensitive columns").and_(desktop.locator("input"))).to_have_value("sex")
     desktop.get_by_role("button", name="Train a small network on this table").click()
     desktop.get_by_text("s left").first.wait_for()
