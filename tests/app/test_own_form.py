@@ -226,7 +226,7 @@ def offered(page, text):
 
 
 def write(page, label, text):
-    box = page.get_by_label(label, exact=True).and_(page.locator("input"))
+    box = page.get_by_role("textbox", name=label, exact=True)
     box.fill(text)
     box.press("Enter")
 
@@ -240,14 +240,14 @@ def test_pictures_are_opened_by_a_relative_path(folder_url, desktop):
     write(desktop, "network", "mlp_mnist")
     write(desktop, "data", "pict")
     offered(desktop, "pictures/").click()
-    expect(desktop.get_by_label("data", exact=True).and_(desktop.locator("input"))).to_have_value("pictures/")
+    expect(desktop.get_by_role("textbox", name="data", exact=True)).to_have_value("pictures/")
     desktop.get_by_role("button", name="Open", exact=True).click()
     desktop.get_by_role("button", name="Change").wait_for()
     desktop.locator(".js-plotly-plot").first.wait_for()
     desktop.reload()
     desktop.get_by_role("button", name="Change").wait_for()
     desktop.get_by_role("button", name="Change").click()
-    expect(desktop.get_by_label("data", exact=True).and_(desktop.locator("input"))).to_have_value("pictures/")
+    expect(desktop.get_by_role("textbox", name="data", exact=True)).to_have_value("pictures/")
 
 
 @pytest.mark.browser
@@ -259,7 +259,7 @@ def test_a_table_is_opened_trained_on_and_compressed_with_its_groups(folder_url,
     write(desktop, "data", "people.csv")
     offered(desktop, "outcome").click()
     offered(desktop, "sex").click()
-    expect(desktop.get_by_label("sensitive columns").and_(desktop.locator("input"))).to_have_value("sex")
+    expect(desktop.get_by_role("textbox", name="sensitive columns", exact=True)).to_have_value("sex")
     desktop.get_by_role("button", name="Train a small network on this table").click()
     desktop.get_by_text("s left").first.wait_for()
     desktop.get_by_role("button", name="Change").wait_for()
