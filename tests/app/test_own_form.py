@@ -170,6 +170,11 @@ def test_a_small_network_is_trained_on_a_table_kept_and_found_again(started, tmp
     again = started("--from", tmp_path, "--store", tmp_path / "mine", **address)
     assert not again.error
     assert "data" not in labels(again)
+    latest = again.session_state["background-answers"]
+    for _ in range(20):
+        if latest.wait(5) and any("groups" in heading.value for heading in again.run().header):
+            break
+    assert any(heading.value.startswith("Which groups lose accuracy") for heading in again.header)
 
 
 def test_a_stopped_training_keeps_nothing(tmp_path):
@@ -264,4 +269,5 @@ def test_a_table_is_opened_trained_on_and_compressed_with_its_groups(folder_url,
     desktop.get_by_text("s left").first.wait_for()
     desktop.get_by_role("button", name="Change").wait_for()
     assert list((folder / "mine").glob("small_mlp-people-*.safetensors"))
+    desktop.get_by_role("heading", name="Which groups lose accuracy").wait_for()
     desktop.locator(".js-plotly-plot").first.wait_for()
