@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import time
 
 import numpy as np
 import pytest
@@ -154,9 +155,9 @@ def test_a_small_network_is_trained_on_a_table_kept_and_found_again(started, tmp
         boxes[label.replace("_", " ")].set_value(value)
     app.run()
     press(app, "Train a small network on this table")
-    for _ in range(60):
-        if "data" not in labels(app):
-            break
+    deadline = time.monotonic() + PATIENCE
+    while "data" in labels(app) and not app.error and time.monotonic() < deadline:
+        time.sleep(0.2)
         app.run()
     assert not app.error, app.error[0].value
     (kept,) = (tmp_path / "mine").glob("*.safetensors")
