@@ -46,8 +46,9 @@ Image(data.picture_grid(dataset.test, folder / "garments.png", per_class=16), wi
 # %% [markdown]
 # ## 2. Its compressed versions
 #
-# labkit ships audits of many compressed versions from three methods: `condense` (every neuron keeps its largest weights),
-# `low_rank` (two thin matrices instead of one) and `quantize` (one byte per weight), all without further training.
+# labkit ships audits of many compressed versions. Three methods change the trained network without training it again:
+# `condense` (every neuron keeps its largest weights), `low_rank` (two thin matrices instead of one) and `quantize` (one byte
+# per weight). Versions whose names begin with `train_` were trained from the start, most of them sparse.
 
 # %%
 library = runs.Library(runs.gallery())
@@ -118,8 +119,8 @@ widgets.VBox([slider, numbers, side_by_side(by_class, over_slider)])
 # %% [markdown]
 # **What to look at:** drag from left to right without letting go, or click the handle and hold an arrow key.
 #
-# - *Accuracy* hardly changes at first, but some classes already do significantly (orange bars with a dot). Then it
-#   collapses.
+# - *Accuracy* hardly changes at first, but some classes already do (orange bars are harmed, blue ones are not,
+#   of grey ones these images cannot tell). Then it collapses.
 # - *Size* falls linearly.
 # - *Latency* falls much less. Notebook 01 shows why.
 

@@ -33,9 +33,9 @@ def detail(shelf: Library, table: pd.DataFrame, found: Picked | None, place: str
         except (ValueError, OSError) as error:
             say(error)
             return
-        verdict_line(audit.summary)
         store = next(store for store in shelf.stores if found.run in store)
         run = store.run(found.run)
+        verdict_line(run.summary)
         _before_and_after(audit, run, found.label)
         _ways(run, store)
         others = [NOBODY, *(other for other in table.index if other != found.run)]

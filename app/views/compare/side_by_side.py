@@ -12,6 +12,8 @@ from labkit.audit.verdicts import with_verdicts
 from labkit.data import Split
 from labkit.runs import Comparison, Library, Run
 
+LEAST = 0.0001  # p-values below are not written out
+
 
 def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -> None:
     """Draw what changes from `run` to the run `other`."""
@@ -45,9 +47,10 @@ def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -
 def _sentence(found: Comparison, one: str, two: str) -> str:
     told = found.accuracy
     sure = "a significant difference" if told["p"] < 0.05 else "within chance"
+    p = f"p = {told['p']:.2g}" if told["p"] >= LEAST else f"p < {LEAST:g}"
     change = f"{100 * told['change']:+.2f}".replace("-", "−")
     return (
-        f"Accuracy changes by {change} pp ({sure}, p = {told['p']:.2g}): {told['only_a']:,.0f} examples are right in {one} only, "
+        f"Accuracy changes by {change} pp ({sure}, {p}): {told['only_a']:,.0f} examples are right in {one} only, "
         f"{told['only_b']:,.0f} in {two} only; {100 * told['agreement']:.1f} % of the predictions agree."
     )
 

@@ -6,13 +6,10 @@ import streamlit as st
 
 from common.long_work import long_work
 from common.shell import library, options
+from common.take_away import take_away
 from labkit import live, runs
 from labkit.compress import Method, described
 
-try:
-    from common.take_away import take_away
-except ImportError:
-    take_away = None
 SAID = "Stores this setting as a run: the network, its audit, and where both came from."
 
 
@@ -41,5 +38,4 @@ def _kept(run: runs.Run, label: str, store: runs.Store) -> None:
         st.markdown(f"Kept as run `{run.id}`", help=f"{label}; in {store.folder}", width="content")
         st.page_link("views/per_class/page.py", label="Per class", query_params={"model": network, "run": run.id})
         st.page_link("views/compare/page.py", label="Compare", query_params={"model": network})
-    if take_away is not None:
-        take_away(run, store)
+    take_away(run, store)

@@ -3,20 +3,42 @@
 import streamlit as st
 
 from common.notes import show_notes
+from common.shell import theme
 from labkit.audit import Audit
+
+# orange worse, blue better, on the paper of either theme
+PAINT = {
+    "light": {"harmed": "color: #a84300", "unharmed": "color: #0054a3"},
+    "dark": {"harmed": "color: #f0883e", "unharmed": "color: #6cb8f0"},
+}
 
 
 def class_table(audit: Audit) -> None:
     """Draw `Audit.per_class`, in percent and percentage points."""
-    wanted = ["examples", "accuracy", "reference_accuracy", "change", "n01", "n10", "q", "affected", "precision"]
+    wanted = [
+        "verdict",
+        "needed",
+        "reference_accuracy",
+        "accuracy",
+        "change",
+        "examples",
+        "n01",
+        "n10",
+        "q",
+        "affected",
+        "precision",
+    ]
     shown = audit.per_class[[name for name in wanted if name in audit.per_class]]
     percent = {name: 100 * shown[name] for name in ("accuracy", "reference_accuracy", "change", "precision") if name in shown}
+    table = shown.assign(**percent)
     st.dataframe(
-        shown.assign(**percent),
+        table.style.map(lambda word: PAINT[theme()].get(word, ""), subset=["verdict"]) if "verdict" in table else table,
         width="stretch",
         placeholder="–",
         alt="Figures of every class",
         column_config={
+            "verdict": st.column_config.TextColumn("verdict", help="By the interval of the change and a margin of 2 pp"),
+            "needed": st.column_config.NumberColumn("would tell", format="%,.0f", help="About how many examples of it would tell"),
             "accuracy": st.column_config.NumberColumn("accuracy", format="%.1f %%"),
             "reference_accuracy": st.column_config.NumberColumn("before", format="%.1f %%"),
             "change": st.column_config.NumberColumn("change", format="%+.1f pp"),
@@ -26,5 +48,8 @@ def class_table(audit: Audit) -> None:
             "q": st.column_config.NumberColumn("q", format="%.3f", help="Benjamini-Hochberg over the classes"),
         },
     )
-    st.caption("How to read this: q below 0.05 marks a significant change.")
+    st.caption(
+        "How to read this: a class is harmed where the whole interval of its change lies below the margin, unharmed where it lies "
+        "above; else these examples cannot tell. q below 0.05 marks a significant change, for the better or the worse."
+    )
     show_notes(audit.notes)

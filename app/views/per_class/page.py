@@ -3,9 +3,13 @@
 import streamlit as st
 
 from common.address import choose
+from common.examples import split_of
+from common.groups import draw_groups, groups_of
 from common.networks import network_with_runs
 from common.shell import figure, mistakes, theme
 from common.tables import show_table, table_title
+from common.take_away import take_away
+from common.verdict import verdict_line
 from labkit import figures
 from labkit.audit import MEASURES, confusion_change
 from views.per_class.class_table import class_table
@@ -19,25 +23,29 @@ ids = list(table.sort_values(["series", "bytes"], ascending=[True, False]).index
 run = choose(right, "run", ids, name="run", format_func=lambda name: table["label"].get(name, name))
 with mistakes():
     audit = shelf.audit(run)
+take_away(run, shelf)
 
 if not audit.has_reference or audit.confusion is None:
     st.info("This run was audited without a reference model, or has more than one label per example: there is no change by class.")
     class_table(audit)
     st.stop()
 
+stored = next(store for store in shelf.stores if run in store).run(run)
+verdict_line(stored.summary)
 left, right = st.columns(2)
 with left:
     st.header("Before and after")
     figure(
         figures.class_accuracy(audit.per_class, theme=theme()),
-        "hollow is the uncompressed network, filled the compressed one with its 95 % interval.",
+        "hollow is the uncompressed network, filled the compressed one with its 95 % interval; the colour is the verdict.",
         alt="Accuracy of every class before and after",
     )
 with right:
     st.header("Change")
     figure(
         figures.class_change(audit.per_class, theme=theme()),
-        "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",
+        "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals. Orange classes are harmed, "
+        "blue ones are not, of grey ones these examples cannot tell; a dot beside the name marks a significant change.",
         alt="Change of accuracy of every class",
     )
 
@@ -56,6 +64,9 @@ if audit.by_group is not None:
     st.header("By group")
     columns = list(dict.fromkeys(audit.by_group.index.get_level_values(0)))
     column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
+    changes = groups_of(audit, split_of(stored))
+    if changes is not None:
+        draw_groups(changes, column)
     figure(
         figures.group_rates(audit.by_group, column, theme=theme()),
         "one row per rate, one mark per group; the longer the line between them, the less equal the groups are.",

@@ -63,8 +63,8 @@ if found is not None:
     with mistakes():
         figure(
             figures.end_to_end_speed(rows, theme=theme()),
-            "shorter is faster; the number beside a pair is the speed-up of ours over dense. Whiskers hold the middle half of the "
-            "measurements. Where times differ much, the axis is logarithmic.",
+            "further left is faster; the number beside a pair is the speed-up of ours over dense. Whiskers hold the middle half of "
+            "the measurements. Where times differ much, they are dots on a logarithmic axis.",
             alt="Latency of whole networks, dense and ours",
         )
     with st.expander("All values"):

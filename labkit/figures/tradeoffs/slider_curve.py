@@ -55,7 +55,7 @@ def slider_curve(frame: pd.DataFrame, *, value: float | None = None, x_label: st
             _limit(where, high, fill=True, colour=colour),
             _reference(where, reference, colours),
             _curve(where, accuracy, low, high, colour),
-            _marker(where[here], accuracy[here], colours.strong, _side(where, here)),
+            _marker(where[here], accuracy[here], colours.ink, _side(where, here)),
         ]
     )
     figure.update_layout(

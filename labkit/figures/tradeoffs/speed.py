@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -98,7 +100,7 @@ def end_to_end_speed(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
 
     Notes
     -----
-    The axis is logarithmic where the longest time is more than 20 times the shortest.
+    Bars from zero; where the longest time is more than 20 times the shortest, dots on a logarithmic axis.
     """
     needs(rows, NETWORK, figure="end_to_end_speed", advice="give the rows of benchmarks/vit_end_to_end.py")
     _once(rows, ["model", "batch", "what"], "end_to_end_speed", "one sparsity")
@@ -108,10 +110,13 @@ def end_to_end_speed(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
     places = list(pairs["place"].unique())
     colours, palette = shades(theme), template(theme).layout.colorway
     ours = pairs[pairs["what"] == "ours"]
+    axis = _milliseconds(pairs)
+    # a bar has a length, and a logarithmic axis no zero to measure it from
+    draw = _dots if axis.get("type") == "log" else _bars
     figure = go.Figure(
         [
-            _bars(pairs[pairs["what"] == "dense"], "dense", colours.quiet, colours),
-            _bars(ours, "ours", palette[0], colours),
+            draw(pairs[pairs["what"] == "dense"], "dense", colours.quiet, colours),
+            draw(ours, "ours", palette[0], colours),
             go.Scatter(
                 x=[pairs.loc[pairs["place"] == place, "high_ms"].max() for place in ours["place"]],
                 y=ours["place"],
@@ -131,7 +136,7 @@ def end_to_end_speed(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure
         barmode="group",
         bargap=0.35,
         margin={"r": RATIO},
-        xaxis={"title": {"text": "time of one batch (ms)"}, **_milliseconds(pairs)},
+        xaxis={"title": {"text": "time of one batch (ms)"}, **axis},
         yaxis={
             "type": "category",
             "autorange": "reversed",
@@ -186,14 +191,22 @@ def _line(rows: pd.DataFrame, name: str, look: dict, width: float) -> go.Scatter
 
 
 def _bars(rows: pd.DataFrame, name: str, colour: str, colours: Shades) -> go.Bar:
+    return go.Bar(orientation="h", marker={"color": colour}, **_times(rows, name, colours))
+
+
+def _dots(rows: pd.DataFrame, name: str, colour: str, colours: Shades) -> go.Scatter:
+    symbol = "circle" if name == "ours" else "circle-open"
+    return go.Scatter(mode="markers", marker={"color": colour, "size": 12, "symbol": symbol}, **_times(rows, name, colours))
+
+
+def _times(rows: pd.DataFrame, name: str, colours: Shades) -> dict[str, Any]:
+    """Return what bars and dots share: medians, quartiles, and what a pointer tells."""
     middle, low, high = (rows[key].to_numpy(float) for key in ("median_ms", "low_ms", "high_ms"))
-    return go.Bar(
-        x=middle,
-        y=rows["place"],
-        orientation="h",
-        name=name,
-        marker={"color": colour},
-        error_x={
+    return {
+        "x": middle,
+        "y": rows["place"],
+        "name": name,
+        "error_x": {
             "type": "data",
             "symmetric": False,
             "array": high - middle,
@@ -202,13 +215,13 @@ def _bars(rows: pd.DataFrame, name: str, colour: str, colours: Shades) -> go.Bar
             "width": 3,
             "color": colours.ink,
         },
-        hovertext=[
+        "hovertext": [
             f"<b>{row.model}</b>, batch {row.batch}, {name}<br>"
             f"{row.median_ms:,.4g} ms (quartiles {row.low_ms:,.4g} to {row.high_ms:,.4g})"
             for row in rows.itertuples()
         ],
-        hovertemplate="%{hovertext}<extra></extra>",
-    )
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
 
 
 def _milliseconds(pairs: pd.DataFrame) -> dict:
