@@ -7,9 +7,9 @@ import streamlit as st
 from common.long_work import long_work
 from common.shell import library, options
 from common.take_away import take_away
-from common.take_away import take_away
 from labkit import live, runs
 from labkit.compress import Method, described
+
 
 SAID = "Stores this setting as a run: the network, its audit, and where both came from."
 
