@@ -10,7 +10,6 @@ from common.take_away import take_away
 from labkit import live, runs
 from labkit.compress import Method, described
 
-
 SAID = "Stores this setting as a run: the network, its audit, and where both came from."
 
 
