@@ -26,7 +26,7 @@ def detail(shelf: Library, table: pd.DataFrame, found: Picked | None, place: str
         return
     with st.container(border=True, key="picked-run"):
         title, close = st.columns([5, 1], vertical_alignment="center")
-        title.markdown(f"#### {table['label'][found.run]}")
+        title.markdown(f"### {table['label'][found.run]}")
         close.button("Close", icon=":material/close:", on_click=pick, args=(None, TABLE), width="stretch")
         try:
             audit = shelf.audit(found.run)
@@ -58,7 +58,7 @@ def _before_and_after(audit: Audit, run: Run, label: str) -> None:
     left, right = st.columns(2)
     with left:
         worst = audit.per_class.nsmallest(WORST, "change") if len(audit.per_class) > WORST else audit.per_class
-        st.markdown(f"##### The {WORST} classes that lose most" if len(worst) < len(audit.per_class) else "##### Classes")
+        st.markdown(f"#### The {WORST} classes that lose most" if len(worst) < len(audit.per_class) else "#### Classes")
         figure(
             figures.class_accuracy(worst, theme=theme()),
             "hollow is before, filled after compression, with its 95 % interval.",
@@ -67,7 +67,7 @@ def _before_and_after(audit: Audit, run: Run, label: str) -> None:
     with right:
         changes = groups_of(audit, split)
         if changes is not None:
-            st.markdown("##### Groups")
+            st.markdown("#### Groups")
             draw_groups(changes)
         _lost(audit, split, label)
 
@@ -76,7 +76,7 @@ def _lost(audit: Audit, split: Split | None, label: str) -> None:
     lost = flips(audit, "lost")
     known = label in audit.per_class.index
     lost = lost[lost["label"] == label] if known else lost
-    st.markdown(f"##### Examples {f'of {label} ' if known else ''}that were lost")
+    st.markdown(f"#### Examples {f'of {label} ' if known else ''}that were lost")
     if lost.empty:
         st.caption("None: it is right wherever the uncompressed network is.")
         return

@@ -42,8 +42,8 @@ with right:
     st.header("Change")
     figure(
         figures.class_change(audit.per_class, theme=theme()),
-        "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals. Orange classes are harmed, blue "
-        "ones are not, of grey ones these examples cannot tell; a dot beside the name marks a significant change.",
+        "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals. Orange classes are harmed, "
+        "blue ones are not, of grey ones these examples cannot tell; a dot beside the name marks a significant change.",
         alt="Change of accuracy of every class",
     )
 
