@@ -49,9 +49,10 @@ docs: setup      ## build the documentation into site/; a warning is an error
 unit: setup      ## every test without a browser, notebook kernel or installation
 	$(PYTEST) $(OTHERS) -m "not browser and not notebook"
 
+# none of them measures time; a file stays on one worker, whose dashboard it shares
 browser-tests: setup
 	@tools/browser.sh
-	$(PYTEST) $(OTHERS) -m browser -n 0
+	$(PYTEST) $(OTHERS) -m browser --dist loadfile
 
 notebook-tests: setup
 	$(PYTEST) -n 0 --nbmake --nbmake-timeout=1200 notebooks

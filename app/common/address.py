@@ -29,7 +29,7 @@ def choose(place: DeltaGenerator, label: str, options: Sequence[str], *, name: s
 
     Streamlit's own binding writes labels into the address; these are the options themselves, e.g. ids of runs. What the address
     names and is no option is said below the box. A choice that is an option no longer, e.g. a run of another network, becomes
-    `start`.
+    `start`, and so does what was never chosen when `start` becomes another.
     """
     settings, options = kept(), list(options)
     within = box.pop("key", "")
@@ -39,11 +39,13 @@ def choose(place: DeltaGenerator, label: str, options: Sequence[str], *, name: s
     free = bool(box.get("accept_new_options"))
     usable = text in options or (free and bool(text))
     drawn = settings.boxes.get(key)
+    unchosen = drawn is not None and text is None and st.session_state.get(key) == drawn.shown
     if drawn is None or key not in st.session_state or drawn.turn != settings.turn or asked:
-        drawn = settings.boxes[key] = Box(settings.turn, text if usable else start, text if asked and not usable else "")
+        drawn = settings.boxes[key] = Box(settings.turn, text if usable else start, start, text if asked and not usable else "")
         st.session_state[key] = drawn.shown
-    elif st.session_state[key] not in options and not free:
+    elif (st.session_state[key] not in options and not free) or (unchosen and start != drawn.start):
         drawn.shown = st.session_state[key] = start
+    drawn.start = start
     if st.session_state[key] not in options:
         options.append(st.session_state[key])
     box["format_func"] = _distinct(options, box.get("format_func", str))

@@ -16,6 +16,7 @@ class Box:
 
     turn: int
     shown: str
+    start: str
     unknown: str = ""
 
 

@@ -62,12 +62,22 @@ def long_work(
     elif said:
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.caption(said)
-        right.button(label, key=f"{name}-start", width="stretch", on_click=_start, args=(name, question, make), **button)
+        right.button(label, key=f"{name}-start", width="stretch", on_click=start, args=(name, question, make), **button)
     return answer
 
 
-def _start(name: str, question: Hashable, make: Callable[[Event], Iterator[Any]]) -> None:
+def start(name: str, question: Hashable, make: Callable[[Event], Iterator[Any]]) -> None:
+    """Start a work of all visitors, or join it where it runs already, and read it as ``background(name)``."""
     background(name).follow(jobs().start(question, make, presence()))
+
+
+def resumed(name: str, question: Hashable) -> live.Latest:
+    """Return ``background(name)``; where it has nothing to do, it reads the work with this question again, if there is one."""
+    reader, job = background(name), jobs().find(question)
+    if job is not None and job is not reader.job and reader.finished:
+        job.watch(presence())
+        reader.follow(job)
+    return reader
 
 
 def _running(name: str, job: live.Job, answer: Any, words: Callable[..., str], progress: Callable[..., Any]) -> None:

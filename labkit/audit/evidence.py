@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from labkit.cost import Cost
     from labkit.data import NodeSplit, Split
 
+KNOWN = 4  # fairness of reference models that is kept
+_BEFORE: dict[int, tuple[pd.DataFrame, tuple, Fairness]] = {}
+
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
@@ -121,12 +124,29 @@ class Evidence:
         return class_fairness(self.labels, self.predicted, table, self.classes, self.split.favourable, level=self.level)
 
     @cached_property
+    def favourable_answers(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Whether label and prediction are the favourable class, bool [N] each; None where no class is."""
+        if self.split.favourable is None and len(self.classes) != 2:
+            return None
+        good = len(self.classes) - 1 if self.split.favourable is None else self.classes.index(self.split.favourable)
+        return self.labels == good, self.predicted == good
+
+    @cached_property
     def reference_groups(self) -> Fairness | None:
         """The same for the reference model; None without one."""
         table = self.split.groups
         if self.reference_predicted is None or table is None or table.shape[1] == 0:
             return None
-        return class_fairness(self.labels, self.reference_predicted, table, self.classes, self.split.favourable, level=self.level)
+        key = (self.reference_predicted.tobytes(), self.labels.tobytes(), self.classes, self.split.favourable, self.level)
+        known = _BEFORE.get(hash(key))
+        if known is None or known[0] is not table or known[1] != key:  # a slider audits many networks against one reference
+            found = class_fairness(
+                self.labels, self.reference_predicted, table, self.classes, self.split.favourable, level=self.level
+            )
+            while len(_BEFORE) >= KNOWN:
+                _BEFORE.pop(next(iter(_BEFORE)), None)
+            _BEFORE[hash(key)] = known = (table, key, found)
+        return known[2]
 
     @cached_property
     def group_changes(self) -> pd.DataFrame | None:

@@ -201,7 +201,7 @@ def _column(
     names = in_order(unsorted)
     codes = pd.Index(names).get_indexer(unsorted)[found]
     counts = np.bincount(codes * 4 + true * 2 + predicted, minlength=4 * len(names)).reshape(-1, 2, 2)
-    chosen = {name: pair for name, pair in _hits_and_trials(counts).items() if name in needed or binary_task}
+    chosen = {name: pair for name, pair in hits_and_trials(counts).items() if name in needed or binary_task}
     values = _rates(chosen)
     lacking = pd.DataFrame({name: trials == 0 for name, (_, trials) in chosen.items()})
     if skip:
@@ -218,8 +218,17 @@ def _column(
     return Fairness(_under(column, table), by_group, _under(column, parity), sorted(undefined), notes)
 
 
-def _hits_and_trials(counts: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """From counts [groups, true, predicted]: numerator and denominator of every rate."""
+def hits_and_trials(counts: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return numerator and denominator of every rate, from counts [groups, true, predicted].
+
+    Parameters
+    ----------
+    counts : int [groups, 2, 2]
+
+    Returns
+    -------
+    dict of str to (hits, trials)
+    """
     hits = counts[:, 1, 1]
     return {
         "selection_rate": (counts[:, :, 1].sum(1), counts.sum((1, 2))),

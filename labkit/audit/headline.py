@@ -65,10 +65,10 @@ def _headline(measure: Measure, figures: dict[str, float]) -> Headline | None:
     if key is None:
         return None
     column = group_column(key)
-    if column:
-        delta, tone = f"by {column}", "neutral"
-    elif measure.delta is not None:
+    if measure.delta is not None:
         delta, tone = measure.delta(figures)
+    elif column:
+        delta, tone = f"by {column}", "neutral"
     else:
         delta, tone = _delta(measure, figures)
     return Headline(key, measure.title, measure.shown(figures[key]), delta, tone, measure.help)  # type: ignore[arg-type]

@@ -191,7 +191,8 @@ class Column:
         value = figures.get(self.figure)
         if value is None or value != value:
             return ""
-        return f"{self.style.text(value)} ({self.interval_said(figures)})" if self.interval else self.style.text(value)
+        interval = self.interval_said(figures) if self.interval else ""
+        return f"{self.style.text(value)} ({interval})" if interval else self.style.text(value)
 
     def interval_said(self, figures: Mapping[str, Any]) -> str:
         """Format the interval of its figure.
@@ -203,13 +204,15 @@ class Column:
         Returns
         -------
         str
-            E.g. "45 to 56 %"; "cannot tell" where no interval is known, "" where nothing was measured.
+            E.g. "45 to 56 %"; "cannot tell" where no interval is known, "" where nothing was measured or the value is exact.
         """
         value, low, high = (figures.get(f"{self.figure}{end}") for end in ("", "_low", "_high"))
         if value is None or value != value:
             return ""
         if low is None or high is None or low != low or high != high:
             return "cannot tell"
+        if low == high:  # the reference beside itself
+            return ""
         first = self.style.text(low)
         unit = first[len(first.rstrip(" %x")) :]  # said once
         return f"{first.removesuffix(unit)} to {self.style.text(high)}"

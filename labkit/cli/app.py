@@ -70,12 +70,13 @@ def app(context: click.Context, port: int, browser: bool, store: str, model: str
         raise ValueError(f"port must lie between 1 and 65535, got {port}")
     # the other settings stand in .streamlit/config.toml beside the page; an option overrides what the environment says too
     options = ["--server.address=localhost", f"--server.port={port}", f"--server.headless={str(not browser).lower()}"]
+    options.append("--logger.hideWelcomeMessage=true")  # without it, a browser window comes with a card over the page
     plugins = [str(Path(path).resolve()) for path in (context.obj or {}).get("plugins", ())]
     own = ["--", "--store", str(Path(store).resolve()), "--from", os.getcwd()]
     own += [word for path in plugins for word in ("--plugin", path)]
     given = _network(model, weights, where)
     own += ["--own", json.dumps(given)] if given else []
-    # Streamlit's own message is off: it opens a card over the page; printed before the page is ready
+    # in place of Streamlit's own message; printed before the page is ready
     click.echo(f"labkit: the dashboard is at http://localhost:{port}; Ctrl-C stops it")
     # cwd: away from a .streamlit/config.toml of the user's folder; python -m finds the labkit of the same checkout there
     command = [sys.executable, "-m", "streamlit", "run", str(page), *options, *own]

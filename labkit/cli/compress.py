@@ -75,7 +75,7 @@ def compress(
         print_json({"run": run.id, "folder": str(run.folder), **found.to_dict()})
     else:
         show_audit(found)
-        click.echo(f"stored as run {run.id} in {store}")
+        click.echo(f"stored as run {run.id} in {store}{'' if run.has_weights else ', without weights'}")
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,8 +93,7 @@ def _written(material: Any, formats: tuple[str, ...], folder: Path, *, strict: b
 def _facts(one: Exported) -> dict[str, Any]:
     check = one.check
     facts = {"format": one.format, "folder": str(one.folder), "files": one.files, "bytes": one.bytes, "notes": list(one.notes)}
-    compared = {name: getattr(check, name) for name in ("examples", "difference", "scale", "agreement", "stored")}
-    return {**facts, "check": compared}
+    return {**facts, "check": asdict(check)}
 
 
 def _show(one: Exported) -> None:

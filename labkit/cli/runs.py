@@ -1,8 +1,8 @@
-"""`labkit runs list|show|compare|recommend`."""
+"""`labkit runs list|show|compare|time|recommend`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from click.core import ParameterSource
@@ -144,6 +144,72 @@ def compare(first: str, second: str, store: str, gallery: bool, json_output: boo
     print_table(result.per_class, "by class, change from the first to the second")
 
 
+class LimitValue(click.ParamType):
+    """A number, or "off" for no limit."""
+
+    name = "NUMBER|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | None:
+        """Return the number, or None for "off".
+
+        Parameters
+        ----------
+        value : object
+        param : click.Parameter, optional
+        ctx : click.Context, optional
+
+        Returns
+        -------
+        float or None
+        """
+        if value == "off":
+            return None
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor 'off', which lifts the limit", param, ctx)
+
+
+@runs.command("time")
+@click.argument("names", metavar="[RUN]...", nargs=-1)
+@store_option
+@click.option("--seconds", type=float, default=1.0, show_default=True, help="Time spent on each network.")
+@click.option("--budget", type=float, help="Seconds after which no further run is begun; the same command then goes on.")
+@click.option("--again", is_flag=True, help="Also runs whose interval is known.")
+@as_json
+def time_(
+    names: tuple[str, ...], store: str, gallery: bool, seconds: float, budget: float | None, again: bool, json_output: bool
+) -> None:
+    """Time stored runs beside their references again, all by default; ids and other figures stay.
+
+    The ratios to the reference get their interval, machine and date. Networks that were not kept are made again.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from labkit import runs as room
+
+    where = open_store(store, gallery)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("starting", total=None)
+
+        def report(done: int, total: int, sentence: str) -> None:
+            bar.update(task, completed=done, total=total, description=sentence)
+
+        left = room.time_again(where, list(names) or None, seconds=seconds, budget=budget, again=again, report=report)
+    known = [run.id for run in where.runs() if run.summary.get("latency_ratio_low") is not None]
+    if json_output:
+        print_json({"timed": known, "left": left})
+        return
+    for run, reason in left.items():
+        click.echo(f"not timed: {run[:8]}: {reason}")
+    click.echo(
+        f"{len(known)} runs have an interval; see them with: labkit runs list{' --gallery' if gallery else f' --store {store}'}"
+    )
+
+
 class LimitsCommand(click.Command):
     """A command with an option for the limit of every registered measure; they are read when it runs or shows its help."""
 
@@ -163,7 +229,7 @@ class LimitsCommand(click.Command):
         options: list[click.Parameter] = [
             click.Option(
                 [limit.name, f"--{limit.name.replace('_', '-')}"],
-                type=float,
+                type=LimitValue(),
                 default=limit.default,
                 show_default=True,
                 help=_help(limit),
@@ -188,13 +254,28 @@ def _help(limit: Limit) -> str:
 @runs.command(cls=LimitsCommand)
 @click.option("--model", help="Only runs of this network.")
 @click.option("--data", help="Only runs on this data set.")
+@click.option(
+    "--by",
+    type=click.Choice(["bound", "estimate"]),
+    default="bound",
+    show_default=True,
+    help="Judge by the worse end of the 95 % interval, so that what cannot be told does not pass, or by the measured value.",
+)
 @store_option
 @as_json
-def recommend(model: str | None, data: str | None, store: str, gallery: bool, json_output: bool, **stated: float | None) -> None:
-    """Recommend the smallest model within limits, with the reason."""
+def recommend(
+    model: str | None,
+    data: str | None,
+    by: Literal["bound", "estimate"],
+    store: str,
+    gallery: bool,
+    json_output: bool,
+    **stated: float | None,
+) -> None:
+    """Recommend the smallest model within limits, with the reason; a limit of "off" is lifted."""
     from labkit import runs as room
 
-    answer = room.recommend(open_store(store, gallery), model=model, data=data, **_given(stated))
+    answer = room.recommend(open_store(store, gallery), model=model, data=data, by=by, **_given(stated))
     if json_output:
         print_json({"run": answer.id, "reason": answer.reason})
     else:

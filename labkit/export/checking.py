@@ -12,6 +12,7 @@ import numpy as np
 
 NEAR = 1e-3  # largest difference of logits, as a fraction of the largest logit
 ROUNDED = 0.1  # the same where activations are rounded to 8 bits: a difference in the last place moves a value by a whole step
+STORED = 0.02  # largest difference from a stored probability, which may be rounded or come from another processor
 AGREE = 0.98  # least fraction of equal predictions
 
 
@@ -30,13 +31,16 @@ class Check:
         Fraction of examples with the same prediction.
     stored : float or None
         Fraction of the predictions that are those stored with the run; None where none are stored.
+    stored_difference : float or None
+        Largest difference from a probability stored with the run.
     """
 
     examples: int
     difference: float
     scale: float
     agreement: float
-    stored: float | None
+    stored: float | None = None
+    stored_difference: float | None = None
 
     def sentence(self) -> str:
         """Say it in one sentence.
@@ -45,7 +49,7 @@ class Check:
         -------
         str
         """
-        with_run = "" if self.stored is None else f", {self.stored:.2%} equal to those stored with the run"
+        with_run = "" if self.stored is None else f", {self.stored:.2%} are those stored with the run"
         return (
             f"outputs on {self.examples} test examples differ by at most {self.difference:.2g} from the network's "
             f"(largest logit {self.scale:.3g}), {self.agreement:.2%} of the predictions are equal{with_run}"
@@ -73,7 +77,12 @@ def script_of(folder: Path) -> Callable[[np.ndarray], np.ndarray] | Any:
 
 
 def check(
-    found: np.ndarray, wanted: np.ndarray, stored: np.ndarray | None, *, rounds: bool = False, who: str = "the exported network"
+    found: np.ndarray,
+    wanted: np.ndarray,
+    stored: np.ndarray | None = None,
+    *,
+    rounds: bool = False,
+    who: str = "the exported network",
 ) -> Check:
     """Compare logits, and predictions with stored ones.
 
@@ -83,8 +92,8 @@ def check(
         Of the exported network.
     wanted : array [N, C]
         Of the network.
-    stored : int array [N] or None
-        Predictions stored with a run.
+    stored : float array [N, C], optional
+        Probabilities stored with a run, perhaps in steps of 1/256.
     rounds : bool
         Whether the network rounds activations to 8 bits.
     who : str
@@ -103,9 +112,18 @@ def check(
         raise ValueError(f"{who} returns shape {list(found.shape)} where the network returns {list(wanted.shape)}; nothing is kept")
     difference, scale = float(np.abs(found - wanted).max()), float(np.abs(wanted).max())
     agreement = float(np.mean(found.argmax(-1) == wanted.argmax(-1)))
-    same = None if stored is None else float(np.mean(found.argmax(-1) == stored))
-    result = Check(len(found), difference, scale, agreement, same)
+    same = apart = None
+    if stored is not None:
+        same = float(np.mean(found.argmax(-1) == stored.argmax(-1)))
+        apart = float(np.abs(_softmax(found) - stored).max())
+    result = Check(len(found), difference, scale, agreement, same, apart)
     near = difference <= (ROUNDED if rounds else NEAR) * max(scale, 1e-6)
-    if not near or agreement < AGREE or (same is not None and same < AGREE):
+    as_stored = apart is None or apart <= (ROUNDED if rounds else STORED)
+    if not near or not as_stored or agreement < AGREE:
         raise ValueError(f"{who} does not compute what the network computes: {result.sentence()}; nothing is kept")
     return result
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(-1, keepdims=True))
+    return powers / powers.sum(-1, keepdims=True)

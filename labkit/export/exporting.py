@@ -186,7 +186,7 @@ def _run_again(kind: Format, network: nn.Module, inputs: np.ndarray, place: Path
 
 
 def _stored(audit: Audit, examples: int) -> np.ndarray | None:
-    """Stored predictions of the first examples of a classification."""
-    if audit.task != "classification" or len(audit.predictions) < examples:
+    """Stored probabilities of the first examples of a classification."""
+    if audit.task != "classification" or len(audit.predictions) < examples or "probabilities" not in audit.predictions:
         return None
-    return audit.predictions["predicted"].to_numpy()[:examples]
+    return np.stack(audit.predictions["probabilities"].to_numpy()[:examples])

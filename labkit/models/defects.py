@@ -13,7 +13,7 @@ from labkit.messages import unknown_name
 from labkit.models.catalogue import NAMES
 from labkit.models.file_kinds import kind_of
 from labkit.models.opening import needs_data
-from labkit.models.own import OWN, built_for_data, is_own
+from labkit.models.own import OWN, built_for_data, is_own, not_named
 from labkit.models.small_mlp import SMALL_MLP
 
 
@@ -53,7 +53,7 @@ def _of_name(name: str) -> list[str]:
     if not name:
         return [f"no network given; give a reference model ({', '.join(NAMES)}), timm:NAME, or {SMALL_MLP} for a table"]
     if is_own(name):
-        return [] if name in OWN else [f"{name} is code of your own, which only the command line opens: labkit app --model {name}"]
+        return [] if name in OWN else [not_named(name)]
     if name.startswith("timm:"):
         from labkit.models.from_timm import input_size  # local: importing timm takes seconds
 
@@ -92,7 +92,7 @@ def _of_data(data: str, *, target: str | None, groups: Sequence[str], favourable
         return [str(unknown_name("data set", data, CATALOGUE, "or the path of a folder with one subfolder of images per class"))]
     if path.is_dir():
         return []
-    columns = {key: options.get(key) or () for key in ("drop", "categories")}
-    mark = options.get("separator")
-    how = {"encoding": options.get("encoding"), "separator": TAB.get(mark, mark) if mark else None}
-    return list(csv_defects(path, target=target, groups=groups, favourable=favourable, **columns, **how))
+    further = {key: options[key] for key in ("drop", "categories", "encoding", "separator") if options.get(key)}
+    if "separator" in further:
+        further["separator"] = TAB.get(further["separator"], further["separator"])
+    return list(csv_defects(path, target=target, groups=groups, favourable=favourable, **further))

@@ -125,7 +125,7 @@ def build(name: str, *, num_classes: int | None = None, in_chans: int | None = N
         When the name is not registered, or the function fails or returns no network.
     """
     if name not in OWN:
-        raise ValueError(f"{name} is code of your own, which only the command line opens where you name it: --model {name}")
+        raise ValueError(not_named(name))
     found = OWN[name]
     try:
         with torch.random.fork_rng(devices=[]):
@@ -138,6 +138,20 @@ def build(name: str, *, num_classes: int | None = None, in_chans: int | None = N
     if not isinstance(model, nn.Module):
         raise ValueError(f"{name} returned {type(model).__name__}; it must return an nn.Module")
     return model.eval()
+
+
+def not_named(name: str) -> str:
+    """Return the sentence about code that the command line did not name.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+    """
+    return f"{name} is code of your own, which only the command line opens where you name it: --model {name}"
 
 
 def _call(name: str, function: Callable[..., Any], num_classes: int | None, in_chans: int | None) -> Any:

@@ -19,6 +19,7 @@ from labkit.runs.run import Run
 from labkit.runs.sources import noted, reopen, sources_of
 from labkit.runs.store import Store
 from labkit.runs.sweeping import sweep
+from labkit.runs.timing_again import time_again
 from labkit.runs.timings import SpeedChange, speed_change, timing_notes
 from labkit.runs.trained import train_run
 
@@ -56,6 +57,7 @@ __all__ = [
     "sources_of",
     "speed_change",
     "sweep",
+    "time_again",
     "timing_notes",
     "train_run",
     "usual_settings",

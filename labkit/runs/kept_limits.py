@@ -81,7 +81,7 @@ class Judged:
         allowed = f"{'at least' if limit.lower else 'at most'} {limit.shown(self.value)}"
         if self.unclear[run]:
             return f"{limit.what} {'down' if limit.lower else 'up'} to {limit.shown(worst)} cannot be ruled out ({allowed})"
-        between = "" if abs(worst - surest) <= ROUNDING else f"{limit.shown(surest)} to "
+        between = "" if abs(worst - surest) <= ROUNDING else f"{limit.shown(surest).removesuffix(limit.unit).rstrip()} to "
         return f"{limit.what} {between}{limit.shown(worst)} ({allowed})"
 
 

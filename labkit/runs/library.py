@@ -16,6 +16,8 @@ from labkit.runs.stored_audit import read_audit, read_per_class
 from labkit.sparsify import RULES
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from labkit.audit import Audit
     from labkit.runs.run import Run
     from labkit.runs.store import Store
@@ -88,6 +90,43 @@ class Library:
         DataFrame
         """
         return reference_rows(self.table(model))
+
+    def run(self, run: str) -> Run:
+        """Return the facts of a run.
+
+        Parameters
+        ----------
+        run : str
+            Its id.
+
+        Returns
+        -------
+        Run
+
+        Raises
+        ------
+        ValueError
+            For an id that no store has.
+        """
+        return self._run(run)
+
+    def load(self, run: str, *, base: nn.Module | None = None) -> tuple[nn.Module | None, Audit]:
+        """Return the network and the audit of a run, as `Store.load`.
+
+        Parameters
+        ----------
+        run : str
+            Its id.
+        base : nn.Module, optional
+
+        Returns
+        -------
+        model : nn.Module or None
+        audit : Audit
+        """
+        found = self._run(run)
+        store = next(store for store in self.stores if store.folder == found.folder.parent)
+        return store.load(found.id, base=base)
 
     def audit(self, run: str) -> Audit:
         """Return the audit of a run.
@@ -277,6 +316,11 @@ def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
 def _of_reference(measure: Measure, runs: pd.DataFrame) -> dict[str, float]:
     """Return the figures of the reference model for one measure, as far as its runs hold them."""
     key, ratio, other = measure.key, f"{measure.key}_ratio", f"reference_{measure.key}"
+    by_group = [str(name) for name in runs if str(name).startswith((f"{other}[", f"{key}[")) and runs[name].notna().any()]
+    if by_group:
+        before = {name.removeprefix("reference_"): runs[name].dropna().iloc[-1] for name in by_group if name.startswith(other)}
+        same = {} if measure.neutral is None else {name: measure.neutral for name in by_group if name.startswith(key)}
+        return same | before
     if other in runs and runs[other].notna().any():
         return {key: runs[other].dropna().iloc[-1]}
     if ratio in runs and key in runs:

@@ -25,7 +25,8 @@ def count_of(number: int, what: str) -> str:
     -------
     str
     """
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    many = f"{what}es" if what.endswith("s") else f"{what}s"
+    return f"{number:,} {what if number == 1 else many}"
 
 
 def misses(
@@ -82,14 +83,15 @@ def _untold(
         if one.limit.name != "harmed_classes":
             continue
         unclear = candidates[table.loc[candidates, "unclear_classes"].fillna(0) > 0] if "unclear_classes" in table else []
-        unclear = [run for run in unclear if one.unclear[run]]
+        others = [other for other in every if other is not one]
+        hopeless = not one.kept[candidates].any()
+        unclear = [run for run in unclear if one.unclear[run] and (hopeless or all(other.kept[run] for other in others))]
         if not unclear:
             continue
         run = one.nearest(pd.Index(unclear))
         if per_class is None:
-            return [
-                f"of {names[run]} it cannot be told whether {count_of(int(table.loc[run, 'unclear_classes']), 'class')} is harmed"
-            ]
+            number = count_of(int(table.loc[run, "unclear_classes"]), "class")
+            return [f"cannot tell of {number} whether {names[run]} harms it"]
         return [untold_class(per_class(run), f" by {names[run]}")]
     return []
 

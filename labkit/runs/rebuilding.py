@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from torch import nn
 
 from labkit.audit import model_sha
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from labkit.runs.run import Run
 
 LEAST = 0.99  # of the stored predictions that a network with other bytes has to give too
+APART = 0.01  # mean difference of probabilities up to which it counts as the same; stored ones may be in steps of 1/256
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,17 +126,19 @@ def _compared(run: Run, model: nn.Module, dataset: Dataset) -> Rebuilt:
     if model_sha(model) == stored.model_sha:
         return Rebuilt(model, True, 1.0, "made again from method, parameters, network and seed; its fingerprint is the stored one")
     logits = predict(copied(model), dataset.test)
-    # multi-label predictions are of another form: their classes are compared one by one
     given = logits.argmax(1) if stored.task == "classification" else None
     if given is None or len(given) != len(stored.predictions):
         raise ValueError(
             f"run {run.id} was made again with another fingerprint, and its predictions cannot be compared; make it anew"
         )
     agreement = float(np.mean(given == stored.predictions["predicted"].to_numpy()))
-    if agreement < LEAST:
+    probabilities = torch.softmax(torch.from_numpy(logits).float(), 1).numpy()
+    apart = float(np.abs(probabilities - np.stack(stored.predictions["probabilities"].to_numpy())).mean())
+    if agreement < LEAST or apart > APART:
         raise ValueError(
-            f"run {run.id} was made again with another fingerprint, and only {agreement:.2%} of its predictions are stored "
-            "ones; compress the network again and keep the weights"
+            f"run {run.id} was made again with another fingerprint, and with other outputs: {agreement:.2%} of its "
+            f"predictions are the stored ones, and probabilities differ by {apart:.3f} on average; compress the network again "
+            "and keep the weights"
         )
     note = (
         f"made again on this machine with other rounding than the stored network: {agreement:.2%} of the predictions on "

@@ -10,7 +10,9 @@ import re
 import shutil
 import tempfile
 import time
+import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +27,11 @@ from labkit.messages import unknown_name
 from labkit.models import rebuild, source_of
 from labkit.runs.extending import check_extends, exchange, locked, merged
 from labkit.runs.identity import run_id
+from labkit.runs.later_figures import with_group_verdicts
 from labkit.runs.run import FACTS, FORMAT, KINDS, Run, read_run
 from labkit.runs.stored_audit import read_audit, write_audit
 from labkit.runs.tables import metrics_row, write_table
-from labkit.runs.weights import load_state, save_state
+from labkit.runs.weights import load_state, save_state, unbuildable
 
 if TYPE_CHECKING:
     from labkit.audit import Audit
@@ -151,7 +154,8 @@ class Store:
             facts = {"method": run.method, "model": run.model, "data": run.data, "seed": run.seed, "created": run.created}
             facts |= {"network_sha": run.reference_sha, "data_id": run.data_id}
             parameters = {f"param.{name}": value for name, value in run.parameters.items()}
-            figures = {name: math.nan if value is None else value for name, value in run.summary.items()}
+            summary = with_group_verdicts(run.folder, run.data, run.data_id, run.summary)
+            figures = {name: math.nan if value is None else value for name, value in summary.items()}
             rows.append({"id": run.id, **facts, **parameters, **figures, "damaged": ""})
         return pd.DataFrame(rows, columns=None if rows else ["id", "method", "model", "data", "damaged"]).set_index("id")
 
@@ -176,7 +180,8 @@ class Store:
         config : dict
             ``method``, ``version``, ``parameters``, ``model`` (name), ``data`` (name), ``seed``; other keys count as parameters.
         weights : bool
-            Whether to keep the weights.
+            Whether to keep the weights. They are not kept of a network with a layer that a stored run could not build again; a
+            warning and the notes of the run's audit then say which, and what to do.
         compact : bool
             Probabilities in steps of 1/256.
         tables : mapping of str to DataFrame, optional
@@ -205,6 +210,10 @@ class Store:
         }
         if facts["id"] in self:
             return read_run(self.folder / facts["id"])
+        why = unbuildable(model) if weights and model is not None else ""
+        if why:
+            warnings.warn(f"run {facts['id']}: {why}", stacklevel=2)
+            audit, weights = replace(audit, notes=(*audit.notes, why)), False
         final = self.folder / facts["id"]
         temporary = self._temporary(final)
         try:

@@ -13,6 +13,7 @@ from labkit.audit import Audit
 from labkit.audit.tables import named_confusion
 from labkit.audit.verdicts import with_verdicts
 from labkit.cost import Cost
+from labkit.runs.later_figures import group_figures
 from labkit.runs.tables import read_predictions, write_predictions, write_table
 
 GROUPS = "group_changes.parquet"
@@ -61,7 +62,7 @@ def read_audit(folder: Path) -> Audit:
         reliability=_frame(facts["calibration"], ["bin"]),
         fairness=_frame(facts["fairness"], ["group column", "metric"]),
         by_group=_frame(facts["by_group"], ["group column", "group"]),
-        group_changes=read_group_changes(folder),
+        group_changes=read_group_changes(folder, facts["data_id"]),
         cost=None if facts["cost"] is None else Cost.from_dict(facts["cost"]),
         reference_cost=None if facts["reference_cost"] is None else Cost.from_dict(facts["reference_cost"]),
         data_id=facts["data_id"],
@@ -96,12 +97,14 @@ def read_per_class(folder: Path) -> pd.DataFrame:
     return table if "verdict" in table else with_verdicts(table)  # of a run that was stored before verdicts were
 
 
-def read_group_changes(folder: Path) -> pd.DataFrame | None:
+def read_group_changes(folder: Path, data_id: str = "") -> pd.DataFrame | None:
     """Read the changes of sensitive groups alone.
 
     Parameters
     ----------
     folder : Path
+    data_id : str
+        Fingerprint of the data; with it the table is computed for a run that was stored without it, where the data are bundled.
 
     Returns
     -------
@@ -110,7 +113,13 @@ def read_group_changes(folder: Path) -> pd.DataFrame | None:
     """
     if (folder / GROUPS).is_file():
         return pd.read_parquet(folder / GROUPS).set_index(["group column", "group"])
-    return None
+    facts = folder / "run.json"
+    if not data_id or not facts.is_file():
+        return None
+    run = json.loads(facts.read_text())
+    if not any(name.startswith("worst_group_accuracy[") for name in run["summary"]) or "agreement" not in run["summary"]:
+        return None
+    return group_figures(folder, run["data"], data_id, folder.stat().st_mtime_ns)[0]
 
 
 def _frame(rows: list[dict] | None, index: list[str]) -> pd.DataFrame | None:

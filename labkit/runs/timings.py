@@ -105,7 +105,8 @@ def speed_change(a: Audit, b: Audit, key: str = "latency_ratio") -> SpeedChange:
     )
     middle = value_b - value_a
     down, up = np.hypot(value_b - low_b, high_a - value_a), np.hypot(high_b - value_b, value_a - low_a)
-    return SpeedChange(*(float(np.exp(value)) for value in (middle, middle - down, middle + up)))
+    ratio, low, high = (float(np.exp(value)) for value in (middle, middle - down, middle + up))
+    return SpeedChange(ratio, low, high)
 
 
 def _untold(a: Audit, b: Audit, key: str) -> str:

@@ -9,8 +9,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
+from labkit.layers import is_registered
 from labkit.layers.int8 import wrapped_parts
+from labkit.models import rebuild, source_of
 from labkit.models.tied import place_of, unshared
+
+KNOWN = ("torch", "torchvision", "timm", "labkit")
 
 
 def save_state(model: nn.Module, path: Path) -> None:
@@ -31,6 +35,48 @@ def save_state(model: nn.Module, path: Path) -> None:
         save_file(tensors, path, metadata=aliases or None)
     except SafetensorError as error:  # raised for a full disk
         raise OSError(str(error)) from error
+
+
+def unbuildable(model: nn.Module) -> str:
+    """Say why a network could not be built again from a stored run, before it is stored.
+
+    A reference network, or one of timm, is built anew from its name and the registered layers in it; a layer of another class, such
+    as a plugin may put in, is not.
+
+    Parameters
+    ----------
+    model : nn.Module
+
+    Returns
+    -------
+    str
+        One sentence with the remedy; empty where it can be built, and for networks of a user's own class, which are built from the
+        network that `Store.load` takes as `base`.
+    """
+    strange = {path: module for path, module in model.named_modules() if _is_strange(module)}
+    source = source_of(model) if strange else None
+    if source is None or not {"origin", "blueprint"} & source.keys():
+        return ""
+    try:
+        again = rebuild(source)
+    except ValueError:  # a network of the user's own that is not registered in this process
+        return ""
+    wanted, found = _flat(model), _flat(again)
+    if {name: tensor.shape for name, tensor in wanted.items()} == {name: tensor.shape for name, tensor in found.items()}:
+        return ""
+    kinds = dict(again.named_modules())
+    other = [path for path, module in strange.items() if type(kinds.get(path)) is not type(module)]
+    path = (other or list(strange))[0]
+    kind = type(strange[path]).__name__
+    return (
+        f"the weights were not kept, because a stored run could not build layer {path} ({kind}) again; give {kind} the methods "
+        f"spec() and from_spec(**spec) and call labkit.layers.register_layer({kind})"
+    )
+
+
+def _is_strange(module: nn.Module) -> bool:
+    """Whether a module is neither torch's, timm's or labkit's own, nor of a registered layer class."""
+    return type(module).__module__.partition(".")[0] not in KNOWN and not is_registered(module)
 
 
 def load_state(model: nn.Module, path: Path) -> None:

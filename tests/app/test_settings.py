@@ -1,10 +1,10 @@
 """Settings of the pages without a browser: every choice counts, outlives a change of the page, and unknown names are said."""
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from labkit import runs
-
-PAGES = ["compare", "live", "per_class", "speed", "training"]
+from tests.app.conftest import MAIN
 
 
 def go(app, page, **address):
@@ -15,20 +15,6 @@ def go(app, page, **address):
 
 def box(app, label):
     return next(box for box in app.selectbox if box.label == label)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", PAGES)
-def test_every_option_of_every_box_can_be_chosen_twice_over(app, page):
-    """The cheapest network first: what is chosen in one box changes the options of others."""
-    go(app.run(), page, **({} if page == "speed" else {"model": "mlp_mnist" if page == "live" else "mlp_adult"}))
-    for label in [one.label for one in app.selectbox if one.label != "network"]:
-        options = box(app, label).options
-        for option in [*options, *options][: 2 * len(options)]:
-            box(app, label).select(option).run()
-            assert not app.exception
-            assert box(app, label).value in (option, *runs.Library(runs.gallery()).table().index)
-            assert box(app, label).options[box(app, label).index] == option
 
 
 def test_every_second_choice_counts(app):
@@ -76,5 +62,27 @@ def test_what_the_address_names_and_is_not_there_is_said(app, page, address, sai
     go(app.run(), page, **address)
     assert [warning.value for warning in app.warning if warning.value.startswith(said)]
     one = app.selectbox[0 if page == "compare" else 1]
-    one.select(one.options[-1]).run()
+    one.select(next(option for option in one.options if option != one.options[one.index])).run()
     assert not [warning.value for warning in app.warning if "nope" in warning.value]
+
+
+def two_boxes():
+    import streamlit as st
+
+    from common.address import choose, follow
+
+    follow("page")
+    first = choose(st.container(), "first", ["a", "b"], name="first")
+    choose(st.container(), "second", ["x", "y", "z"], name="second", start={"a": "x", "b": "y"}[first])
+
+
+def test_what_was_never_chosen_follows_what_it_depends_on_and_what_was_chosen_stays(monkeypatch):
+    monkeypatch.syspath_prepend(str(MAIN.parent))
+    app = AppTest.from_function(two_boxes, default_timeout=60).run()
+    app.selectbox[0].select("b").run()
+    assert app.selectbox[1].value == "y"
+    assert app.query_params == {"first": "b"}
+    app.selectbox[1].select("z").run()
+    app.selectbox[0].select("a").run()
+    assert [one.value for one in app.selectbox] == ["a", "z"]
+    assert app.query_params == {"second": "z"}

@@ -73,7 +73,7 @@ def test_compare_and_recommend(made):
     folder, rows = made
     result = json.loads(labkit("runs", "compare", rows[0]["run"], rows[1]["run"], "--json", cwd=folder).stdout)
     assert result["accuracy"]["change"] == pytest.approx(rows[1]["summary"]["accuracy"] - rows[0]["summary"]["accuracy"])
-    lax = json.loads(labkit("runs", "recommend", "--accuracy-drop", 1, "--affected-classes", 9, "--json", cwd=folder).stdout)
+    lax = json.loads(labkit("runs", "recommend", "--accuracy-drop", "off", "--harmed-classes", 9, "--json", cwd=folder).stdout)
     assert lax["run"] == rows[1]["run"]
     strict = json.loads(labkit("runs", "recommend", "--accuracy-drop", 0, "--dpd", 0, "--json", cwd=folder).stdout)
     assert strict["run"] is None

@@ -46,6 +46,7 @@ def test_condensing_keeps_the_largest_of_each_row_and_every_bias():
     assert layer(torch.randn(2, 20)).detach()[:, 3].tolist() == pytest.approx([float(dense.bias[3].detach())] * 2)
 
 
+@pytest.mark.slow
 def test_forward_is_the_formula_and_duplicates_add_up():
     values, index, bias = (
         torch.randn(3, 4, dtype=torch.float64),

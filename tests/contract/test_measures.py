@@ -157,7 +157,7 @@ def test_a_limit_on_the_outside_measure_decides():
     answer = runs.recommend(table, top_k=0.9)
     assert answer.id == "large"
     assert "top-k accuracy at least 90 %" in answer.reason
-    assert answer.considered.loc["small", "broken"] == "top_k 0.8 < 0.9"
+    assert answer.considered.loc["small", "broken"] == "top-k accuracy 80 % (at least 90 %)"
     with pytest.raises(ValueError, match="unknown limit 'top_j'; did you mean 'top_k'"):
         runs.recommend(table, top_j=0.9)
 

@@ -72,14 +72,22 @@ def test_equal_networks_are_not_told_apart():
     assert np.mean(found) >= 0.9
 
 
-def test_a_network_of_twice_the_work_is_certainly_slower():
-    layers = [nn.Linear(400, 400) for _ in range(12)]
-    once, thrice = nn.Sequential(*layers[:4]), nn.Sequential(*layers)
-    x = torch.zeros(64, 400)
-    timing, batches = latency(thrice, x, reference=once, seconds=0.1), throughput(thrice, x, reference=once, seconds=0.1)
+class Sleeping(nn.Module):
+    def __init__(self, seconds):
+        super().__init__()
+        self.seconds = seconds
+
+    def forward(self, x):
+        time.sleep(self.seconds)
+        return x
+
+
+def test_a_network_that_takes_far_longer_is_certainly_slower():
+    slow, quick, x = Sleeping(0.03), Sleeping(0.001), torch.zeros(4, 1)
+    timing, batches = latency(slow, x, reference=quick, seconds=0.1), throughput(slow, x, reference=quick, seconds=0.1)
     assert timing.interval_high < 1
     assert batches.interval_high < 1
-    assert (batches.batch, batches.repeats >= 6) == (64, True)
+    assert (batches.batch, batches.repeats >= 6) == (4, True)
     assert batches.per_second < batches.reference_per_second
 
 
@@ -97,14 +105,8 @@ def test_times_say_where_and_when_and_survive_json():
         assert timing.measured[:10] in str(timing)
 
 
-class Slow(nn.Module):
-    def forward(self, x):
-        time.sleep(0.6)
-        return x
-
-
 def test_a_batch_that_takes_long_is_timed_once_and_left_out():
-    assert throughput(Slow(), torch.zeros(4, 1), seconds=0.01) is None
+    assert throughput(Sleeping(0.6), torch.zeros(4, 1), seconds=0.01) is None
     assert throughput(nn.Linear(1, 1), torch.zeros(1, 1), seconds=0.01) is None  # a single example is the latency
 
 

@@ -34,6 +34,7 @@ def outcomes_of(checks, folder, interpret):
     return json.loads(run.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 @needs_triton
 def test_kernels_agree_with_a_dense_layer(tmp_path):
     outcomes = outcomes_of("numbers", tmp_path, interpret=not torch.cuda.is_available())
@@ -41,6 +42,7 @@ def test_kernels_agree_with_a_dense_layer(tmp_path):
     assert not {name: problem for name, problem in outcomes.items() if problem}
 
 
+@pytest.mark.slow
 @needs_triton
 def test_kernels_compile_for_a_gpu(tmp_path):
     outcomes = outcomes_of("compiler", tmp_path, interpret=False)

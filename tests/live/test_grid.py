@@ -32,6 +32,7 @@ def test_every_step_of_the_slider_is_audited(model, method, layers):
     np.testing.assert_allclose(grid.values, compress.METHODS[method].params[live.slider_of(method)].grid())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "method", "value"), [("resnet_fashion", "condense", 0.6), ("resnet_fashion", "low_rank", 0.8)])
 def test_a_step_is_what_an_audit_finds(model, method, value):
     grid, network, split = grid_of(model, method, "inner")

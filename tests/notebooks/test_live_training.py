@@ -21,6 +21,7 @@ def trainings():
     return [thread for thread in threading.enumerate() if thread.name == "labkit-live"]
 
 
+@pytest.mark.slow
 def test_moving_the_sliders_does_not_pile_up_trainings(notebook):
     latest, gamma = notebook["latest"], notebook["gamma"]
     assert latest.wait(600)
@@ -48,6 +49,7 @@ def test_the_pictures_are_those_of_the_mask(notebook):
     np.testing.assert_allclose(notebook["pixels"].data[0].z, figures.input_density(answer["mask"]).data[0].z)
 
 
+@pytest.mark.slow
 def test_a_training_is_the_same_every_time(notebook):
     first, second = ([*notebook["learn"](threading.Event(), "srigl", 50, gamma_sal=0.9)] for _ in range(2))
     assert first[-1]["right"].equals(second[-1]["right"])

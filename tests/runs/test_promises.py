@@ -224,6 +224,7 @@ def test_a_stack_of_torch_layers_needs_nothing(tmp_path):
     assert store.load(figures.id)[0] is None
 
 
+@pytest.mark.slow
 def test_a_sweep_in_processes_is_the_sweep(tmp_path):
     grid = {"models": ["mlp_adult"], "methods": {"condense": {"sparsity": [0.5, 0.9]}}}
     serial = runs.sweep(grid, runs.Store(tmp_path / "a"))

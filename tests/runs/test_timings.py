@@ -1,11 +1,15 @@
 """Times of stored runs relative to each other, against simulation and against what was stored."""
 
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from labkit import runs
 from labkit.cost.paired import paired_ratio
+from labkit.runs.gallery_runs import GALLERY
 
 
 class Stored:
@@ -68,3 +72,32 @@ def test_milliseconds_stand_with_machine_and_date():
         assert note.startswith(f"{timing.median:.3g} ms for one example")
         assert "thread" in note
         assert ", 2026-" in note
+
+
+RUN, TRAINED = "693e06088bf6f1e1", "e245210e3c036241"
+
+
+@pytest.mark.slow
+def test_a_gallery_run_is_timed_again_and_nothing_else_changes(tmp_path):
+    for name in (RUN, TRAINED):
+        shutil.copytree(GALLERY / name, tmp_path / name)
+    store, before = runs.Store(tmp_path), runs.gallery().run(RUN)
+    assert set(runs.time_again(store, seconds=0.05, budget=0.0)) == {RUN, TRAINED}  # nothing is begun
+    left = runs.time_again(store, seconds=0.05)
+    assert list(left) == [TRAINED]
+    assert "trained from scratch" in left[TRAINED]
+    after, audit = store.run(RUN), store.audit_of(RUN)  # which compares checksums
+    for stem in ("latency_ratio", "throughput_ratio"):
+        assert after.summary[f"{stem}_low"] <= after.summary[stem] <= after.summary[f"{stem}_high"]
+    same = {name: value for name, value in after.summary.items() if not name.startswith(("latency_", "throughput_"))}
+    assert same == {name: value for name, value in before.summary.items() if not name.startswith("latency_")}
+    assert audit.cost.latency.machine
+    assert audit.cost.throughput.batch == 32
+    assert (after.id, after.created) == (before.id, before.created)
+    for file in ("per_class.parquet", "predictions.parquet"):
+        assert (tmp_path / RUN / file).read_bytes() == (GALLERY / RUN / file).read_bytes()
+    row = pd.read_parquet(tmp_path / RUN / "metrics.parquet").iloc[0]
+    assert row["latency_ratio_high"] == after.summary["latency_ratio_high"]
+    stamp = json.loads((tmp_path / RUN / "audit.json").read_text())["cost"]["latency_ms"]["measured"]
+    runs.time_again(store, seconds=0.05)  # its interval is known
+    assert json.loads((tmp_path / RUN / "audit.json").read_text())["cost"]["latency_ms"]["measured"] == stamp

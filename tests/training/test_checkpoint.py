@@ -22,6 +22,7 @@ def start(folder, steps, pause=0, wait_at=10_000):
     return subprocess.Popen([sys.executable, SCRIPT, folder, str(steps), str(pause), str(wait_at)], stderr=subprocess.PIPE)
 
 
+@pytest.mark.slow
 def test_resume_after_kill_9_is_bit_exact(tmp_path):
     whole = start(tmp_path / "whole", 60)
     killed = tmp_path / "killed"

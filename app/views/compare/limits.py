@@ -1,5 +1,7 @@
 """Limits as live sliders, and the smallest run that keeps them."""
 
+import math
+
 import pandas as pd
 import streamlit as st
 
@@ -7,24 +9,29 @@ from common.address import number, remember
 from common.columns import in_columns
 from labkit import runs
 from labkit.audit import Limit, limits
+from labkit.runs import Library
+from labkit.runs.kept_limits import columns_of
 from widgets.slider import live_slider, slider_value
+
+MANY = 120  # steps of a slider
 
 
 @st.fragment
-def recommendation(table: pd.DataFrame) -> None:
+def recommendation(table: pd.DataFrame, shelf: Library) -> None:
     """Draw a slider for every limit that measures offer and these runs were measured for, and the run that follows from them."""
-    offered = {name: limit for name, limit in limits().items() if _figures(table, limit)}
+    offered = {name: limit for name, limit in limits().items() if any(values.notna().any() for values in columns_of(table, limit))}
     steps = {name: _steps(table, limit) for name, limit in offered.items()}
     keys = {name: f"limit-{name}" for name in offered}
-    starts = {name: number(keys[name], limit.slider.default) for name, limit in offered.items()}
+    defaults = {name: _start(limit, steps[name]) for name, limit in offered.items()}
+    starts = {name: number(keys[name], defaults[name]) for name in offered}
     values = {name: slider_value(keys[name], starts[name], steps[name]) for name in offered}
-    for name, limit in offered.items():
-        remember(keys[name], values[name], float(limit.slider.default))
+    for name in offered:
+        remember(keys[name], values[name], defaults[name])
     stated = dict.fromkeys(limits()) | {name: _stated(limit, values[name], steps[name]) for name, limit in offered.items()}
     controls, answer = st.container(), st.container()
     with answer:
         try:
-            found = runs.recommend(table, **stated)
+            found = runs.recommend(table, per_class=shelf.per_class, **stated)
         except ValueError as error:
             st.info(str(error))
         else:
@@ -53,24 +60,39 @@ def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:
         )
 
 
-def _figures(table: pd.DataFrame, limit: Limit) -> list[str]:
-    """Columns that the limit is about and that hold anything; one for each group column where it is a figure by group."""
-    return [name for name in table if (name == limit.figure or name.startswith(f"{limit.figure}[")) and table[name].notna().any()]
-
-
 def _steps(table: pd.DataFrame, limit: Limit) -> list[float]:
-    """Steps of the slider; a slider of counts ends at the largest count there is."""
+    """Steps of the slider as far as the runs reach, by estimate or by the end of an interval; the loosest one lifts the limit."""
     steps = [float(step) for step in limit.slider.grid()]
-    if not limit.slider.whole or limit.lower:
+    width = steps[1] - steps[0]
+    ends = [values for bound in ("", limit.bound) for values in columns_of(table, limit, bound)]
+    reached = pd.concat(ends).dropna() * limit.scale * (-1 if limit.negate else 1)
+    if limit.lower:
+        below = math.floor(float(reached.min()) / width)  # one step below any run
+        return _thinned([round(width * number, 9) for number in range(round(steps[-1] / width), below - 1, -1)])[::-1]
+    start = steps[0] if limit.default is None else float(limit.scale * limit.default)
+    above = math.floor(max(float(reached.max()), start) / width) + 1  # one step above any run
+    return _thinned(sorted({start, *(round(width * number, 9) for number in range(math.ceil(steps[0] / width), above + 1))}))
+
+
+def _thinned(steps: list[float]) -> list[float]:
+    """Fine steps at the strict end and coarse ones further on, so that a slider can be moved by hand."""
+    if len(steps) <= MANY:
         return steps
-    most = max(float(table[name].max()) for name in _figures(table, limit)) * limit.scale
-    return [step for step in steps if step <= max(most, limit.slider.default)] or steps
+    half = MANY // 2
+    return [*steps[:half], *steps[half : -1 : math.ceil((len(steps) - half) / half)], steps[-1]]
+
+
+def _start(limit: Limit, steps: list[float]) -> float:
+    """The limit that holds by default, else none: the loosest step."""
+    if limit.default is not None:
+        return float(limit.scale * limit.default)
+    return steps[0] if limit.lower else steps[-1]
 
 
 def _stated(limit: Limit, value: float, steps: list[float]) -> float | None:
-    """Return the limit in the units of the table; none at the loosest end, unless one holds by default."""
+    """Return the limit in the units of the table; none at the loosest end."""
     loosest = steps[0] if limit.lower else steps[-1]
-    return None if value == loosest and limit.default is None else value / limit.scale
+    return None if value == loosest else value / limit.scale
 
 
 def _cells(count: int) -> list:

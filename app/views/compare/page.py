@@ -47,7 +47,7 @@ detail(shelf, table, found, TRADEOFFS)
 
 st.header("The smallest model within your limits")
 with steady():
-    recommendation(stored)
+    recommendation(stored, shelf)
 
 st.header("Which classes are affected?")
 class_changes(shelf, table, found)

@@ -35,5 +35,6 @@ def in_fields(text: str) -> str:
     both = rf"\b(?:size|{_NAMES})=, or --(?P<both>{_NAMES})\b"
     text = re.sub(both, lambda found: f'field "{FIELDS[found["both"]]}"', text)
     text = re.sub(rf"\bgive (?P<name>{_NAMES})=…?(?=[ ,.;)]|$)", lambda found: f'fill in the field "{FIELDS[found["name"]]}"', text)
-    text = re.sub(rf"(?<![\w-])--(?P<name>{_NAMES})\b", lambda found: f'field "{FIELDS[found["name"]]}"', text)
+    text = re.sub(r"(?<=: )(?=--model \S+:)", "labkit app ", text)  # code is no field's
+    text = re.sub(rf"(?<![\w-])(?<!labkit app )--(?P<name>{_NAMES})\b", lambda found: f'field "{FIELDS[found["name"]]}"', text)
     return re.sub(rf"(?<![\w-])(?P<name>{_NAMES})=…?(?=[ ,.;)]|$)", lambda found: f'field "{FIELDS[found["name"]]}"', text)

@@ -14,9 +14,7 @@ NAMES = {
     "accuracy": st.column_config.NumberColumn("after", format="%.2f %%"),
     "change": st.column_config.NumberColumn("change", format="%+.2f pp"),
     "verdict": st.column_config.TextColumn("verdict", help="harmed or unharmed, as far as the 95 % interval of the change tells"),
-    "needed": st.column_config.NumberColumn(
-        "would tell", format="localized", help="About how many examples of the group would tell."
-    ),
+    "needed": st.column_config.NumberColumn("would tell", format="localized", help="About how many examples would tell."),
 }
 
 

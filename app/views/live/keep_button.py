@@ -4,55 +4,38 @@ from typing import Any
 
 import streamlit as st
 
-from common.shell import MISTAKES, library, options, say
+from common.long_work import long_work
+from common.shell import library, options
+from common.take_away import take_away
 from labkit import live, runs
 from labkit.compress import Method, described
-from widgets.pulse import background, bell
+
+SAID = "Stores this setting as a run: the network, its audit, and where both came from."
 
 
 def keep_button(session: live.Session, method: Method, settings: dict[str, Any]) -> None:
     """Offer to store these settings as a run; show how far that is, and the run when it is stored."""
-    keeper, store = background("keep"), runs.Store(options().store)
-    question = (session.known(), method.name, method.version, method.apply, tuple(sorted(settings.items())))
-    found = None
-    try:
-        found = keeper.newest()
-    except MISTAKES as error:
-        say(error)
-    label, *_ = st.session_state.get("keeping", ("",))
-    left, right = st.columns([1, 3], vertical_alignment="center")
-    if not keeper.finished:
-        left.button("Stop", key="keep-stop", width="stretch", on_click=keeper.cancel)
-        share, doing = (found.share, found.doing) if found else (0.0, "waiting for its turn")
-        right.progress(share, text=f"{label}: {doing}")
-        bell("keep")
-        return
-
-    def ask() -> None:
-        st.session_state["keeping"] = (described(method.name, settings),)
-        keeper.ask(question, lambda cancel: live.keeping(session, method, settings, store, cancel))
-
-    left.button("Keep this", key="keep-start", type="primary", width="stretch", on_click=ask)
-    if found is not None and found.run is not None and keeper.question == question:
-        with right:
-            _kept(found.run, label, store)
-    else:
-        right.caption("Stores this setting as a run: the network, its audit, and where both came from.")
-    bell("keep")
+    store, label = runs.Store(options().store), described(method.name, settings)
+    asked = ("keep", str(store.folder), session.known(), method.name, method.version, method.apply, tuple(sorted(settings.items())))
+    found = long_work(
+        "keep",
+        asked,
+        lambda cancel: live.keeping(session, method, settings, store, cancel),
+        label="Keep this",
+        said=SAID,
+        words=lambda done, _: f"Keeping {label}: {done:.0%}",
+        progress=lambda answer: (answer.share, 1.0),
+        type="primary",
+    )
+    if found is not None and found.run is not None and found.run.id in store:
+        _kept(found.run, label, store)
 
 
 def _kept(run: runs.Run, label: str, store: runs.Store) -> None:
     """Say where the run is, and lead there."""
     network = library().table()["model"].get(run.id, run.model)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Kept as run `{run.id}`", help=f"{label}; in {store.folder}")
+        st.markdown(f"Kept as run `{run.id}`", help=f"{label}; in {store.folder}", width="content")
         st.page_link("views/per_class/page.py", label="Per class", query_params={"model": network, "run": run.id})
         st.page_link("views/compare/page.py", label="Compare", query_params={"model": network})
-        if take_away is not None:
-            take_away(run, store)
-
-
-try:
-    from common.take_away import take_away
-except ImportError:
-    take_away = None
+    take_away(run, store)

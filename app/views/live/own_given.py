@@ -32,7 +32,7 @@ def absorb() -> None:
     for key, value in st.session_state.pop("own-later", {}).items():
         st.session_state[field_key(key)] = value
     typed = {key: st.session_state[field_key(key)] for key in KEYS if field_key(key) in st.session_state}
-    keep(**{key: "" if value == UNSET.get(key) else value for key, value in typed.items()})
+    keep(**{key: "" if key in UNSET and value == UNSET[key] else value for key, value in typed.items()})
 
 
 def field_key(name: str) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from common.shell import MISTAKES, options
-from labkit import live, models
+from labkit import live, models, runs
 from labkit.stamps import Stamp, stamp
 from views.live import own_offers as offers
 from views.live import own_training as training
@@ -163,4 +163,5 @@ def _open(given: tuple[tuple[str, Any], ...], weights: Stamp, data: Stamp) -> li
     name = named.pop("name")
     network, dataset = models.open_model(name, **named)
     models.check_takes(network, dataset.test, name, dataset.name)
-    return live.Session(network, dataset.test, dataset)
+    how = {key: value for key, value in named.items() if key not in ("weights", "data")}
+    return live.Session(network, dataset.test, dataset, sources=runs.sources_of(network, named.get("data"), **how))

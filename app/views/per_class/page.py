@@ -8,6 +8,7 @@ from common.groups import draw_groups, groups_of
 from common.networks import network_with_runs
 from common.shell import figure, mistakes, theme
 from common.tables import show_table, table_title
+from common.take_away import take_away
 from common.verdict import verdict_line
 from labkit import figures
 from labkit.audit import MEASURES, confusion_change
@@ -22,6 +23,7 @@ ids = list(table.sort_values(["series", "bytes"], ascending=[True, False]).index
 run = choose(right, "run", ids, name="run", format_func=lambda name: table["label"].get(name, name))
 with mistakes():
     audit = shelf.audit(run)
+take_away(run, shelf)
 
 if not audit.has_reference or audit.confusion is None:
     st.info("This run was audited without a reference model, or has more than one label per example: there is no change by class.")

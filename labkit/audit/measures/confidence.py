@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from labkit.audit.evidence import Evidence
 from labkit.audit.measure import Column, Measure, register_measure
-from labkit.audit.reliability import brier_score, expected_calibration_error
+from labkit.audit.reliability import brier_score, expected_calibration_error, reliability
 
 
-def error(evidence: Evidence) -> float:
-    """Return the expected calibration error of the top class over 15 bins."""
-    return expected_calibration_error(evidence.reliability)
+def error(evidence: Evidence) -> dict[str, float]:
+    """Return the expected calibration error of the top class over 15 bins, beside that of the reference model."""
+    own = {"ece": expected_calibration_error(evidence.reliability)}
+    before = evidence.reference_probabilities
+    return own if before is None else own | {"reference_ece": expected_calibration_error(reliability(before, evidence.labels))}
 
 
-def brier(evidence: Evidence) -> float:
-    """Return the Brier score, 0 (best) to 2."""
-    return brier_score(evidence.probabilities, evidence.labels)
+def brier(evidence: Evidence) -> dict[str, float]:
+    """Return the Brier score, 0 (best) to 2, beside that of the reference model."""
+    own = {"brier": brier_score(evidence.probabilities, evidence.labels)}
+    before = evidence.reference_probabilities
+    return own if before is None else own | {"reference_brier": brier_score(before, evidence.labels)}
 
 
 register_measure(

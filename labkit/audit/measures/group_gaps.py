@@ -2,22 +2,85 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from labkit.audit.evidence import Evidence
-from labkit.audit.measure import Column, Limit, Measure, Measured, register_measure
+from labkit.audit.groups import DIFFERENCES, Fairness
+from labkit.audit.measure import Column, Limit, Measure, Measured, Value, group_column, register_measure
+from labkit.audit.permutation import permuted_gap
 from labkit.registry import Param
 
+METRIC_OF = {
+    "worst_group_accuracy": "accuracy_score_group_min",
+    "eod": "equalized_odds_difference",
+    "dpd": "demographic_parity_difference",
+}
 
-def _by_column(key: str, metric: str) -> Callable[[Evidence], Measured]:
-    """Return a compute function that reads one fairness metric of every group column."""
+
+def _by_column(key: str) -> Callable[[Evidence], Measured]:
+    """Return a compute function that reads one fairness metric of every group column, for the model and for the reference."""
+    metric = METRIC_OF[key]
 
     def compute(evidence: Evidence) -> Measured:
-        found = evidence.groups
-        values = {} if found is None else found.table["value"]
-        return Measured({f"{key}[{column}]": value for (column, name), value in values.items() if name == metric})
+        figures: dict[str, float | Value] = {}
+        for prefix, found in (("", evidence.groups), ("reference_", evidence.reference_groups)):
+            if found is not None:
+                figures |= gap_figures(found, key, metric, prefix)
+        if metric in DIFFERENCES and evidence.groups is not None:
+            figures |= _by_chance(evidence, key, metric)
+        return Measured(figures)
 
     return compute
+
+
+def gap_figures(found: Fairness, key: str, metric: str, prefix: str = "") -> dict[str, float | Value]:
+    """Return one fairness metric of every group column, with its interval.
+
+    Parameters
+    ----------
+    found : Fairness
+    key : str
+        Of the measure.
+    metric : str
+        Row of `Fairness.table`.
+    prefix : str
+        "reference_" for the uncompressed network.
+
+    Returns
+    -------
+    dict of str to Value
+    """
+    rows = ((column, row) for (column, name), row in found.table.iterrows() if name == metric)
+    return {f"{prefix}{key}[{column}]": Value(row["value"], row["low"], row["high"]) for column, row in rows}
+
+
+def _by_chance(evidence: Evidence, key: str, metric: str) -> dict[str, float | Value]:
+    """Return the gap that groups drawn at random would show, and how often it would be at least as large."""
+    figures: dict[str, float | Value] = {}
+    if evidence.favourable_answers is None or evidence.groups is None:
+        return figures
+    true, predicted = evidence.favourable_answers
+    for column in evidence.split.groups.columns:
+        value = float(evidence.groups.table.loc[(column, metric), "value"])
+        null, p = permuted_gap(true, predicted, evidence.split.groups[column], DIFFERENCES[metric], value, seed=evidence.seed)
+        figures |= {f"{key}_null[{column}]": null, f"{key}_p[{column}]": p}
+    return figures
+
+
+def _gap_delta(key: str) -> Callable[[Mapping[str, float]], tuple[str, str]]:
+    """Return the line under a gap: the uncompressed network's, what random groups show, and the accuracy beside it."""
+
+    def delta(figures: Mapping[str, float]) -> tuple[str, str]:
+        column = group_column(max((name for name in figures if name.startswith(f"{key}[")), key=lambda name: figures[name]))
+        parts = [f"by {column}"]
+        for name, words in ((f"reference_{key}", "uncompressed"), (f"{key}_null", "by chance")):
+            if f"{name}[{column}]" in figures:
+                parts.append(f"{100 * figures[f'{name}[{column}]']:.1f} pp {words}")
+        if "accuracy" in figures and len(parts) > 1:
+            parts.append(f"at {100 * figures['accuracy']:.1f} % accuracy")
+        return ", ".join(parts), "neutral"
+
+    return delta
 
 
 register_measure(
@@ -30,7 +93,7 @@ register_measure(
         columns=(
             Column("worst_group_accuracy", "worst group", "percent1", "Accuracy of the sensitive group with the lowest accuracy."),
         ),
-        compute=_by_column("worst_group_accuracy", "accuracy_score_group_min"),
+        compute=_by_column("worst_group_accuracy"),
         needs=("groups",),
         paper="fairlearn.metrics.accuracy_score_group_min",
     )
@@ -49,6 +112,7 @@ register_measure(
                 "gap",
                 "Equalized odds difference: the largest gap between groups in true or false positive rates; 0 is parity.",
             ),
+            Column("eod_null", "equalized odds gap by chance", "gap", "Mean gap if group labels were shuffled among the examples"),
         ),
         limit=Limit(
             Param(0.0, 30.0, 30.0, step=0.5),
@@ -57,7 +121,8 @@ register_measure(
             scale=100,
             said="an equalized odds difference of at most {} pp",
         ),
-        compute=_by_column("eod", "equalized_odds_difference"),
+        delta=_gap_delta("eod"),
+        compute=_by_column("eod"),
         needs=("groups",),
         paper="Hardt et al. (2016), Equality of Opportunity in Supervised Learning",
     )
@@ -76,7 +141,8 @@ register_measure(
             scale=100,
             said="a demographic parity difference of at most {} pp",
         ),
-        compute=_by_column("dpd", "demographic_parity_difference"),
+        delta=_gap_delta("dpd"),
+        compute=_by_column("dpd"),
         needs=("groups",),
         headline=False,
         paper="Agarwal et al. (2018), A Reductions Approach to Fair Classification",
