@@ -48,14 +48,15 @@ def test_two_runs_beside_each_other_say_what_changed(app, shelf):
     assert said.count("#### Groups") == 2  # of the run against the uncompressed network, and of one run against the other
 
 
-def test_the_smallest_version_within_the_limits_takes_one_choice(app, shelf):
+def test_the_smallest_version_within_the_limits_takes_one_choice_and_one_click(app, shelf):
     app.run()
     for network in sorted(set(shelf.table()["model"])):
         app.selectbox[0].set_value(network).run()
         assert not app.exception
-        found = runs.recommend(shelf.table(network))
-        said = [box.value for box in (*app.success, *app.info, *app.warning)]
-        assert any(found.reason[1:].split(";")[0] in text for text in said), network
+        found = runs.recommend(shelf.table(network), per_class=shelf.per_class).id
+        assert any(text.startswith(f"Run {found}:") for text in texts(app)), network
+    app.button(key="show-recommended").click().run()
+    assert f"### {shelf.table(network)['label'][found]}" in texts(app)
 
 
 @pytest.mark.browser

@@ -7,6 +7,7 @@ from common.address import choose
 from common.examples import SHOWN, example_strip, split_of
 from common.groups import draw_groups, groups_of
 from common.shell import figure, say, theme
+from common.take_away import take_away
 from common.verdict import verdict_line
 from labkit import figures, models
 from labkit.audit import Audit, flips
@@ -99,12 +100,4 @@ def _ways(run: Run, store: Store) -> None:
         with cells[1]:
             st.page_link("views/live/page.py", label="Live", icon=":material/tune:", query_params=query)
     with cells[2]:
-        _take_away(run, store)
-
-
-def _take_away(run: Run, store: Store) -> None:
-    try:
-        from common.take_away import take_away
-    except ModuleNotFoundError:
-        return
-    take_away(run, store)
+        take_away(run, store)

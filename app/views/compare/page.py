@@ -48,6 +48,7 @@ detail(shelf, table, found, TRADEOFFS)
 st.header("The smallest model within your limits")
 with steady():
     recommendation(stored, shelf)
+detail(shelf, table, found, LIMITS)
 
 st.header("Which classes are affected?")
 class_changes(shelf, table, found)
