@@ -12,10 +12,7 @@ BOXES = {"good": (st.info, ":material/check_circle:"), "bad": (st.warning, ":mat
 
 def verdict_line(summary: Mapping[str, Any]) -> None:
     """Draw the verdict on the figures of `Audit.summary`."""
-    judge = getattr(audit, "verdict", None)
-    if judge is None:
-        return
-    found = judge(summary)
+    found = audit.verdict(summary)
     sentence = found.sentence[0].upper() + found.sentence[1:]
     box, icon = BOXES.get(found.tone, (None, ""))
     if box is None:

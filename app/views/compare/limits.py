@@ -11,9 +11,12 @@ from labkit import runs
 from labkit.audit import Limit, limits
 from labkit.runs import Library
 from labkit.runs.kept_limits import columns_of
+from views.compare.selection import pick
 from widgets.slider import live_slider, slider_value
 
 MANY = 120  # steps of a slider
+
+LIMITS = "limits"
 
 
 @st.fragment
@@ -48,7 +51,11 @@ def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:
     sentence = found.reason[0].upper() + found.reason[1:]
     (st.success if found.id else st.warning)(sentence, icon=":material/check_circle:" if found.id else ":material/warning:")
     if found.id:
-        st.caption(f"Run {found.id}: {table['label'][found.id]}.")
+        told, show = st.columns([3, 1], vertical_alignment="center")
+        told.caption(f"Run {found.id}: {table['label'][found.id]}.")
+        if show.button("Show this run", icon=":material/visibility:", key="show-recommended", width="stretch"):
+            pick(found.id, LIMITS)
+            st.rerun()
     with st.expander("Why not the others"):
         shown, settings = in_columns(found.considered.assign(run=table["label"]), short=True)
         st.dataframe(
