@@ -51,8 +51,15 @@ def results(monkeypatch, tmp_path):
 
 
 @contextmanager
-def dashboard(*before, after=(), env=None, page=None):
-    """Start the dashboard as `labkit app` does, on a free port; yield its address and stop it at the end.
+def dashboard(*before, **settings):
+    """Start the dashboard as `started` does; yield its address."""
+    with started(*before, **settings) as (url, _):
+        yield url
+
+
+@contextmanager
+def started(*before, after=(), env=None, page=None):
+    """Start the dashboard as `labkit app` does, on a free port; yield its address and its process, and stop it at the end.
 
     A page is left first: the browser reports every try to reach a server that is being stopped as an error.
     """
@@ -74,7 +81,7 @@ def dashboard(*before, after=(), env=None, page=None):
                 assert process.poll() is None, "the dashboard did not start"
                 assert time.monotonic() < deadline, f"the dashboard did not answer within {PATIENCE} s"
                 time.sleep(0.2)
-        yield url
+        yield url, process.pid
         if page is not None:
             page.goto("about:blank")
     finally:

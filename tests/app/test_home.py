@@ -24,7 +24,7 @@ def test_every_network_has_a_card_with_its_accuracy_and_its_runs(home):
     cards = models.cards()
     assert {heading.value for heading in home.subheader} == {*cards, *table["model"], "Your own"}
     for name, card in cards.items():
-        assert f"**{100 * card.test_accuracy:.2f} %** accuracy" in text(home)
+        assert f"**{100 * card.test_accuracy:.2f}\u00a0%** accuracy" in text(home)
         assert (f"**{(table['model'] == name).sum()}** runs" if name in set(table["model"]) else "No runs yet") in text(home)
 
 
@@ -36,7 +36,7 @@ def test_home_and_compare_name_the_same_smallest_harmless_version(home):
         shown = home.run().success[0].value
         table = runs.Library(runs.gallery()).table(name)
         best = table.loc[runs.recommend(table).id]
-        assert f"{best['label']}, **{100 * best['bytes_ratio']:.0f} %** of the bytes" in said
+        assert f"{best['label']}, **{100 * best['bytes_ratio']:.0f}\u00a0%** of the bytes" in said
         assert f"{best['method'].capitalize()} is the smallest: {100 * best['bytes_ratio']:.0f} % of the bytes" in shown
 
 

@@ -43,7 +43,7 @@ def _limits() -> str:
 def _card(entry: NetworkOverview) -> None:
     st.subheader(entry.name)
     st.caption(f"{entry.architecture or 'A network of your own'}, on {entry.data}")
-    accurate = "" if math.isnan(entry.accuracy) else f"**{100 * entry.accuracy:.2f} %** accuracy"
+    accurate = "" if math.isnan(entry.accuracy) else f"**{100 * entry.accuracy:.2f}\u00a0%** accuracy"
     st.markdown("  \n".join(filter(None, (accurate, _count(entry), _harmless(entry)))))
     with st.container(horizontal=True, gap="small"):
         if entry.runs:
@@ -63,7 +63,7 @@ def _count(entry: NetworkOverview) -> str:
 
 def _harmless(entry: NetworkOverview) -> str:
     if entry.harmless is not None:
-        share = f"{100 * entry.harmless['bytes_ratio']:.0f} %"
+        share = f"{100 * entry.harmless['bytes_ratio']:.0f}\u00a0%"
         return f"Smallest harmless version: {entry.harmless['label']}, **{share}** of the bytes"
     return "" if entry.answer is None else "No version is harmless: keep the uncompressed network"
 
