@@ -242,7 +242,7 @@ class LimitsCommand(click.Command):
         return [*own[:-1], *options, own[-1]]  # --help stays last
 
 
-def _given(limits: dict[str, float | None]) -> dict[str, float | None]:
+def _given(limits: dict[str, float | None]) -> dict[str, Any]:
     """Return the limits that the user gave; the others keep the library's defaults, which depend on the task."""
     context = click.get_current_context()
     return {name: value for name, value in limits.items() if context.get_parameter_source(name) is not ParameterSource.DEFAULT}

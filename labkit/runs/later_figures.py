@@ -115,14 +115,14 @@ def group_figures(folder: Path, data: str, data_id: str, stamp: int) -> tuple[pd
     figures : dict of str to float
     """
     split = _split(data, data_id)
-    if split is None:
+    if split is None or split.groups is None:
         return None, {}
     predictions = pd.read_parquet(folder / "predictions.parquet", columns=COLUMNS)
     if len(predictions) != len(split.labels):
         return None, {}
     label, after, before = (predictions[name].to_numpy() for name in COLUMNS)
     table = group_changes(before == label, after == label, split.groups)
-    figures = {}
+    figures: dict[str, float] = {}
     for column in split.groups.columns:
         figures |= flat(Measured(counts_of(table.loc[column], "groups", str(column))))
         if split.favourable is not None or len(split.classes) == 2:
