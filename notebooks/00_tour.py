@@ -81,7 +81,7 @@ advice = widgets.HTML()
 
 
 def advise(points):
-    found = runs.recommend(versions, accuracy_drop=points / 100, affected_classes=None)
+    found = runs.recommend(versions, accuracy_drop=points / 100, harmed_classes=None)
     advice.value = f"<b>{names.get(found.id, 'the uncompressed network')}.</b> {found.reason}."
 
 
@@ -89,8 +89,8 @@ limit = live_slider("accuracy may drop by (pp)", [step / 2 for step in range(41)
 widgets.VBox([limit, advice])
 
 # %% [markdown]
-# **What to look at:** drag, and note where the recommendation changes. Then write `affected_classes=0` instead of `None`, run
-# the cell again, and drag: what does it cost in bytes that *no* class may change?
+# **What to look at:** drag, and note where the recommendation changes. Then write `harmed_classes=0` instead of `None`, run
+# the cell again, and drag: what does it cost in bytes that *no* class may be harmed?
 
 # %% [markdown]
 # ## 3. Drag the slider

@@ -21,7 +21,7 @@ WIDTHS, THEMES = (1440, 420), ("light", "dark")
 PAGES = (
     "",
     "compare",
-    "live?layers=inner",
+    "live?method=condense&layers=inner",
     "per_class",
     "speed",
     "training",
@@ -33,7 +33,7 @@ PAGES = (
 
 def live(page: Page, url: str) -> None:
     """The Live page while the slider is held."""
-    page.goto(f"{url}/live?layers=inner&sparsity=0.75")
+    page.goto(f"{url}/live?method=condense&layers=inner&sparsity=0.75")
     page.locator(".live-figure .main-svg").first.wait_for(timeout=120_000)
     page.wait_for_timeout(2_000)
     slider = page.locator(".live-slider input").first

@@ -52,12 +52,12 @@ def _picture(split: Split, row: pd.Series, said: dict[str, str]) -> str:
     told = f"{row['label']}: {', '.join(lines)}"
     below = "<br>".join(escape(line) for line in lines)
     return (
-        f'<figure><img alt="{escape(told)}" src="data:image/png;base64,{_png(split.images[row["index"]])}">'
+        f'<figure><img alt="{escape(told)}" src="data:image/png;base64,{png(split.images[row["index"]])}">'
         f"<figcaption><b>{escape(str(row['label']))}</b><br>{below}</figcaption></figure>"
     )
 
 
-def _png(pixels: Any) -> str:
+def png(pixels: Any) -> str:
     """A picture uint8 [C, H, W] as a base64 PNG."""
     image = Image.fromarray(pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0))
     buffer = io.BytesIO()

@@ -15,9 +15,8 @@ READING = (
 
 def groups_of(audit: Audit, split: Split | None) -> pd.DataFrame | None:
     """Return groups before and after: those of the audit, or made of its predictions and the data; None without either."""
-    stored = getattr(audit, "group_changes", None)
-    if stored is not None or split is None or split.groups is None:
-        return stored
+    if audit.group_changes is not None or split is None or split.groups is None:
+        return audit.group_changes
     return runs.groups_before_and_after(audit, split.groups)
 
 

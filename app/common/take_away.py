@@ -22,14 +22,16 @@ class Parcel(NamedTuple):
     check: str
 
 
-def take_away(run: runs.Run | str, store: runs.Store | runs.Library) -> None:
-    """Draw the button; nothing is computed before a format is asked for."""
+def take_away(run: runs.Run | str, store: runs.Store | runs.Library, *, in_fragment: bool = False) -> None:
+    """Draw the button; nothing is computed before a format is asked for.
+
+    Say `in_fragment` where it is called within a fragment: another one inside it may reach the browser before its container does.
+    """
     found = store.run(run) if isinstance(run, str) else run
     with st.popover("Take it away", icon=":material/download:", key=f"take-away-{found.id}"):
-        _formats(found)
+        (_formats if in_fragment else st.fragment(_formats))(found)
 
 
-@st.fragment
 def _formats(run: runs.Run) -> None:
     """The formats with what each needs; the one that was asked for, with its size, its notes and the file."""
     st.write("The network with a script that loads it, the figures of its audit, and sample inputs and outputs.")

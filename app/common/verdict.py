@@ -1,24 +1,24 @@
-"""The verdict on a run in one sentence: on blue where it is good, on orange where it is bad, else plain."""
+"""What a compressed network saves and whom it harms, in one sentence."""
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 import streamlit as st
 
-from labkit import audit
+from labkit.audit import verdict
 
-BOXES = {"good": (st.info, ":material/check_circle:"), "bad": (st.warning, ":material/warning:")}
+STYLE = """<style>
+.verdict {border-left: 0.3rem solid #8a8f98; padding: 0.35rem 0.8rem; font-size: 1.2rem; font-weight: 600; line-height: 1.35;}
+.verdict[data-tone=good] {border-color: #3987e5;}
+.verdict[data-tone=bad] {border-color: #d95f02;}
+</style>"""
 
 
-def verdict_line(summary: Mapping[str, Any]) -> None:
-    """Draw the verdict on the figures of `Audit.summary`."""
-    judge = getattr(audit, "verdict", None)
-    if judge is None:
+def verdict_line(summary: Mapping[str, Any] | None, waiting: str = "", where: str = "") -> None:
+    """Draw the verdict on `Audit.summary`, at the setting `where`; where there is none, draw `waiting`, or nothing."""
+    found = None if summary is None else verdict(summary)
+    text, tone = (waiting, "neutral") if found is None or not found.sentence else (found.sentence, found.tone)
+    if not text:
         return
-    found = judge(summary)
-    sentence = found.sentence[0].upper() + found.sentence[1:]
-    box, icon = BOXES.get(found.tone, (None, ""))
-    if box is None:
-        st.markdown(f"**{sentence}**")
-    else:
-        box(sentence, icon=icon)
+    st.html(f'{STYLE}<div class="verdict" data-tone="{tone}" data-of="{escape(where)}">{escape(text[:1].upper() + text[1:])}</div>')

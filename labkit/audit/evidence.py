@@ -151,9 +151,10 @@ class Evidence:
     @cached_property
     def group_changes(self) -> pd.DataFrame | None:
         """Accuracy of the sensitive groups before and after, with verdicts; None without groups or a reference."""
-        if self.reference_groups is None:
+        before, groups = self.reference_correct, self.split.groups
+        if before is None or groups is None or groups.shape[1] == 0:
             return None
-        return group_changes(self.reference_correct, self.correct, self.split.groups, level=self.level)
+        return group_changes(before, self.correct, groups, level=self.level)
 
     @cached_property
     def reference_probabilities(self) -> np.ndarray | None:

@@ -34,8 +34,8 @@ def print_json(value: object) -> None:
 def print_table(frame: pd.DataFrame, title: str = "", keep: int = 1) -> None:
     """Print a table with its index, numbers to the right.
 
-    Where the terminal is too narrow for all columns, those on the right are left out, and a line below names them. No cell is cut:
-    words wrap.
+    Where the terminal is too narrow for all columns, those that no longer fit are left out, and a line below names them. No cell
+    is cut: words wrap.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def print_table(frame: pd.DataFrame, title: str = "", keep: int = 1) -> None:
         padding=(0, 1, 0, 0),
     )
     for place, (name, width) in enumerate(widths.items()):
-        numeric = pd.api.types.is_numeric_dtype(plain.iloc[:, place]) or (place and _figures(cells[name]))
+        numeric = pd.api.types.is_numeric_dtype(plain.iloc[:, list(cells).index(name)]) or (place and _figures(cells[name]))
         table.add_column(_header(name, width), justify="right" if numeric else "left", width=width, overflow="fold")
     for row in zip(*(cells[name] for name in widths), strict=True):
         table.add_row(*row)
@@ -81,7 +81,7 @@ def print_table(frame: pd.DataFrame, title: str = "", keep: int = 1) -> None:
 
 
 def _widths(cells: dict[str, list[str]], width: int, always: int) -> dict[str, int]:
-    """Return the columns that fit beside each other with their widths; one on the right only where all before it fit."""
+    """Return the columns that fit beside each other with their widths, from the left."""
     room = width + GAP  # the last column has no gap
     shown: dict[str, int] = {}
     for place, (name, column) in enumerate(cells.items()):
@@ -89,7 +89,7 @@ def _widths(cells: dict[str, list[str]], width: int, always: int) -> dict[str, i
         if place == 0:  # names are typed into the next command
             least = max(map(len, (name, *column)))
         if place >= max(always, 1) and least + GAP > room:
-            break
+            continue
         room -= least + GAP
         shown[name] = least
     for name in shown:  # what is left goes to those that would wrap, from the left

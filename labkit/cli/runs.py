@@ -47,10 +47,12 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
         return
     import pandas as pd
 
-    from labkit.audit import columns
+    from labkit.audit import columns, limits
     from labkit.runs.networks import labelled
 
     figures = columns(dict.fromkeys(name for run in found for name in run.summary), short=True)
+    asked = {limit.figure for limit in limits().values()}
+    figures = [*figures[:1], *sorted(figures[1:], key=lambda column: column.figure not in asked)]  # what is limited matters most
     labels = labelled(open_store(store, gallery).table())
     named = {run: str(labels.loc[run, "model"]) for run in labels.index if "model" in labels}
     names = list(zip(_short_ids([run.id for run in found]), _told_apart(found), strict=True))
@@ -240,7 +242,7 @@ class LimitsCommand(click.Command):
         return [*own[:-1], *options, own[-1]]  # --help stays last
 
 
-def _given(limits: dict[str, float | None]) -> dict[str, float | None]:
+def _given(limits: dict[str, float | None]) -> dict[str, Any]:
     """Return the limits that the user gave; the others keep the library's defaults, which depend on the task."""
     context = click.get_current_context()
     return {name: value for name, value in limits.items() if context.get_parameter_source(name) is not ParameterSource.DEFAULT}

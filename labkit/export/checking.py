@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +55,7 @@ class Check:
         )
 
 
-def script_of(folder: Path) -> Callable[[np.ndarray], np.ndarray] | Any:
+def script_of(folder: Path) -> Any:
     """Import the loading script of an exported folder.
 
     Parameters

@@ -56,6 +56,10 @@ class Format(Entry):
         Modules beside labkit's own dependencies that writing and checking need.
     plain : bool
         Whether the network is lowered first, so that no layer of labkit is left.
+    params : dict
+        None so far.
+    version : int
+        Of what is written.
     """
 
     kind = "format"

@@ -109,14 +109,17 @@ def _of_run(run: Run, data: Dataset | Split | None, base: nn.Module | None) -> M
     """Load a stored run, or make it again where only its figures were kept."""
     if run.damaged:
         raise ValueError(f"run {run.id} is damaged: {run.damaged}")
-    network, dataset = reopen(run) if base is None else (base, data_of(run) if data is None else data)
-    given = dataset if data is None else data
+    opened: Dataset | None = None
+    network = base
+    if network is None:
+        network, opened = reopen(run)
+    given = data if data is not None else opened if opened is not None else data_of(run)
     notes: tuple[str, ...] = ()
     store = Store(run.folder.parent)
     if run.has_weights:
         small, audit = store.load(run.id, base=network)
     else:
-        made = rebuild(run, base=network, dataset=dataset)
+        made = rebuild(run, base=network, dataset=opened)
         small, audit, notes = made.model, store.audit_of(run.id), (f"the network was {made.note}",)
     assert small is not None
     split = _test_part(given)

@@ -284,7 +284,8 @@ class Known:
             n may be less or more than ``stop - start``, see `seconds` and `limit`.
         """
         self.probe()
-        prefix, parts, until = self._prefix, [], time.monotonic() + seconds
+        prefix, until = self._prefix, time.monotonic() + seconds
+        parts: list[np.ndarray] = []
         assert prefix is not None
         with self.alone(), untouched(small):
             while start < stop and not (parts and (time.monotonic() > until or cancelled(cancel))):

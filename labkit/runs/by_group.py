@@ -34,7 +34,8 @@ def group_measures(library: Library, table: pd.DataFrame, column: str) -> list[t
         the row of `Audit.fairness` with the same value in every run; without such a row low and high are the value.
     """
     held = {}
-    for measure in (measure for measure in MEASURES.values() if "groups" in measure.needs):
+    # levels of a run; counts of changes are no levels
+    for measure in (one for one in MEASURES.values() if "groups" in one.needs and "reference" not in one.needs):
         name = f"{measure.key}[{column}]"
         if name in table and table[name].notna().any():
             held[measure.key] = table[name].dropna().astype(float)

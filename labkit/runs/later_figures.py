@@ -17,12 +17,14 @@ from labkit.audit import Measured
 from labkit.audit import data_id as fingerprint
 from labkit.audit.assemble import flat
 from labkit.audit.group_changes import group_changes
-from labkit.audit.groups import class_fairness
+from labkit.audit.groups import DIFFERENCES, class_fairness
 from labkit.audit.measures.group_gaps import METRIC_OF, gap_figures
 from labkit.audit.measures.harm import counts_of
+from labkit.audit.permutation import permuted_gap
 from labkit.audit.verdicts import with_verdicts
 from labkit.data import CATALOGUE, Split, open_dataset
 
+REFERENCES = Path(__file__).with_name("gallery_references.json")
 COLUMNS = ["label", "predicted", "reference_predicted"]
 SIGN = "harmed_classes"  # held by every summary with a reference since verdicts are stored
 
@@ -52,9 +54,46 @@ def _class_figures(folder: Path, stamp: int) -> dict[str, float]:
     try:
         facts = json.loads((folder / "audit.json").read_text())
         table = with_verdicts(pd.DataFrame(facts["per_class"]).set_index("class").astype(float), level=facts["level"])
-        return flat(Measured(counts_of(table, "classes")))
+        return flat(Measured(counts_of(table, "classes"))) | _ends(facts["fairness"] or [])
     except (OSError, ValueError, KeyError, TypeError):  # damaged: said where the run is read as a whole
         return {}
+
+
+@lru_cache(maxsize=1)
+def _references() -> dict[tuple[str, str], dict[str, float]]:
+    """Return figures of the networks that ship, on their data: those of runs that hold no outputs of the reference."""
+    rows = json.loads(REFERENCES.read_text()) if REFERENCES.is_file() else []
+    return {(row["model_sha"], row["data_id"]): row["figures"] for row in rows}
+
+
+def with_reference_figures(summary: dict[str, Any], model_sha: str, data_id: str) -> dict[str, Any]:
+    """Add the calibration of the uncompressed network to the summary of a run that was stored without it.
+
+    Parameters
+    ----------
+    summary : dict
+    model_sha, data_id : str
+        Fingerprints of the network that was compressed, and of the data.
+
+    Returns
+    -------
+    dict
+        The same where it has it, or where the network is none of those that ship.
+    """
+    known = _references().get((model_sha, data_id), {}) if "agreement" in summary else {}
+    return summary | {name: value for name, value in known.items() if name not in summary}
+
+
+def _ends(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the ends of the intervals of gaps, which summaries did not hold."""
+    keys = {metric: key for key, metric in METRIC_OF.items()}
+    return {
+        f"{keys[row['metric']]}_{end}[{row['group column']}]": float(row[end])
+        for row in rows
+        if row["metric"] in keys
+        for end in ("low", "high")
+        if row[end] is not None
+    }
 
 
 @lru_cache(maxsize=512)
@@ -76,16 +115,20 @@ def group_figures(folder: Path, data: str, data_id: str, stamp: int) -> tuple[pd
     figures : dict of str to float
     """
     split = _split(data, data_id)
-    if split is None:
+    if split is None or split.groups is None:
         return None, {}
     predictions = pd.read_parquet(folder / "predictions.parquet", columns=COLUMNS)
     if len(predictions) != len(split.labels):
         return None, {}
     label, after, before = (predictions[name].to_numpy() for name in COLUMNS)
     table = group_changes(before == label, after == label, split.groups)
-    figures = {}
+    figures: dict[str, float] = {}
     for column in split.groups.columns:
         figures |= flat(Measured(counts_of(table.loc[column], "groups", str(column))))
+        if split.favourable is not None or len(split.classes) == 2:
+            good = len(split.classes) - 1 if split.favourable is None else split.classes.index(split.favourable)
+            rates = DIFFERENCES[METRIC_OF["eod"]]
+            figures[f"eod_null[{column}]"] = permuted_gap(label == good, after == good, split.groups[column], rates, np.nan)[0]
     return table, figures | _before(data, data_id, tuple(before))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.files import sha256
-from labkit.runs.later_figures import with_class_verdicts
+from labkit.runs.later_figures import with_class_verdicts, with_reference_figures
 
 FORMAT = 1
 FACTS = "run.json"
@@ -109,7 +109,8 @@ def read_run(folder: Path, *, thorough: bool = False) -> Run:
                 folder.name, folder, damaged=f"written in format {facts['format']}, this labkit reads up to {FORMAT}; update labkit"
             )
         known = {key: _of_kind(facts, key, kind) for key, kind in KINDS.items()}
-        known["summary"] = with_class_verdicts(folder, known["summary"])
+        summary = with_class_verdicts(folder, known["summary"])
+        known["summary"] = with_reference_figures(summary, known["model_sha"], known["data_id"])
         problem = _file_problem(folder, facts["files"], thorough)
         run = Run(
             folder.name,

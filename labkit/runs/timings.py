@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labkit.audit.measures.latency import untold
 from labkit.cost import Cost
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class SpeedChange:
         if self.reason:
             return f"cannot tell: {self.reason}"
         said = f"{100 * self.ratio:.0f} % ({100 * self.low:.0f} to {100 * self.high:.0f} %)"
-        return said if self.certain else f"{said}: about the same speed"
+        return said if self.certain else f"{said}: {untold(self.low, self.high)}"
 
 
 def speed_change(a: Audit, b: Audit, key: str = "latency_ratio") -> SpeedChange:

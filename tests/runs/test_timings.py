@@ -29,10 +29,12 @@ def test_two_runs_are_compared_by_their_ratios_to_the_reference():
 
 
 def test_a_run_beside_itself_is_about_the_same():
-    change = runs.speed_change(Stored(0.5, 0.4, 0.6), Stored(0.5, 0.4, 0.6))
-    assert change.low < 1 == change.ratio < change.high
-    assert not change.certain
-    assert str(change).endswith("about the same speed")
+    for width, words in ((0.02, "about the same speed"), (0.3, "cannot tell")):  # a wide interval says nothing
+        stored = Stored(0.5, 0.5 - width, 0.5 + width)
+        change = runs.speed_change(stored, stored)
+        assert change.low < 1 == change.ratio < change.high
+        assert not change.certain
+        assert str(change).endswith(words)
 
 
 @pytest.mark.parametrize(

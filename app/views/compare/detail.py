@@ -7,6 +7,7 @@ from common.address import choose
 from common.examples import SHOWN, example_strip, split_of
 from common.groups import draw_groups, groups_of
 from common.shell import figure, say, theme
+from common.take_away import take_away
 from common.verdict import verdict_line
 from labkit import figures, models
 from labkit.audit import Audit, flips
@@ -26,7 +27,7 @@ def detail(shelf: Library, table: pd.DataFrame, found: Picked | None, place: str
         return
     with st.container(border=True, key="picked-run"):
         title, close = st.columns([5, 1], vertical_alignment="center")
-        title.markdown(f"#### {table['label'][found.run]}")
+        title.markdown(f"### {table['label'][found.run]}")
         close.button("Close", icon=":material/close:", on_click=pick, args=(None, TABLE), width="stretch")
         try:
             audit = shelf.audit(found.run)
@@ -58,7 +59,7 @@ def _before_and_after(audit: Audit, run: Run, label: str) -> None:
     left, right = st.columns(2)
     with left:
         worst = audit.per_class.nsmallest(WORST, "change") if len(audit.per_class) > WORST else audit.per_class
-        st.markdown(f"##### The {WORST} classes that lose most" if len(worst) < len(audit.per_class) else "##### Classes")
+        st.markdown(f"#### The {WORST} classes that lose most" if len(worst) < len(audit.per_class) else "#### Classes")
         figure(
             figures.class_accuracy(worst, theme=theme()),
             "hollow is before, filled after compression, with its 95 % interval.",
@@ -67,7 +68,7 @@ def _before_and_after(audit: Audit, run: Run, label: str) -> None:
     with right:
         changes = groups_of(audit, split)
         if changes is not None:
-            st.markdown("##### Groups")
+            st.markdown("#### Groups")
             draw_groups(changes)
         _lost(audit, split, label)
 
@@ -76,7 +77,7 @@ def _lost(audit: Audit, split: Split | None, label: str) -> None:
     lost = flips(audit, "lost")
     known = label in audit.per_class.index
     lost = lost[lost["label"] == label] if known else lost
-    st.markdown(f"##### Examples {f'of {label} ' if known else ''}that were lost")
+    st.markdown(f"#### Examples {f'of {label} ' if known else ''}that were lost")
     if lost.empty:
         st.caption("None: it is right wherever the uncompressed network is.")
         return
@@ -99,12 +100,4 @@ def _ways(run: Run, store: Store) -> None:
         with cells[1]:
             st.page_link("views/live/page.py", label="Live", icon=":material/tune:", query_params=query)
     with cells[2]:
-        _take_away(run, store)
-
-
-def _take_away(run: Run, store: Store) -> None:
-    try:
-        from common.take_away import take_away
-    except ModuleNotFoundError:
-        return
-    take_away(run, store)
+        take_away(run, store)

@@ -5,15 +5,19 @@ import math
 import pandas as pd
 import streamlit as st
 
-from common.address import number, remember
+from common.address import kept, remember
 from common.columns import in_columns
 from labkit import runs
 from labkit.audit import Limit, limits
 from labkit.runs import Library
 from labkit.runs.kept_limits import columns_of
+from views.compare.selection import pick
 from widgets.slider import live_slider, slider_value
 
 MANY = 120  # steps of a slider
+
+LIMITS = "limits"
+OFF = "off"  # a limit that is lifted, in the address as on the command line
 
 
 @st.fragment
@@ -21,12 +25,14 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
     """Draw a slider for every limit that measures offer and these runs were measured for, and the run that follows from them."""
     offered = {name: limit for name, limit in limits().items() if any(values.notna().any() for values in columns_of(table, limit))}
     steps = {name: _steps(table, limit) for name, limit in offered.items()}
-    keys = {name: f"limit-{name}" for name in offered}
+    loosest = {name: steps[name][0] if limit.lower else steps[name][-1] for name, limit in offered.items()}
+    # a slider of other runs ends elsewhere: it is another slider, which begins at what was set, or stays off
+    keys = {name: f"limit-{name}-{steps[name][0]:g}-{steps[name][-1]:g}" for name in offered}
     defaults = {name: _start(limit, steps[name]) for name, limit in offered.items()}
-    starts = {name: number(keys[name], defaults[name]) for name in offered}
+    starts = {name: _asked(f"limit-{name}", defaults[name], loosest[name]) for name in offered}
     values = {name: slider_value(keys[name], starts[name], steps[name]) for name in offered}
     for name in offered:
-        remember(keys[name], values[name], defaults[name])
+        remember(f"limit-{name}", *(OFF if value == loosest[name] else value for value in (values[name], defaults[name])))
     stated = dict.fromkeys(limits()) | {name: _stated(limit, values[name], steps[name]) for name, limit in offered.items()}
     controls, answer = st.container(), st.container()
     with answer:
@@ -39,8 +45,7 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
     with controls:
         for place, (name, limit) in zip(_cells(len(offered)), offered.items(), strict=True):
             with place:
-                loosest = stated[name] is None
-                title = f"{limit.title} (no limit)" if loosest else limit.title
+                title = f"{limit.title} (no limit)" if stated[name] is None else limit.title
                 live_slider(title, steps[name], value=starts[name], key=keys[name], unit=limit.unit)
 
 
@@ -48,7 +53,11 @@ def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:
     sentence = found.reason[0].upper() + found.reason[1:]
     (st.success if found.id else st.warning)(sentence, icon=":material/check_circle:" if found.id else ":material/warning:")
     if found.id:
-        st.caption(f"Run {found.id}: {table['label'][found.id]}.")
+        told, show = st.columns([3, 1], vertical_alignment="center")
+        told.caption(f"Run {found.id}: {table['label'][found.id]}.")
+        if show.button("Show this run", icon=":material/visibility:", key="show-recommended", width="stretch"):
+            pick(found.id, LIMITS)
+            st.rerun()
     with st.expander("Why not the others"):
         shown, settings = in_columns(found.considered.assign(run=table["label"]), short=True)
         st.dataframe(
@@ -80,6 +89,15 @@ def _thinned(steps: list[float]) -> list[float]:
         return steps
     half = MANY // 2
     return [*steps[:half], *steps[half : -1 : math.ceil((len(steps) - half) / half)], steps[-1]]
+
+
+def _asked(name: str, default: float, loosest: float) -> float:
+    """The limit that was set before or stands in the address."""
+    text, _ = kept().find(name)
+    try:
+        return default if text is None else loosest if text == OFF else float(text)
+    except ValueError:
+        return default
 
 
 def _start(limit: Limit, steps: list[float]) -> float:

@@ -9,7 +9,7 @@ from views.compare.asked import asked_measures
 from views.compare.class_changes import CLASSES, class_changes
 from views.compare.detail import detail
 from views.compare.groups import GROUPS, groups
-from views.compare.limits import recommendation
+from views.compare.limits import LIMITS, recommendation
 from views.compare.run_table import run_table
 from views.compare.selection import TABLE, picked
 from views.compare.tradeoff import TRADEOFFS, tradeoffs
@@ -48,6 +48,7 @@ detail(shelf, table, found, TRADEOFFS)
 st.header("The smallest model within your limits")
 with steady():
     recommendation(stored, shelf)
+detail(shelf, table, found, LIMITS)
 
 st.header("Which classes are affected?")
 class_changes(shelf, table, found)

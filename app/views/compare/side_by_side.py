@@ -24,12 +24,12 @@ def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -
     except (ValueError, OSError) as error:
         say(error)
         return
-    st.markdown(f"#### From {one} to {two}")
+    st.markdown(f"### From {one} to {two}")
     st.markdown(_sentence(found, one, two))
     split = split_of(run)
     left, right = st.columns(2)
     with left:
-        st.markdown("##### Classes")
+        st.markdown("#### Classes")
         figure(
             figures.class_change(_classes(found, first, second), theme=theme()),
             f"left of the line a class is worse in {two}, right of it better; whiskers are 95 % intervals.",
@@ -37,9 +37,9 @@ def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -
         )
     with right:
         if split is not None and split.groups is not None:
-            st.markdown("##### Groups")
+            st.markdown("#### Groups")
             draw_groups(runs.compare_groups(first, second, split.groups))
-        st.markdown("##### Figures")
+        st.markdown("#### Figures")
         _figures(found, one, two)
     _examples(first, second, split, (one, two))
 
@@ -74,7 +74,7 @@ def _examples(first: Audit, second: Audit, split: Split | None, titles: tuple[st
     for place, right, name, wrong in zip(st.columns(2), ("a", "b"), titles, ("b", "a"), strict=True):
         rows = different[different["right"] == right]
         with place:
-            st.markdown(f"##### Right in {name} only")
+            st.markdown(f"#### Right in {name} only")
             if rows.empty:
                 st.caption("No example.")
                 continue

@@ -38,4 +38,4 @@ def _kept(run: runs.Run, label: str, store: runs.Store) -> None:
         st.markdown(f"Kept as run `{run.id}`", help=f"{label}; in {store.folder}", width="content")
         st.page_link("views/per_class/page.py", label="Per class", query_params={"model": network, "run": run.id})
         st.page_link("views/compare/page.py", label="Compare", query_params={"model": network})
-    take_away(run, store)
+    take_away(run, store, in_fragment=True)

@@ -7,12 +7,12 @@ import streamlit as st
 
 from common.address import number, remember
 from common.shell import MISTAKES, say
+from common.verdict import verdict_line
 from labkit import live
 from labkit.compress import Method
 from views.live.charts import charts
 from views.live.fill_button import fill_button
 from views.live.keep_button import keep_button
-from views.live.verdict_line import verdict_line
 from widgets.cards import live_cards
 from widgets.pulse import background, bell
 from widgets.slider import live_slider, slider_value

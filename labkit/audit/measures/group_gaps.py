@@ -57,12 +57,13 @@ def gap_figures(found: Fairness, key: str, metric: str, prefix: str = "") -> dic
 def _by_chance(evidence: Evidence, key: str, metric: str) -> dict[str, float | Value]:
     """Return the gap that groups drawn at random would show, and how often it would be at least as large."""
     figures: dict[str, float | Value] = {}
-    if evidence.favourable_answers is None or evidence.groups is None:
+    groups = evidence.split.groups
+    if evidence.favourable_answers is None or evidence.groups is None or groups is None:
         return figures
     true, predicted = evidence.favourable_answers
-    for column in evidence.split.groups.columns:
+    for column in groups.columns:
         value = float(evidence.groups.table.loc[(column, metric), "value"])
-        null, p = permuted_gap(true, predicted, evidence.split.groups[column], DIFFERENCES[metric], value, seed=evidence.seed)
+        null, p = permuted_gap(true, predicted, groups[column], DIFFERENCES[metric], value, seed=evidence.seed)
         figures |= {f"{key}_null[{column}]": null, f"{key}_p[{column}]": p}
     return figures
 

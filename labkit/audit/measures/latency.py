@@ -17,6 +17,7 @@ from labkit.audit.measures.costs import TASKS
 from labkit.registry import Param
 
 LATENCY, THROUGHPUT = "latency_ratio", "throughput_ratio"
+EVEN = 1.25  # an interval of ratios up to this one says that two speeds are about the same
 
 
 def latency(evidence: Evidence) -> dict[str, float | Value]:
@@ -58,6 +59,20 @@ def certain(figures: Mapping[str, float], key: str) -> bool:
     return low is not None and high is not None and bool(low > 1 or high < 1)  # NaN is neither
 
 
+def untold(low: float, high: float) -> str:
+    """Return what an interval that holds 1 says: a narrow one that there is hardly a difference, a wide one nothing.
+
+    Parameters
+    ----------
+    low, high : float
+
+    Returns
+    -------
+    str
+    """
+    return "about the same speed" if low >= 1 / EVEN and high <= EVEN else "cannot tell"
+
+
 def _delta(key: str, said: Callable[[float, float], str], faster: Callable[[float], bool]) -> Callable:
     def delta(figures: Mapping[str, float]) -> tuple[str, str]:
         if key not in figures:
@@ -66,7 +81,7 @@ def _delta(key: str, said: Callable[[float, float], str], faster: Callable[[floa
         if low is None or high is None or low != low or high != high:
             return "of uncompressed; cannot tell without an interval", "neutral"
         if not certain(figures, key):
-            return f"{said(low, high)} of uncompressed: about the same speed", "neutral"
+            return f"{said(low, high)} of uncompressed: {untold(low, high)}", "neutral"
         return f"{said(low, high)} of uncompressed", "good" if faster(figures[key]) else "bad"
 
     return delta

@@ -43,8 +43,8 @@ def outcomes(table: pd.DataFrame) -> Outcomes:
     Outcomes
     """
     if "verdict" in table:
-        codes = [VERDICTS.get(str(word), UNKNOWN) for word in table["verdict"]]
-        return Outcomes(np.array(codes, dtype=int), tuple(VERDICTS))
+        judged = np.array([VERDICTS.get(str(word), UNKNOWN) for word in table["verdict"]], dtype=int)
+        return Outcomes(judged, tuple(VERDICTS))
     change = table["change"].to_numpy(float)
     affected = table["affected"].fillna(False).to_numpy(bool)
     codes = np.where(affected & (change < 0), WORSE, np.where(affected & (change > 0), BETTER, UNKNOWN))

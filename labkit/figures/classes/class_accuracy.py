@@ -46,7 +46,7 @@ def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
         [
             _lines(names, before, after, colours),
             _reference(names, before, compared, colours),
-            *_models(per_class, names, (after, low, high), compared, theme),
+            *_models(per_class, names, np.stack([after, low, high]), compared, theme),
         ]
     )
     figure.update_layout(
@@ -66,15 +66,13 @@ def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
     return figure
 
 
-def _models(
-    per_class: pd.DataFrame, names: list[str], ends: tuple[np.ndarray, ...], compared: bool, theme: Theme
-) -> list[go.Scatter]:
-    """Return the model's dots: one trace, or one for each verdict."""
+def _models(per_class: pd.DataFrame, names: list[str], ends: np.ndarray, compared: bool, theme: Theme) -> list[go.Scatter]:
+    """Return the model's dots, of accuracies and their intervals [3, classes]: one trace, or one for each verdict."""
     if "verdict" not in per_class:
-        return [_model(names, *ends, compared, "this model", template(theme).layout.colorway[0])]
+        return [_model(names, ends, compared, "this model", template(theme).layout.colorway[0])]
     found = outcomes(per_class)
     return [
-        _model(names, *(np.where(found.codes == code, end, np.nan) for end in ends), compared, name, colour)
+        _model(names, np.where(found.codes == code, ends, np.nan), compared, name, colour)
         for code, (name, colour) in enumerate(zip(found.names, marks(shades(theme)), strict=True))
     ]
 
@@ -112,9 +110,8 @@ def _reference(names: list[str], before: np.ndarray, compared: bool, colours: Sh
     )
 
 
-def _model(
-    names: list[str], after: np.ndarray, low: np.ndarray, high: np.ndarray, compared: bool, name: str, colour: str
-) -> go.Scatter:
+def _model(names: list[str], ends: np.ndarray, compared: bool, name: str, colour: str) -> go.Scatter:
+    after, low, high = ends
     return go.Scatter(
         x=after,
         y=names,
