@@ -24,7 +24,7 @@ from labkit.audit.prediction_changes import confusion_change, flips
 from labkit.audit.replicates import over_seeds, paired_difference, t_interval
 from labkit.audit.result import Audit
 from labkit.audit.run import audit
-from labkit.audit.verdict import Verdict, verdict
+from labkit.audit.verdict_sentence import Verdict, verdict
 from labkit.audit.verdicts import HARM, VERDICTS, needed_examples, with_verdicts
 from labkit.cost import cost
 from labkit.registry import Param, load_entry_points

@@ -89,8 +89,8 @@ def needed_examples(
 
     Examples
     --------
-    >>> needed_examples(np.array([0, 3]), np.array([0, 1]), np.array([12, 100])).round().tolist()
-    [1400.0, 8032.0]
+    >>> needed_examples(np.array([0, 5]), np.array([0, 1]), np.array([12, 100])).round().tolist()
+    [1400.0, 1425.0]
     """
     check_harm(harm)
     n01, n10, examples = (np.asarray(count, float) for count in (n01, n10, examples))

@@ -3,7 +3,7 @@
 from labkit.data.arrays import from_arrays
 from labkit.data.catalogue import CATALOGUE, load
 from labkit.data.csv import from_csv
-from labkit.data.csv_defects import column_names, csv_defects
+from labkit.data.csv_check import column_names, csv_defects
 from labkit.data.encoder import Encoder
 from labkit.data.folders import image_folder
 from labkit.data.nodes import NodeSplit

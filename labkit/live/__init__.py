@@ -2,12 +2,12 @@
 
 from labkit.live.background import Latest
 from labkit.live.filling import fill
+from labkit.live.first_view import opening, start
 from labkit.live.gallery import make_gallery
-from labkit.live.good_point import good_point
+from labkit.live.good_points import good_point
 from labkit.live.grid import Grid, Key, key_of, load_grid, slider_of
 from labkit.live.jobs import Job, Jobs
-from labkit.live.keeping import Keeping, keep, keeping
-from labkit.live.opening import opening, start
+from labkit.live.keep_run import Keeping, keep, keeping
 from labkit.live.own_training import SmallTraining, weights_place
 from labkit.live.paths import is_weights, matches, resolved
 from labkit.live.progress import Progress, time_left

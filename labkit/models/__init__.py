@@ -2,7 +2,7 @@
 
 from labkit.models.card import Card, load_weights, read_card, save_weights
 from labkit.models.catalogue import NAMES, cards, get_recipe, input_shape, load
-from labkit.models.defects import defects
+from labkit.models.input_check import defects
 from labkit.models.neuron_counts import neurons
 from labkit.models.normalize import Normalize
 from labkit.models.opening import check_takes, open_model, options_for

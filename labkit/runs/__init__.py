@@ -3,7 +3,6 @@
 from labkit.runs.audited_data import audited_split
 from labkit.runs.by_group import group_measures
 from labkit.runs.comparison import Comparison, compare
-from labkit.runs.differences import differences
 from labkit.runs.failures import SweepFailed, in_words
 from labkit.runs.gallery_runs import gallery
 from labkit.runs.grid_jobs import Job, jobs
@@ -11,11 +10,12 @@ from labkit.runs.group_comparison import compare_groups, groups_before_and_after
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
 from labkit.runs.measuring import measure_run
-from labkit.runs.overview import NetworkOverview, overview
+from labkit.runs.network_overview import NetworkOverview, overview
 from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
+from labkit.runs.run_differences import differences
 from labkit.runs.sources import noted, reopen, sources_of
 from labkit.runs.store import Store
 from labkit.runs.sweeping import sweep

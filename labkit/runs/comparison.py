@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.audit import class_bias
-from labkit.runs.differences import check_comparable
+from labkit.runs.run_differences import check_comparable
 
 if TYPE_CHECKING:
     from labkit.audit import Audit

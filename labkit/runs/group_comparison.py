@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from labkit.audit.group_changes import group_changes
-from labkit.runs.differences import check_comparable
+from labkit.runs.run_differences import check_comparable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -23,12 +23,17 @@ PATIENCE = 300  # seconds; ends a wait that would never succeed, and must not de
 MACHINE = {"cpu": "Difference Engine", "cores": 2, "vectors": ["avx2"], "python": "3.11.0", "system": "Linux"}
 
 
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch):
+    """The module that runs the tests: Streamlit leaves the page in its place, and a process that is spawned would run that."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture
 def app(monkeypatch, tmp_path):
     """The dashboard on an empty store of the user's own, opened at Compare."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("sys.argv", [str(MAIN)])
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # Streamlit leaves the page there, and spawn would run it
     app = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
     app._page_hash = calc_hash("compare")  # `switch_page` works after a first run only, which would draw Home in every test
     return app

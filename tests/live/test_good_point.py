@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labkit.live.good_point import good_point, knee
+from labkit.live.good_points import good_point, knee
 
 
 def test_the_knee_of_a_broken_line_is_where_it_breaks():

@@ -11,7 +11,7 @@ def test_every_group_measure_has_its_value_and_the_interval_of_the_audit():
     table = library.table("mlp_adult")
     (column, *_) = library.group_columns(table.index)
     found = runs.group_measures(library, table, column)
-    wanted = [measure.key for measure in MEASURES.values() if "groups" in measure.needs]
+    wanted = [measure.key for measure in MEASURES.values() if "groups" in measure.needs and "reference" not in measure.needs]
     assert [measure.key for measure, _ in found] == [key for key in wanted if f"{key}[{column}]" in table]
     assert len(found) >= 3
     for measure, values in found:

@@ -130,7 +130,7 @@ def test_networks_of_one_name_stand_apart(tmp_path):
         assert len(rows) == 1
         assert list(reference.index) == [name]
         assert reference["bytes"].iloc[0] == pytest.approx(rows["bytes"].iloc[0] / rows["bytes_ratio"].iloc[0])
-        assert runs.recommend(store, model=name, accuracy_drop=1, affected_classes=None).id == rows.index[0]
+        assert runs.recommend(store, model=name, accuracy_drop=1, harmed_classes=None).id == rows.index[0]
     assert len(library.reference("custom")) == 2
     for chosen in (None, "custom"):
         with pytest.raises(ValueError, match=r"several networks \(custom \(\w{6}\), custom \(\w{6}\)\); say which"):

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Any
 
 from labkit.compress import METHODS, Choice, Method
-from labkit.live.good_point import graded
+from labkit.live.good_points import graded
 from labkit.live.sessions import Session
 
 
