@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from labkit.compress import METHODS
 from tests.app.live_page import grab, open_live, wait_for
 
 pytestmark = pytest.mark.browser
@@ -14,9 +15,11 @@ def asked(page):
 
 
 def options(page, box):
-    """Every option of a select box; long lists draw only those in sight."""
-    box.click()
-    page.get_by_role("option").first.wait_for()
+    """Every option of a select box; long lists draw only those in sight. A page that is being drawn may close the list again."""
+    shown = page.get_by_role("option").first
+    while not shown.is_visible():
+        box.click()
+        page.wait_for_timeout(300)
     found = {}
     while True:
         before = len(found)
@@ -29,7 +32,9 @@ def options(page, box):
 
 
 def choose(page, label, option):
-    page.get_by_role("combobox", name=label, exact=True).first.click()
+    box = page.get_by_role("combobox", name=label, exact=True).first
+    assert option in options(page, box)
+    box.click()
     page.get_by_role("option", name=option, exact=True).click()
 
 
@@ -74,19 +79,19 @@ def test_a_drag_adds_no_history_and_back_leads_to_what_was_there(app_url, deskto
     desktop.mouse.up()
     desktop.wait_for_function("location.search.includes('sparsity=0.8')")
     assert desktop.evaluate("history.length") == before
-    choose(desktop, "method", "low_rank")
+    choose(desktop, "method", METHODS["low_rank"].title)
     desktop.wait_for_function("location.search.includes('method=low_rank')")
     assert desktop.evaluate("history.length") == before + 1
     desktop.get_by_role("link", name="Per class").click()
     desktop.get_by_role("heading", name="Per class", exact=True).wait_for()
     desktop.go_back()
-    waits_for(desktop, "method", "low_rank")
+    waits_for(desktop, "method", METHODS["low_rank"].title)
     desktop.go_back()
-    waits_for(desktop, "method", "condense")
+    waits_for(desktop, "method", METHODS["condense"].title)
     wait_for(desktop, 0.8)
     assert (asked(desktop)["model"], asked(desktop)["sparsity"]) == ("mlp_mnist", "0.8")
     desktop.go_forward()
-    waits_for(desktop, "method", "low_rank")
+    waits_for(desktop, "method", METHODS["low_rank"].title)
 
 
 def test_charts_follow_the_theme_of_the_system(app_url, desktop):
