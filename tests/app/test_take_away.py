@@ -34,6 +34,7 @@ def test_nothing_is_written_before_it_is_asked_for(app):
 def test_a_run_is_taken_to_onnxruntime(page, app_url):
     ort = pytest.importorskip("onnxruntime")
     page.goto(f"{app_url}/per_class?model=mlp_adult&run={RUN}")
+    page.get_by_role("region", name="Figures of every class").wait_for()  # the last of the page: nothing moves any more
     page.get_by_role("button", name="Take it away").click()
     page.get_by_text(FORMATS["onnx"].title).click()
     page.get_by_role("button", name="Prepare the file").click()
