@@ -228,7 +228,7 @@ def test_live_starts_with_the_settings_that_the_command_line_takes(started):
 
 
 def offered(page, text):
-    return page.locator("[data-variant=pills]", has_text=text)
+    return page.locator("[data-variant=pills]", has_text=text).first
 
 
 def write(page, label, text):
