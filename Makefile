@@ -52,7 +52,7 @@ unit: setup      ## every test without a browser, notebook kernel or installatio
 # none of them measures time; a file stays on one worker, whose dashboard it shares
 browser-tests: setup
 	@tools/browser.sh
-	$(PYTEST) $(OTHERS) -m browser --dist loadfile
+	$(PYTEST) $(OTHERS) -m browser -n 0
 
 notebook-tests: setup
 	$(PYTEST) -n 0 --nbmake --nbmake-timeout=1200 notebooks
