@@ -8,7 +8,7 @@ from common.address import follow
 from common.pages import PAGES
 from common.server import settle
 from common.shell import mistakes, options, tighten
-from widgets.browser import browser
+from widgets.browser import browser, page_end
 
 # a file: Streamlit fetches emoji and material icons for this from the internet, also those of the navigation
 st.set_page_config(page_title="labkit", page_icon=Path(__file__).with_name("icon.png"), layout="wide")
@@ -22,11 +22,14 @@ page = st.navigation(
 st.set_page_config(page_title=f"{page.title} - labkit")
 tighten()
 browser()
-with mistakes():
-    asked = options()
-if asked.own and page.url_path == "" and "started" not in st.session_state:
-    st.session_state["started"] = True
-    st.switch_page("views/live/page.py")  # the command line names a network of one's own
-follow(page.url_path)
-page.run()
+try:
+    with mistakes():
+        asked = options()
+    if asked.own and page.url_path == "" and "started" not in st.session_state:
+        st.session_state["started"] = True
+        st.switch_page("views/live/page.py")  # the command line names a network of one's own
+    follow(page.url_path)
+    page.run()
+finally:
+    page_end()  # also of a page that stops early
 settle()
