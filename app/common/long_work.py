@@ -21,11 +21,11 @@ def long_work(
     make: Make,
     *,
     label: str,
-    said: str = "",
+    said: str | None = "",
     words: Callable[[float, float], str] = "{:g} of {:g}".format,
     progress: Callable[[Any], tuple[float, float]] = lambda answer: answer,
     starting: str = "Starting …",
-    timed: bool = True,
+    stage: Callable[[Any], str] | None = None,
     below: Callable[[Any, bool], None] | None = None,
     asked: Callable[[], tuple[Hashable, Make]] | None = None,
     **button: Any,
@@ -45,14 +45,14 @@ def long_work(
     label : str
         Of the button.
     said : str
-        Stands beside the button; without it and without a work nothing is drawn.
+        Stands beside the button; where it is empty and nothing runs, nothing is drawn; with None the button has the full width.
     words : callable (done, total) -> str
         Stands on the bar.
     progress : callable (answer) -> (done, total)
     starting : str
         Stands on the bar before the first answer.
-    timed : bool
-        Whether to say the time that is left; not where parts of the work take very different times.
+    stage : callable (answer) -> str, optional
+        Stands on the bar instead of `words` and the time that is left: for works whose parts take very different times.
     below : callable (answer, running), optional
         Draws what stands below: it is called before the browser is told that all is drawn.
     asked : callable () -> (question, make), optional
@@ -77,11 +77,12 @@ def long_work(
         answer, running = None, False
     if job is not None and running:
         left, right = st.columns([3, 1], vertical_alignment="center")
-        left.progress(*_how_far(job, answer, words, progress, timed) if answer is not None else (0.0, starting))
+        left.progress(*_how_far(job, answer, words, progress, stage) if answer is not None else (0.0, starting))
         right.button("Stop", key=f"{name}-stop", width="stretch", on_click=job.stop)
-    elif said:
-        left, right = st.columns([3, 1], vertical_alignment="center")
-        left.caption(said)
+    elif said != "":
+        left, right = (None, st) if said is None else st.columns([3, 1], vertical_alignment="center")
+        if left is not None:
+            left.caption(said)
         begin = asked or (lambda: (question, make))
         right.button(label, key=f"{name}-start", width="stretch", on_click=lambda: start(name, *begin()), **button)
     if below is not None:
@@ -106,10 +107,23 @@ def resumed(name: str, question: Hashable) -> live.Latest:
 
 
 def _how_far(
-    job: live.Job, answer: Any, words: Callable[..., str], progress: Callable[..., tuple[float, float]], timed: bool
+    job: live.Job,
+    answer: Any,
+    words: Callable[..., str],
+    progress: Callable[..., tuple[float, float]],
+    stage: Callable[[Any], str] | None,
 ) -> tuple[float, str]:
     """Return the share that is done, and what stands on the bar."""
     done, total = progress(answer)
+    share = min(1.0, done / total)
+    if stage is not None:
+        return share, stage(answer)
     seconds, first = job.since_first
-    rest = live.time_left(seconds, progress(first)[0], done, total) if timed else ""
-    return min(1.0, done / total), ", ".join(filter(None, (words(done, total), rest)))
+    rest = live.time_left(seconds, progress(first)[0], done, total)
+    return share, ", ".join(filter(None, (words(done, total), rest)))
+
+
+def is_known(question: Hashable) -> bool:
+    """Whether the work with this question is under way or has come to its end: there is nothing to start."""
+    job = jobs().find(question)
+    return job is not None and job.error is None
