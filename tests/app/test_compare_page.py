@@ -46,6 +46,8 @@ def test_two_runs_beside_each_other_say_what_changed(app, shelf):
     assert f"{(right[0] & ~right[1]).sum():,} examples are right in" in said
     assert f"{(right[1] & ~right[0]).sum():,} in " in said
     assert said.count("#### Groups") == 2  # of the run against the uncompressed network, and of one run against the other
+    labels = shelf.table("mlp_adult")["label"]
+    assert f"hollow is {labels[one]}, filled {labels[two]}" in said
 
 
 def test_the_smallest_version_within_the_limits_takes_one_choice_and_one_click(app, shelf):

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from safetensors.torch import save_file
 
-from labkit import data, models
+from labkit import data, models, runs
 from labkit.cli import cli, main
 from labkit.cli.options import open_options
 
@@ -75,6 +75,25 @@ def test_a_table_with_semicolons_is_swept_audited_and_taken_away(here, labkit):
     assert "give their place with --data" in labkit("export", swept["run"], "--format", "safetensors", "--out", "a", code=2)
     taken = json.loads(labkit("export", swept["run"], "--format", "safetensors", "--out", "a", "--data", "moved.csv", "--json"))
     assert taken["formats"][0]["check"]["examples"] > 0
+
+
+def test_two_runs_are_compared_group_by_group(here, labkit):
+    (here / "grid.yaml").write_text("models: {small_mlp: {weights: w.safetensors}}\nmethods: {condense: {sparsity: [0.6, 0.95]}}\n")
+    first, second = (
+        run["run"] for run in json.loads(labkit("sweep", "grid.yaml", "--data", "people.csv", *READ, "--no-weights", "--json"))
+    )
+    told = json.loads(labkit("runs", "compare", first, second, "--json"))["groups"]
+    store = runs.Store("runs")
+    for row in told:
+        for name, run in (("reference_accuracy", first), ("accuracy", second)):
+            assert row[name] == pytest.approx(store.audit_of(run).by_group.loc[("sex", row["group"]), "accuracy_score"])
+    assert [row["group"] for row in told] == ["f", "m"]
+    shown = labkit("runs", "compare", first, second)
+    assert "by group, change from the first to the second" in shown
+    assert told[0]["verdict"] in shown
+    (here / "people.csv").unlink()
+    assert "by class" in labkit("runs", "compare", first, second)  # the rest needs no data
+    assert json.loads(labkit("runs", "compare", first, second, "--json"))["groups"] is None
 
 
 def test_the_command_line_wins_over_the_grid(here, labkit):
