@@ -36,7 +36,7 @@ def test_home_and_compare_name_the_same_smallest_harmless_version(home):
         shown = home.run().success[0].value
         table = runs.Library(runs.gallery()).table(name)
         best = table.loc[runs.recommend(table).id]
-        assert f"{best['label']}, **{100 * best['bytes_ratio']:.0f}\u00a0%** of the bytes" in said
+        assert f"{best['in_words']}, **{100 * best['bytes_ratio']:.0f}\u00a0%** of the bytes" in said
         assert f"{best['method'].capitalize()} is the smallest: {100 * best['bytes_ratio']:.0f} % of the bytes" in shown
 
 

@@ -18,6 +18,8 @@ LEAST = 0.0001  # p-values below are not written out
 def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -> None:
     """Draw what changes from `run` to the run `other`."""
     one, two = labels[run.id], labels[other]
+    if one == two:  # e.g. of two seeds
+        one, two = f"{one} (run {run.id})", f"{two} (run {other})"
     try:
         first, second = shelf.audit(run.id), shelf.audit(other)
         split = split_of(run)
