@@ -8,6 +8,7 @@ from common.address import follow
 from common.pages import PAGES
 from common.server import settle
 from common.shell import mistakes, options, tighten
+from labkit import models
 from widgets.browser import browser, page_end
 
 # a file: Streamlit fetches emoji and material icons for this from the internet, also those of the navigation
@@ -25,9 +26,13 @@ browser()
 try:
     with mistakes():
         asked = options()
-    if asked.own and page.url_path == "" and "started" not in st.session_state:
-        st.session_state["started"] = True
-        st.switch_page("views/live/page.py")  # the command line names a network of one's own
+    opened = "started" not in st.session_state
+    st.session_state["started"] = True
+    if opened and page.url_path == "":
+        if st.query_params.get("model") in models.cards():  # a bookmark of the time when Live was the first page
+            st.switch_page("views/live/page.py", query_params=st.query_params.to_dict())
+        if asked.own:
+            st.switch_page("views/live/page.py")  # the command line names a network of one's own
     follow(page.url_path)
     page.run()
 finally:

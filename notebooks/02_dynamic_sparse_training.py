@@ -237,8 +237,8 @@ def step_by_step(gamma_sal):
 widgets.VBox([live_slider("gamma_sal", np.arange(0, 1, 0.05), 0.75, step_by_step), film])
 
 # %% [markdown]
-# **What to look at:** follow one neuron through the panels. Blue is kept for its weight, green has a large gradient;
-# orange is pruned, grey ablated. Pruning is layer-wide, so neurons lose different numbers; growing gives all the same
+# **What to look at:** follow one neuron through the panels. Violet is kept for its weight, green has a large gradient;
+# pink is pruned, grey ablated. Pruning is layer-wide, so neurons lose different numbers; growing gives all the same
 # number again. Drag to the left: where do ablated neurons come back, and how does the fan-in of the others change?
 #
 # ## 6. Does a fixed fan-in matter?

@@ -77,7 +77,7 @@ def factorize(sparsity):
 widgets.VBox([live_slider("sparsity of the factors", [0, 0.25, 0.5, 0.75, 0.8, 0.85, 0.9], 0.75, factorize), apart])
 
 # %% [markdown]
-# **What to look at:** weights above, factors below; positive is blue, negative orange. At sparsity 0 the factors have few
+# **What to look at:** weights above, factors below; positive is green, negative violet. At sparsity 0 the factors have few
 # rows and $U$ is narrow. Drag to the right: for the same number of parameters the rank grows while each column of $V$ has
 # fewer nonzeros, until $U$ is wider than high: no longer a basis, but an overcomplete *dictionary*.
 

@@ -8,8 +8,8 @@ from labkit.audit import Audit
 from labkit.data import Split
 
 READING = (
-    "hollow is before, filled after; the whisker is the 95 % interval of the change. Orange groups are harmed, blue ones are not, "
-    "of grey ones these examples cannot tell."
+    "hollow is {before}, filled {after}; the whisker is the 95 % interval of the change. Orange groups are harmed, "
+    "blue ones are not, of grey ones these examples cannot tell."
 )
 
 
@@ -20,6 +20,7 @@ def groups_of(audit: Audit, split: Split | None) -> pd.DataFrame | None:
     return runs.groups_before_and_after(audit, split.groups)
 
 
-def draw_groups(table: pd.DataFrame, column: str | None = None) -> None:
-    """Draw the groups of one column, or of all."""
-    figure(figures.group_changes(table, column, theme=theme()), READING, alt=f"Accuracy by {column or 'group'} before and after")
+def draw_groups(table: pd.DataFrame, column: str | None = None, *, before: str = "before", after: str = "after") -> None:
+    """Draw the groups of one column, or of all; `before` and `after` say what is compared."""
+    alt = f"Accuracy by {column or 'group'} {before} and {after}"
+    figure(figures.group_changes(table, column, theme=theme()), READING.format(before=before, after=after), alt=alt)

@@ -17,7 +17,7 @@ Task = Literal["classification", "multilabel", "nodes"]
 TASKS: tuple[Task, ...] = ("classification", "multilabel", "nodes")
 RESERVED = (
     *("id", "method", "version", "model", "data", "seed", "model_sha", "data_id", "created"),
-    *("damaged", "label", "series", "examples"),
+    *("damaged", "label", "in_words", "series", "examples"),
 )
 NEEDS = ("reference", "groups", "model", "cost", "probabilities")
 

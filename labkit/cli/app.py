@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from labkit.cli.options import MODEL, data_options, name_own, split_names, table_options
+from labkit.cli.options import MODEL, data_options, name_own, open_arguments
 
 
 def find_page() -> Path:
@@ -37,9 +37,8 @@ def find_page() -> Path:
 
 def _network(model: str | None, weights: str | None, where: dict[str, Any]) -> dict[str, Any]:
     """Return what the page Live is to open, checked as far as that takes no time."""
-    where["groups"] = split_names(where["groups"])
-    table = table_options(where)  # taken out of the others
-    given = {key: value for key, value in {"name": model, "weights": weights, **where, **table}.items() if value}
+    opened = open_arguments(where)  # taken out of the others
+    given = {key: value for key, value in {"name": model, "weights": weights, **where, **opened}.items() if value}
     if model is None:
         if given:
             raise ValueError(f"{', '.join(f'--{name}' for name in given)} say what a network is opened with; give --model too")

@@ -13,12 +13,11 @@ from labkit.cli.options import (
     foreign,
     model_options,
     name_own,
+    open_arguments,
     open_both,
     open_store,
     parse_settings,
-    split_names,
     store_option,
-    table_options,
 )
 from labkit.cli.output import as_json, print_json, print_table
 
@@ -143,9 +142,7 @@ def _of_run(
     if facts.damaged:
         place.load(run)  # says what is wrong with it
     name_own(model)
-    table = table_options(where)
-    where |= {"groups": split_names(where["groups"])} | table
-    network, dataset = runs.reopen(facts, model=model, weights=weights, **where)
+    network, dataset = runs.reopen(facts, model=model, weights=weights, data=where.pop("data"), **open_arguments(where))
     if not facts.has_weights:
         made = runs.rebuild(facts, base=network, dataset=dataset)
         click.echo(f"run {facts.id}: {made.note}", err=True)

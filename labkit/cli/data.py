@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labkit.cli.options import open_options, split_names, table_options
+from labkit.cli.options import open_arguments, open_options
 from labkit.cli.output import as_json, print_json, print_table
 
 if TYPE_CHECKING:
@@ -73,12 +73,8 @@ def show(name: str, grid: str | None, json_output: bool, **where: Any) -> None:
         click.echo(f"wrote {grid}")
 
 
-def open_dataset(
-    name: str, target: str | None = None, groups: str = "", size: int | None = None, favourable: str | None = None, **table: Any
-) -> Dataset:
+def open_dataset(name: str, **where: Any) -> Dataset:
     """Open a data set as the command line names it."""
     from labkit import data
 
-    options: dict[str, Any] = {"size": size, "favourable": favourable}
-    options = {key: value for key, value in options.items() if value is not None} | table_options(table)
-    return data.open_dataset(name, target=target, groups=split_names(groups), **options)
+    return data.open_dataset(name, **open_arguments(where))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from labkit.cli.options import name_own, open_store, store_option
+from labkit.cli.options import data_options, name_own, open_arguments, open_store, store_option
 from labkit.cli.output import as_json, print_json
 
 if TYPE_CHECKING:
@@ -37,10 +37,20 @@ class Formats(click.Command):
 @click.option("--format", "formats", multiple=True, metavar="NAME", help="Repeatable; by default every format that works.")
 @click.option("--out", type=click.Path(file_okay=False), help="New folder [default: export-RUN].")
 @click.option("--model", help="For a run of a network of your own: its name, as module:function or file.py:function.")
+@click.option("--weights", type=click.Path(dir_okay=False), help="Of the uncompressed network, where their file was moved.")
+@data_options(default="those that the run was made of")
 @store_option
 @as_json
 def export(
-    run: str, formats: tuple[str, ...], out: str | None, model: str | None, store: str, gallery: bool, json_output: bool
+    run: str,
+    formats: tuple[str, ...],
+    out: str | None,
+    model: str | None,
+    weights: str | None,
+    store: str,
+    gallery: bool,
+    json_output: bool,
+    **where: Any,
 ) -> None:
     """Write a run's network into a folder, with a script that loads it, the figures of its audit, and sample inputs and outputs.
 
@@ -58,11 +68,12 @@ def export(
     if folder.exists() and any(folder.iterdir()):
         raise ValueError(f"{folder} exists already; choose another folder with --out")
     name_own(model)
-    if model is None:
-        material = material_of(facts)
-    else:
-        base, dataset = reopen(facts, model=model)
+    given = {"model": model, "weights": weights, "data": where.pop("data"), **open_arguments(where)}
+    if any(given.values()):
+        base, dataset = reopen(facts, **given)
         material = material_of(facts, base=base, data=dataset)
+    else:
+        material = material_of(facts)
     made, failed = _written(material, formats or tuple(FORMATS), folder, strict=bool(formats))
     if json_output:
         print_json({"run": facts.id, "formats": [_facts(one) for one in made], "left_out": failed})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +26,8 @@ def model_options(command: Callable) -> Callable:
     return click.option("--model", "model", required=True, help=MODEL)(command)
 
 
-# how a CSV file is read; the names are those of labkit.data.TABLE_OPTIONS
+# how a CSV file is read; the names are those of labkit.data.TABLE_OPTIONS, whose import would load torch
+TABLE_OPTIONS = ("encoding", "missing", "categories", "drop", "separator", "decimal")
 TABLE = (
     click.option("--encoding", help="Text encoding of a CSV file (default: UTF-8, or what the file says)."),
     click.option(
@@ -38,28 +40,30 @@ TABLE = (
 )
 
 
-def table_options(given: dict[str, Any]) -> dict[str, Any]:
-    """Take the options of `TABLE` out of those of a command, as `labkit.data.open_dataset` takes them.
+def open_arguments(given: dict[str, Any]) -> dict[str, Any]:
+    """Take what `open_options` adds out of the options of a command, as `labkit.data.open_dataset` takes it.
 
     Parameters
     ----------
     given : dict
-        Options of the command; those of a CSV file are removed.
+        Options of the command; those of a CSV file or a folder are removed, ``data`` is not.
 
     Returns
     -------
     dict
         Without what was not given.
     """
-    names = ("categories", "drop")
-    found = {key: given.pop(key, None) for key in ("encoding", "missing", *names, "separator", "decimal")}
+    names = ("groups", "categories", "drop")
+    found = {key: given.pop(key, None) for key in ("target", "groups", "size", "favourable", *TABLE_OPTIONS)}
     return {key: split_names(value) if key in names else value for key, value in found.items() if value}
 
 
-def data_options(command: Callable) -> Callable:
-    """--data and what a CSV file or a folder needs."""
+def data_options(command: Callable | None = None, *, default: str = "what the model was trained on") -> Callable:
+    """--data and what a CSV file or a folder needs; `default` says what is taken without --data."""
+    if command is None:
+        return partial(data_options, default=default)
     command = open_options(command)
-    return click.option("--data", "data", help="Data set, image folder or CSV (default: what the model was trained on).")(command)
+    return click.option("--data", "data", help=f"Data set, image folder or CSV (default: {default}).")(command)
 
 
 def open_options(command: Callable) -> Callable:
@@ -106,22 +110,13 @@ def name_own(model: str | None) -> None:
 
 
 def open_both(
-    model: str,
-    weights: str | None,
-    data: str | None,
-    target: str | None,
-    groups: str,
-    size: int | None,
-    favourable: str | None = None,
-    seed: int = 0,
-    **table: Any,
+    model: str, weights: str | None, data: str | None, seed: int = 0, **where: Any
 ) -> tuple[nn.Module, Dataset, dict[str, Any]]:
     """Open a model and its data as the command line names them, and say where both came from."""
     from labkit import models, runs
 
     name_own(model)
-    options: dict[str, Any] = {"target": target, "groups": split_names(groups), "size": size, "favourable": favourable}
-    options |= table_options(table)
+    options = open_arguments(where)
     network, dataset = models.open_model(model, weights=weights, data=data, seed=seed, **options)
     models.check_takes(network, dataset.test, model, dataset.name)
     return network, dataset, runs.sources_of(network, data, **options)

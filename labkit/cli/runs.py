@@ -12,8 +12,10 @@ from labkit.cli.options import open_store, store_option
 from labkit.cli.output import as_json, print_json, print_table
 
 if TYPE_CHECKING:
-    from labkit.audit import Column, Limit
-    from labkit.runs import Run
+    import pandas as pd
+
+    from labkit.audit import Audit, Column, Limit
+    from labkit.runs import Run, Store
 
 
 @click.group()
@@ -117,7 +119,7 @@ def show(run: str, store: str, gallery: bool, json_output: bool) -> None:
 @store_option
 @as_json
 def compare(first: str, second: str, store: str, gallery: bool, json_output: bool) -> None:
-    """Test two runs against each other, example by example."""
+    """Test two runs against each other, example by example: all examples, every class, and every sensitive group."""
     from dataclasses import asdict
 
     from labkit import runs as room
@@ -126,7 +128,7 @@ def compare(first: str, second: str, store: str, gallery: bool, json_output: boo
 
     where = open_store(store, gallery)
     before, after = where.audit_of(first), where.audit_of(second)
-    result = room.compare(before, after)
+    result = room.compare(before, after, groups=_groups(where, first, before, after))
     timed = [key for key, measure in MEASURES.items() if not measure.repeatable and {key} & set(before.summary.index)]
     speeds = {key: room.speed_change(before, after, key) for key in timed}
     if json_output:
@@ -143,7 +145,43 @@ def compare(first: str, second: str, store: str, gallery: bool, json_output: boo
         name for name in result.summary.index if name == "latency_ms" or name.removesuffix("_low").removesuffix("_high") in speeds
     ]
     print_table(result.summary.drop(index=sittings).rename_axis("figure"))
-    print_table(result.per_class, "by class, change from the first to the second")
+    first_of_all = ["examples", "change", "verdict", "low", "high"]
+    by_class = result.per_class[[*first_of_all, *result.per_class.columns.difference(first_of_all, sort=False)]]
+    print_table(by_class, "by class, change from the first to the second")
+    if result.groups is not None:
+        print_table(_in_units(result.groups), "by group, change from the first to the second")
+
+
+def _groups(where: Store, run: str, *audits: Audit) -> pd.DataFrame | None:
+    """Open the groups of the examples that two runs were audited on; where that fails, say why."""
+    from labkit.runs import audited_split
+
+    if all(audit.by_group is None for audit in audits):
+        return None
+    try:
+        return audited_split(where.run(run)).groups
+    except (ValueError, TypeError, OSError) as error:
+        click.echo(f"groups are not compared: {error}", err=True)
+        return None
+
+
+def _in_units(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of `labkit.runs.compare_groups` as it is printed."""
+    import pandas as pd
+
+    def points(values: pd.Series) -> pd.Series:
+        return (100 * values).map("{:+.1f}".format)
+
+    shown = {
+        "first": (100 * groups["reference_accuracy"]).map("{:.1f} %".format),
+        "second": (100 * groups["accuracy"]).map("{:.1f} %".format),
+        "change (pp)": points(groups["change"]),
+        "verdict": groups["verdict"],
+        "interval": points(groups["change_low"]) + " to " + points(groups["change_high"]),
+        "examples": groups["examples"],
+        "would tell": groups["needed"].map(lambda count: f"{count:,.0f}" if count < float("inf") else "–"),
+    }
+    return pd.DataFrame(shown)
 
 
 class LimitValue(click.ParamType):

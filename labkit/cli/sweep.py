@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labkit.cli.measures import measure_options, parse_measures
-from labkit.cli.options import name_own
+from labkit.cli.options import data_options, name_own, open_arguments
 from labkit.cli.output import as_json, print_json
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--store", type=click.Path(file_okay=False), default="runs", show_default=True, help="Folder of runs.")
 @click.option("--processes", type=int, default=1, show_default=True, help="Runs made at once; latencies are less reliable then.")
 @click.option("--weights/--no-weights", default=True, show_default=True, help="Keep the compressed weights.")
+@data_options(default="that of the grid, or what each model was trained on")
 @measure_options
 @as_json
 @click.pass_context
@@ -41,6 +42,7 @@ def sweep(
     asked: str,
     measure_set: tuple[str, ...],
     json_output: bool,
+    **where: Any,
 ) -> None:
     """Make every run of a grid (a YAML file); stored runs are not made again.
 
@@ -62,9 +64,17 @@ def sweep(
         raise ValueError("give either a GRID file or --gallery")
     if gallery and (asked or measure_set):
         raise ValueError("--measures belongs to a GRID file; the gallery is made without further measures")
+    data, opened = where.pop("data"), open_arguments(where)
+    if gallery and (data or opened):
+        raise ValueError(
+            f"--{next(iter(opened), 'data')} belongs to a GRID file; the gallery is made of data that ship with labkit"
+        )
     for model in models:
         name_own(model)
-    jobs = [] if gallery else runs.jobs(_with_models(_with_measures(_read(str(grid)), parse_measures(asked, measure_set)), models))
+    jobs = []
+    if not gallery:
+        wanted = _with_measures(_read(str(grid)), parse_measures(asked, measure_set))
+        jobs = runs.jobs(_with_data(_with_models(wanted, models), data, opened))
     failures: list[tuple[runs.Job, str]] = []
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     console = Console(stderr=True)
@@ -127,6 +137,17 @@ def _with_models(grid: dict, names: tuple[str, ...]) -> dict:
         return {**grid, "models": {**{name: {} for name in names}, **there}}
     there = [there] if isinstance(there, str) else there
     return {**grid, "models": list(dict.fromkeys([*there, *names]))}
+
+
+def _with_data(grid: dict, data: str | None, opened: dict[str, Any]) -> dict:
+    """Put the data of the command line, and how they are read, in the place of those of the grid."""
+    if not isinstance(grid, dict):
+        return grid
+    given = {} if data is None else {"data": data}
+    there = grid.get("data_options") or {}
+    if opened and isinstance(there, dict):  # what is no mapping is refused with the rest of the grid
+        given["data_options"] = {**there, **opened}
+    return {**grid, **given}
 
 
 def _with_measures(grid: dict, asked: dict[str, dict]) -> dict:

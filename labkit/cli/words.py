@@ -9,6 +9,8 @@ import click
 ALIASES = {"base": "model", "pos_label": "favourable", "name": "model"}  # arguments that the command line spells otherwise
 ARGUMENT = re.compile(r"(?<![\w.(\[{/-])([a-z_]+)=(…?)(?=([^\s,;.)…]?))")
 
+CALL = re.compile(r"(\w\([^()]*\))")  # settings of a method in parentheses
+
 
 def command_of(cli: click.Group, arguments: list[str]) -> click.Command:
     """Return the command that arguments name.
@@ -68,5 +70,6 @@ def in_options(sentence: str, command: click.Command) -> str:
             return match.group(0)
         return f"--set {name}={'data' if name == 'calibration' else 'VALUE'}"
 
-    said = ARGUMENT.sub(spelled, sentence.replace("(data=…)", "(--data)" if "data" in options else "(data=…)"))
+    parts = CALL.split(sentence.replace("(data=…)", "(--data)" if "data" in options else "(data=…)"))
+    said = "".join(part if CALL.fullmatch(part) else ARGUMENT.sub(spelled, part) for part in parts)
     return re.sub(r"(--[a-z]+ )'(\w+)'", r"\1\2", said)  # a shell needs no quotes around a word

@@ -119,7 +119,7 @@ def _of_run(run: Run, data: Dataset | Split | None, base: nn.Module | None) -> M
     if run.has_weights:
         small, audit = store.load(run.id, base=network)
     else:
-        made = rebuild(run, base=network, dataset=opened)
+        made = rebuild(run, base=network, dataset=opened if data is None or not hasattr(data, "test") else data)
         small, audit, notes = made.model, store.audit_of(run.id), (f"the network was {made.note}",)
     assert small is not None
     split = _test_part(given)

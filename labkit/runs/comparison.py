@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.audit import class_bias
+from labkit.runs.group_comparison import compare_groups
 from labkit.runs.run_differences import check_comparable
 
 if TYPE_CHECKING:
@@ -28,11 +29,15 @@ class Comparison:
         classifies correctly), ``agreement`` (fraction of equal predictions).
     per_class : DataFrame
         As `labkit.audit.class_bias` gives it, a being the reference.
+    groups : DataFrame or None
+        Sensitive groups, as `compare_groups` gives them: accuracy of both, change with its interval, verdict; None where no groups
+        are known.
     """
 
     summary: pd.DataFrame
     accuracy: pd.Series
     per_class: pd.DataFrame
+    groups: pd.DataFrame | None = None
 
     def to_dict(self) -> dict:
         """Return plain values, ready for JSON.
@@ -44,17 +49,24 @@ class Comparison:
         return {
             "summary": self.summary.astype(object).where(self.summary.notna(), None).to_dict("index"),
             "accuracy": {key: float(value) for key, value in self.accuracy.items()},
-            "per_class": self.per_class.astype(object).where(self.per_class.notna(), None).reset_index().to_dict("records"),
+            "per_class": _rows(self.per_class),
+            "groups": None if self.groups is None else _rows(self.groups),
         }
 
 
-def compare(a: Audit, b: Audit) -> Comparison:
+def _rows(table: pd.DataFrame) -> list[dict]:
+    return table.astype(object).where(table.notna(), None).reset_index().to_dict("records")
+
+
+def compare(a: Audit, b: Audit, *, groups: pd.DataFrame | None = None) -> Comparison:
     """Compare two audits example by example.
 
     Parameters
     ----------
     a, b : Audit
         Of single-label splits.
+    groups : DataFrame, optional
+        Sensitive features of the split, one row per example: `Split.groups` of `audited_split`.
 
     Returns
     -------
@@ -84,4 +96,5 @@ def compare(a: Audit, b: Audit) -> Comparison:
         summary=summary,
         accuracy=pd.Series(accuracy),
         per_class=class_bias(before, after, labels, classes=list(a.per_class.index)),
+        groups=None if groups is None else compare_groups(a, b, groups),
     )

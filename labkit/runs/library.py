@@ -13,6 +13,7 @@ from labkit.messages import unknown_name
 from labkit.runs.identity import TRAINED
 from labkit.runs.networks import by_data, labelled
 from labkit.runs.stored_audit import read_audit, read_per_class
+from labkit.runs.wording import run_in_words
 from labkit.sparsify import RULES
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ class Library:
         -------
         DataFrame
             Indexed by id. ``model`` says the fingerprint where a name stands for several networks ("custom (1a2b3c)"), and the data
-            where a network has runs on several data sets ("vit_fashion on mnist"). Also with ``label`` (method and settings) and
-            ``series`` (the same without the numbers: runs that differ only in a numeric parameter share it).
+            where a network has runs on several data sets ("vit_fashion on mnist"). Also with ``label`` (method and settings),
+            ``in_words`` (the same as a reader would say it) and ``series`` (the label without the numbers: runs that differ only in
+            a numeric parameter share it).
 
         Raises
         ------
@@ -74,6 +76,7 @@ class Library:
         runs = [self._runs[run] for run in table.index]
         words = {
             "label": [label(run.method, run.parameters) for run in runs],
+            "in_words": [run_in_words(run.method, run.parameters) for run in runs],
             "series": [series(run.method, run.parameters) for run in runs],
         }
         return table.assign(**{name: pd.Series(said, index=table.index, dtype=object) for name, said in words.items()})
@@ -306,7 +309,7 @@ def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
             continue
         first = runs.iloc[-1]
         row: dict[str, Any] = {"model": model, "data": first["data"], "method": "none"}
-        row |= {"label": "uncompressed", "series": "uncompressed", "examples": first["examples"]}
+        row |= {"label": "uncompressed", "in_words": "uncompressed", "series": "uncompressed", "examples": first["examples"]}
         for measure in MEASURES.values():
             row |= _of_reference(measure, runs) if measure.reference is None else dict(measure.reference(runs))
         rows[str(model)] = row

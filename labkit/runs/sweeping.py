@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from labkit import models
 from labkit.audit import audit
 from labkit.compress import get_method
 from labkit.models.own import register
@@ -174,14 +175,14 @@ def _compress(job: Job, store: Store, base: Reference, keep: dict[str, Any]) -> 
     found = audit(
         small, base.dataset.test, reference=base.network, reference_logits=base.logits, measures=job.measures, seed=job.seed
     )
-    config = {name: getattr(job, name) for name in ("method", "parameters", "model", "data", "seed")}
-    config["version"] = method.version
+    config = {name: getattr(job, name) for name in ("method", "parameters", "model", "seed")}
+    config |= {"data": base.dataset.name, "version": method.version}  # the file is part of the sources
     return store.save(small, audit=noted(found, base.network), config=config, sources=base.sources, **keep).id
 
 
 def _train(job: Job, store: Store, keep: dict[str, Any]) -> str:
-    if job.model_options or job.data_options:
-        raise ValueError("a rule trains a reference model on its own data; leave options and data_options out")
+    if job.model_options or job.data_options or job.data != models.get_recipe(job.model).data:
+        raise ValueError("a rule trains a reference model on its own data; leave data, data_options and options out")
     rule = job.method.removeprefix(TRAINED)
     run = train_run(job.model, rule, store, seed=job.seed, progress=False, measures=job.measures, **keep, **job.parameters)
     return _measured(job, store, run.id, reference(job.model, job.data))

@@ -1,5 +1,7 @@
 """Compare: a click shows the run in place, two runs beside each other, the smallest harmless version at once."""
 
+import json
+
 import pytest
 
 from labkit import runs
@@ -29,7 +31,7 @@ def test_the_run_in_the_address_is_shown_with_its_classes_and_the_examples_it_lo
     app.run()
     assert not app.exception
     said = texts(app)
-    assert f"### {shelf.table('vit_fashion')['label'][run]}" in said
+    assert f"### {shelf.table('vit_fashion')['in_words'][run]}" in said
     assert "#### Examples of Shirt that were lost" in said
     lost = int(shelf.per_class(run).loc["Shirt", "n01"])
     assert any(f"of {lost:,} examples that only the uncompressed network gets right" in text for text in said)
@@ -46,6 +48,8 @@ def test_two_runs_beside_each_other_say_what_changed(app, shelf):
     assert f"{(right[0] & ~right[1]).sum():,} examples are right in" in said
     assert f"{(right[1] & ~right[0]).sum():,} in " in said
     assert said.count("#### Groups") == 2  # of the run against the uncompressed network, and of one run against the other
+    labels = shelf.table("mlp_adult")["in_words"]
+    assert f"hollow is {labels[one]}, filled {labels[two]}" in said
 
 
 def test_the_smallest_version_within_the_limits_takes_one_choice_and_one_click(app, shelf):
@@ -56,7 +60,34 @@ def test_the_smallest_version_within_the_limits_takes_one_choice_and_one_click(a
         found = runs.recommend(shelf.table(network), per_class=shelf.per_class).id
         assert any(text.startswith(f"Run {found}:") for text in texts(app)), network
     app.button(key="show-recommended").click().run()
-    assert f"### {shelf.table(network)['label'][found]}" in texts(app)
+    assert f"### {shelf.table(network)['in_words'][found]}" in texts(app)
+
+
+def test_runs_are_named_in_words_wherever_one_is_named(app, shelf):
+    """Those of the registry, as on Live; what was set stays in the columns of the table."""
+    inner = "Fixed fan-in (condensed), all but first and last layers, sparsity 0.7"
+    table = shelf.table("vit_fashion")
+    condensed = table[(table["method"] == "condense") & (table["param.layers"] == "inner")]
+    run = condensed.index[condensed["param.sparsity"] == 0.7][0]
+    app.query_params["run"], app.query_params["with"] = run, condensed.index[condensed["param.sparsity"] == 0.5][0]
+    app.run()
+    assert not app.exception
+    shown = app.dataframe[0].value
+    assert shown.loc[run, "in_words"] == inner
+    assert (shown.loc[run, "method"], shown.loc[run, "param.layers"]) == ("condense", "inner")
+    assert any(text.startswith(f"### From {inner} to ") for text in texts(app))
+    boxes = {box.label: box for box in (*app.selectbox, *app.multiselect)}
+    assert inner in boxes["runs to exclude"].options
+    assert inner.replace("0.7", "0.9") in boxes["compare with"].options
+    assert not any("sparsity=" in option for box in boxes.values() for option in box.options)
+    charts = [json.loads(block.proto.spec)["data"] for block in app.get("plotly_chart") if "best for its" in block.proto.spec]
+    hovered = [
+        text.partition("</b>")[0].removeprefix("<b>") for data in charts for trace in data for text in trace.get("hovertext", [])
+    ]
+    assert len(hovered) > 10
+    assert set(hovered) <= {"uncompressed", *table["in_words"]}
+    app.switch_page("views/per_class/page.py").run()
+    assert inner in next(box for box in app.selectbox if box.label == "run").options
 
 
 @pytest.mark.browser
@@ -74,6 +105,6 @@ def test_a_click_on_a_point_shows_its_run_below_and_rings_it_in_every_figure(app
     shown.wait_for()
     desktop.wait_for_url("**run=**")
     run = desktop.url.partition("run=")[2].partition("&")[0]
-    assert shelf.table("mlp_adult")["label"][run] in shown.inner_text()
+    assert shelf.table("mlp_adult")["in_words"][run] in shown.inner_text()
     rung = "node => node._fullData && node._fullData.some(trace => trace.name === 'selected')"
     desktop.wait_for_function(f"[...document.querySelectorAll('.js-plotly-plot')].filter({rung}).length >= 2")

@@ -18,6 +18,24 @@ def home(app):
     return app.run()
 
 
+def test_a_bookmark_of_live_at_the_first_address_opens_live_with_its_settings(app):
+    app._page_hash = ""
+    asked = {"model": "mlp_mnist", "method": "low_rank", "layers": "inner"}
+    app.query_params.update(asked)
+    app.run()
+    assert not app.exception
+    assert [title.value for title in app.title] == ["Live"]
+    boxes = {box.label: box.value for box in app.selectbox}
+    assert (boxes["network"], boxes["method"], boxes["layers"]) == ("mlp_mnist", "low_rank", "inner")
+    assert {name: app.query_params[name] for name in asked} == asked
+
+
+def test_home_stays_home_for_a_network_that_is_not_known(app):
+    app._page_hash = ""
+    app.query_params["model"] = "no_such_network"
+    assert [title.value for title in app.run().title] == ["labkit"]
+
+
 def test_every_network_has_a_card_with_its_accuracy_and_its_runs(home):
     assert not home.exception
     table = runs.Library(runs.gallery()).table()
@@ -36,7 +54,7 @@ def test_home_and_compare_name_the_same_smallest_harmless_version(home):
         shown = home.run().success[0].value
         table = runs.Library(runs.gallery()).table(name)
         best = table.loc[runs.recommend(table).id]
-        assert f"{best['label']}, **{100 * best['bytes_ratio']:.0f}\u00a0%** of the bytes" in said
+        assert f"{best['in_words']}, **{100 * best['bytes_ratio']:.0f}\u00a0%** of the bytes" in said
         assert f"{best['method'].capitalize()} is the smallest: {100 * best['bytes_ratio']:.0f} % of the bytes" in shown
 
 

@@ -14,7 +14,7 @@ def test_compare_lists_the_network_and_every_run_of_it(app):
     assert not app.exception
     table = runs.Library(runs.gallery()).table("vit_fashion")
     shown = app.dataframe[0].value
-    assert shown["label"].iloc[0] == "uncompressed"
+    assert shown["in_words"].iloc[0] == "uncompressed"
     assert set(shown.index[1:]) == set(table.index)
     for run in table.index:
         assert shown.loc[run, "accuracy"] == pytest.approx(100 * table.loc[run, "accuracy"])
@@ -40,7 +40,7 @@ def test_compare_shows_groups_only_where_there_are_some(app):
 def test_methods_can_be_left_out(app):
     app.run()
     app.button_group[0].set_value(["quantize"]).run()
-    assert set(app.dataframe[0].value["label"]) == {"uncompressed", "quantize", "quantize weight_only"}
+    assert set(app.dataframe[0].value["method"]) == {"none", "quantize"}
     app.button_group[0].set_value([]).run()
     assert "No run is left" in app.info[0].value
 

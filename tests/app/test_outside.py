@@ -43,7 +43,7 @@ def test_a_measure_from_outside_is_measured_on_request_and_then_everywhere(tmp_p
         desktop.get_by_text("Not measured on any of these runs yet: largest predicted share.").wait_for()
         assert desktop.locator(".live-slider", has_text="largest predicted share").count() == 0
         desktop.get_by_role("combobox", name=re.compile("run")).last.click()
-        desktop.get_by_role("option", name=re.compile("quantize")).first.click()
+        desktop.get_by_role("option", name=re.compile("8-bit weights")).first.click()
         desktop.get_by_role("button", name="Measure largest predicted share on the selected run").click()
         slider = desktop.locator(".live-slider", has_text="largest predicted share at most")
         slider.wait_for()

@@ -414,7 +414,7 @@ def test_a_run_whose_exchange_was_killed_comes_back(tmp_path):
     assert run.id in store
 
 
-@pytest.mark.parametrize("key", ["seed", "model", "damaged", "label"])
+@pytest.mark.parametrize("key", ["seed", "model", "damaged", "label", "in_words"])
 def test_a_measure_cannot_take_the_name_of_a_column(key):
     with pytest.raises(ValueError, match=f"a measure cannot be named '{key}'"):
         Measure(key, "m", compute=len)

@@ -1,5 +1,7 @@
 """Examples and groups that differ between two runs, counted again by hand."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,6 +40,29 @@ def test_groups_are_those_of_the_data_by_hand(pair):
     stored = a.by_group["accuracy_score"]
     before_and_after = runs.groups_before_and_after(a, split.groups)
     pd.testing.assert_series_equal(before_and_after["accuracy"].sort_index(), stored.sort_index(), check_names=False)
+
+
+def test_a_comparison_has_the_groups_paired_example_by_example(pair):
+    (a, b), run = pair
+    split = runs.audited_split(run)
+    assert runs.compare(a, b).groups is None
+    found = runs.compare(a, b, groups=split.groups)
+    female = (split.groups["sex"] == "Female").to_numpy()
+    first, second = ((x.predictions["predicted"] == x.predictions["label"]).to_numpy()[female] for x in (a, b))
+    row = found.groups.loc[("sex", "Female")]
+    table = [[(first & second).sum(), (first & ~second).sum()], [(~first & second).sum(), (~first & ~second).sum()]]
+    assert (row["n01"], row["n10"]) == (table[0][1], table[1][0])
+    assert row["change"] == pytest.approx(second.mean() - first.mean())
+    # Agresti & Min (2005): Wald's interval of a paired difference after half an example in each cell
+    n, b01, b10 = len(first) + 2, table[0][1] + 0.5, table[1][0] + 0.5
+    half = 1.959964 * np.sqrt((b01 + b10) - (b10 - b01) ** 2 / n) / n
+    assert [row["change_low"], row["change_high"]] == pytest.approx([(b10 - b01) / n - half, (b10 - b01) / n + half], abs=1e-6)
+    assert row["verdict"] == (
+        "harmed" if row["change_high"] < -0.02 else "unharmed" if row["change_low"] > -0.02 else "cannot tell"
+    )
+    told = json.loads(json.dumps(found.to_dict()))["groups"]
+    assert len(told) == len(found.groups)
+    assert {"group column", "group", "verdict", "accuracy"} <= set(told[0])
 
 
 def test_runs_of_different_data_are_refused(pair):

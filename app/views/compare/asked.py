@@ -16,7 +16,7 @@ def asked_measures(shelf: Library, table: pd.DataFrame) -> None:
         return
     st.header("Measures that take longer")
     left, *places = st.columns([2, *[1] * len(asked)], vertical_alignment="bottom")
-    run = left.selectbox("run", list(table.index), format_func=lambda name: table["label"].get(name, name), key="asked-run")
+    run = left.selectbox("run", list(table.index), format_func=lambda name: table["in_words"].get(name, name), key="asked-run")
     for place, measure in zip(places, asked, strict=True):
         label = f"Measure {measure.title} on the selected run"
         if place.button(label, help=measure.help or None, key=f"asked-{measure.key}", width="stretch"):

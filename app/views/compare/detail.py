@@ -27,7 +27,7 @@ def detail(shelf: Library, table: pd.DataFrame, found: Picked | None, place: str
         return
     with st.container(border=True, key="picked-run"):
         title, close = st.columns([5, 1], vertical_alignment="center")
-        title.markdown(f"### {table['label'][found.run]}")
+        title.markdown(f"### {table['in_words'][found.run]}")
         close.button("Close", icon=":material/close:", on_click=pick, args=(None, TABLE), width="stretch")
         try:
             audit = shelf.audit(found.run)
@@ -45,10 +45,10 @@ def detail(shelf: Library, table: pd.DataFrame, found: Picked | None, place: str
             "compare with",
             others,
             name="with",
-            format_func=lambda name: table["label"].get(name, "the uncompressed network"),
+            format_func=lambda name: table["in_words"].get(name, "the uncompressed network"),
         )
         if other != NOBODY:
-            side_by_side(shelf, run, other, table["label"].to_dict())
+            side_by_side(shelf, run, other, table["in_words"].to_dict())
 
 
 def _before_and_after(audit: Audit, run: Run, label: str) -> None:

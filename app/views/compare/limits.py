@@ -54,12 +54,12 @@ def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:
     (st.success if found.id else st.warning)(sentence, icon=":material/check_circle:" if found.id else ":material/warning:")
     if found.id:
         told, show = st.columns([3, 1], vertical_alignment="center")
-        told.caption(f"Run {found.id}: {table['label'][found.id]}.")
+        told.caption(f"Run {found.id}: {table['in_words'][found.id]}.")
         if show.button("Show this run", icon=":material/visibility:", key="show-recommended", width="stretch"):
             pick(found.id, LIMITS)
             st.rerun()
     with st.expander("Why not the others"):
-        shown, settings = in_columns(found.considered.assign(run=table["label"]), short=True)
+        shown, settings = in_columns(found.considered.assign(run=table["in_words"]), short=True)
         st.dataframe(
             shown,
             hide_index=True,

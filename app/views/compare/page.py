@@ -27,7 +27,7 @@ with st.expander(f"Exclude runs ({len(table)} are stored)"):
     out = st.multiselect(
         "runs to exclude",
         list(table.index),
-        format_func=lambda run: table["label"].get(run, run),
+        format_func=lambda run: table["in_words"].get(run, run),
         help="Your own runs are listed here too: the dashboard reads the folder given with `labkit app --store`.",
     )
 table = table[table["method"].isin(chosen) & ~table.index.isin(out)]

@@ -17,7 +17,7 @@ def run_table(table: pd.DataFrame, *, file: str, found: Picked | None = None) ->
     shown, parameters = in_parameters(shown)
     common = {name: setting for name, setting in parameters.items() if shown[name].notna().mean() >= COMMON}
     settings = {
-        "label": st.column_config.TextColumn("run", pinned=True, width="medium"),
+        "in_words": st.column_config.TextColumn("run", pinned=True, width="medium"),
         "method": st.column_config.TextColumn("method"),
         **common,
         **settings,

@@ -18,15 +18,17 @@ LEAST = 0.0001  # p-values below are not written out
 def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -> None:
     """Draw what changes from `run` to the run `other`."""
     one, two = labels[run.id], labels[other]
+    if one == two:  # e.g. of two seeds
+        one, two = f"{one} (run {run.id})", f"{two} (run {other})"
     try:
         first, second = shelf.audit(run.id), shelf.audit(other)
-        found = runs.compare(first, second)
+        split = split_of(run)
+        found = runs.compare(first, second, groups=None if split is None else split.groups)
     except (ValueError, OSError) as error:
         say(error)
         return
     st.markdown(f"### From {one} to {two}")
     st.markdown(_sentence(found, one, two))
-    split = split_of(run)
     left, right = st.columns(2)
     with left:
         st.markdown("#### Classes")
@@ -36,9 +38,9 @@ def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -
             alt=f"Change of accuracy by class from {one} to {two}",
         )
     with right:
-        if split is not None and split.groups is not None:
+        if found.groups is not None:
             st.markdown("#### Groups")
-            draw_groups(runs.compare_groups(first, second, split.groups))
+            draw_groups(found.groups, before=one, after=two)
         st.markdown("#### Figures")
         _figures(found, one, two)
     _examples(first, second, split, (one, two))

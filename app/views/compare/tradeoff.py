@@ -20,6 +20,7 @@ def tradeoffs(beside: pd.DataFrame, found: Picked | None) -> None:
     """Draw two figures beside each other, each over a cost of the reader's choice."""
     if "accuracy" not in beside:  # of a task without accuracy
         return
+    beside = beside.assign(label=beside["in_words"])  # the legend keeps the short names, for which there is little room
     near = beside[beside["accuracy"] >= beside["accuracy"].max() - NEAR]
     if 1 < len(near) < len(beside):
         hide = st.toggle(f"Only runs within {100 * NEAR:.0f} pp of the best", value=True, help="Other runs would stretch the axis")

@@ -64,7 +64,7 @@ def _count(entry: NetworkOverview) -> str:
 def _harmless(entry: NetworkOverview) -> str:
     if entry.harmless is not None:
         share = f"{100 * entry.harmless['bytes_ratio']:.0f}\u00a0%"
-        return f"Smallest harmless version: {entry.harmless['label']}, **{share}** of the bytes"
+        return f"Smallest harmless version: {entry.harmless['in_words']}, **{share}** of the bytes"
     return "" if entry.answer is None else "No version is harmless: keep the uncompressed network"
 
 

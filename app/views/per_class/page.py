@@ -21,7 +21,7 @@ st.write("One run beside the uncompressed network, class by class: an average hi
 left, right = st.columns([1, 2])
 shelf, network, table = network_with_runs(left)
 ids = list(table.sort_values(["series", "bytes"], ascending=[True, False]).index)
-run = choose(right, "run", ids, name="run", format_func=lambda name: table["label"].get(name, name))
+run = choose(right, "run", ids, name="run", format_func=lambda name: table["in_words"].get(name, name))
 with mistakes():
     audit = shelf.audit(run)
 take_away(run, shelf)

@@ -8,8 +8,6 @@ from labkit.figures.base.template import Theme, template
 
 # Plotly symbols in the order of series; neighbours differ in shape, not only in fill
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "pentagon")
-# of groups of people, which are neither better nor worse: no blue and no orange, on light and on dark paper
-GROUPS = ("#009E73", "#B85C95", "#8E6FC1", "#8C7A2B", "#7A7F87", "#5B8C3E")
 
 
 @dataclass(frozen=True)
@@ -24,6 +22,8 @@ class Shades:
         Marks: for the worse, for the better, and what cannot be told or only compares.
     worse, better, unknown, neutral : str
         The same as grounds of cells on which `ink` is readable; `neutral` is no change.
+    less, more : str
+        Grounds of cells with a number below and above a middle, where neither is better, e.g. weights by their sign.
     """
 
     ink: str
@@ -34,6 +34,13 @@ class Shades:
     neutral: str
     worse: str
     unknown: str
+    less: str
+    more: str
+
+    @property
+    def signed(self) -> list[tuple[float, str]]:
+        """Colour scale from less (0) to more (1), of which neither is better, on which `ink` is readable."""
+        return [(0.0, self.less), (0.5, self.neutral), (1.0, self.more)]
 
     @property
     def diverging(self) -> list[tuple[float, str]]:
@@ -55,6 +62,8 @@ LIGHT = Shades(
     neutral="#F6F6F6",
     worse="#E69F00",
     unknown="#CFCFCF",
+    less="#C59AF0",
+    more="#6CC7A0",
 )
 # on dark paper the ends are dark enough for light text: the same hues, half the light
 DARK = Shades(
@@ -66,6 +75,8 @@ DARK = Shades(
     neutral="#20242C",
     worse="#9C4A00",
     unknown="#4A4F58",
+    less="#6B3FA8",
+    more="#1B7355",
 )
 
 

@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 import plotly.graph_objects as go
 
-# Okabe & Ito (2008) without yellow and black, which are hard to see on white and on dark paper
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7")
-# on dark paper the dark blue has too little contrast for the first place
-DARK_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#0072B2")
+# Of series such as methods, networks, rules and groups of people, on white and on dark paper. Orange, blue and grey are not among
+# them: in every figure they mean worse, better and unknown (see `shades`). Without them hues alone do not suffice for colour-blind
+# readers, so that the colours also differ in lightness.
+COLOURS = ("#4A1A75", "#00A06E", "#C0307F", "#7D8A12", "#A974E4", "#0A4437")
+DARK_COLOURS = ("#A879F0", "#34C08B", "#F59AD0", "#F2E85A", "#D0308A", "#6F8A2A")
 Theme = Literal["light", "dark"]
 
 

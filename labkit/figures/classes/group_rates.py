@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from labkit.figures.base.shades import GROUPS, SYMBOLS, shades
+from labkit.figures.base.shades import SYMBOLS, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, short
 
@@ -55,10 +55,10 @@ def group_rates(by_group: pd.DataFrame, column: str | None = None, *, theme: The
     if not rates:
         raise ValueError("group_rates found no rate in the table; give Audit.by_group")
     names = [name for _, name, _ in rates]
-    colours = shades(theme)
+    colours, palette = shades(theme), template(theme).layout.colorway
     figure = go.Figure(_gaps(groups[[key for key, _, _ in rates]], names, colours.quiet))
     for turn, group in enumerate(groups.index):
-        look = {"color": GROUPS[turn % len(GROUPS)], "symbol": SYMBOLS[turn % len(SYMBOLS)], "size": 12}
+        look = {"color": palette[turn % len(palette)], "symbol": SYMBOLS[turn % len(SYMBOLS)], "size": 12}
         figure.add_trace(_dots(groups.loc[group], str(group), rates, look))
     figure.update_layout(
         template=template(theme),

@@ -37,7 +37,7 @@ def condensed_layer(parts: Mapping[str, np.ndarray], *, theme: Theme = "light") 
     if not parts:
         raise ValueError("condensed_layer needs at least one matrix")
     titles = [f"<b>{name}</b> {len(part)} × {part.shape[1]}, {part.nbytes} bytes" for name, part in parts.items()]
-    figure, scale = make_subplots(1, len(parts), subplot_titles=titles, horizontal_spacing=0.03), shades(theme).diverging
+    figure, scale = make_subplots(1, len(parts), subplot_titles=titles, horizontal_spacing=0.03), shades(theme).signed
     for column, part in enumerate(parts.values(), start=1):
         whole = np.issubdtype(part.dtype, np.integer)
         text = part.astype(str) if whole else np.where(part == 0, "", np.char.mod("%.2f", part))

@@ -37,7 +37,7 @@ def factor_tiles(
     Returns
     -------
     Figure
-        One heat map for each array, the basis first; below zero is orange, above zero blue.
+        One heat map for each array, the basis first; below zero is violet, above zero green.
 
     Raises
     ------
@@ -71,8 +71,8 @@ def _tile(matrix: np.ndarray, left: float, top: float, across: float, name: str,
     """Return a heat map that begins at (left, top), `across` units per column; colours saturate at two standard deviations."""
     nonzero = matrix[matrix != 0]
     limit = 2 * float(nonzero.std()) if len(nonzero) else 1.0
-    palette = template("light").layout.colorway
-    scale = [palette[1], "#FFFFFF" if theme == "light" else "#14181F", palette[0]]
+    violet, green = template(theme).layout.colorway[:2]
+    scale = [violet, "#FFFFFF" if theme == "light" else "#14181F", green]
     z = matrix.astype(np.float16).astype(np.float32)  # fewer digits to send
     look = {"colorscale": scale, "zmin": -limit, "zmax": limit, "showscale": False, "hoverinfo": "name"}
     return go.Heatmap(z=z, x0=left + across / 2, dx=across, y0=top + 0.5, dy=1, name=name, **look)

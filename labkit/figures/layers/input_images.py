@@ -72,7 +72,7 @@ def neuron_mosaic(
     framed = np.pad(some.reshape(down, across, height, width), ((0, 0), (0, 0), (FRAME, FRAME), (FRAME, FRAME)))
     z = framed.transpose(0, 2, 1, 3).reshape(down * (height + 2 * FRAME), -1).astype(np.uint8)
     colours = shades(theme)
-    paint = [[0, colours.neutral], [0.5, "#F6DDBD" if theme == "light" else "#5A3A12"], [1, colours.ink]]
+    paint = [[0, colours.neutral], [0.5, "#F0D5E4" if theme == "light" else "#4A2440"], [1, colours.ink]]
     look = {"zmin": NOTHING, "zmax": CONNECTION, "colorscale": paint, "showscale": False, "hoverinfo": "skip"}
     return _square(go.Heatmap(z=z, **look), "single neurons; shaded: ablated", theme)
 

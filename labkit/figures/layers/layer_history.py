@@ -43,11 +43,11 @@ def layer_history(layers: pd.DataFrame, *, what: Quantity = "fan_in", theme: The
         first = table.bfill(axis="columns").iloc[:, :1].squeeze(axis="columns") if table.size else None
         shown = table if first is None else table.div(first, axis="index")
         top = max(2.0, float(shown.max(axis=None))) if shown.size else 2.0
-        scale = {"zmin": 0, "zmid": 1, "zmax": top, "colorscale": colours.diverging, "title": "fan-in relative to the start"}
+        scale = {"zmin": 0, "zmid": 1, "zmax": top, "colorscale": colours.signed, "title": "fan-in relative to the start"}
     else:
         shown = table
         low = colours.neutral
-        scale = {"zmin": 0, "zmax": 100, "colorscale": [(0, low), (1, colours.better)], "title": TITLES[what]}
+        scale = {"zmin": 0, "zmax": 100, "colorscale": [(0, low), (1, colours.more)], "title": TITLES[what]}
     title, steps = str(scale.pop("title")), [str(step) for step in table.columns]
     figure = go.Figure(
         go.Heatmap(

@@ -34,7 +34,7 @@ WORDS = {
 def cell_colours(theme: Theme) -> dict[Cell, str]:
     """Return the colour of each kind; NOTHING is transparent."""
     colours, layout = shades(theme), template(theme).layout
-    new, gone = layout.colorway[2], layout.colorway[1]
+    new, gone = layout.colorway[1:3]
     return {Cell.STAYS: colours.ink, Cell.NEW: new, Cell.GONE: gone, Cell.EMPTY: layout.xaxis.gridcolor}
 
 

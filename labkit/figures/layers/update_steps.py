@@ -12,8 +12,8 @@ from plotly.subplots import make_subplots
 from labkit.figures.base.template import Theme, template
 
 ARRAYS = ("weight", "gradient", "mask", "by_weight", "by_gradient", "active", "kept", "grown")
-LIGHT = {"weight": "#9CC5E3", "gradient": "#9FDBC6", "both": "#5F9EB0", "gone": "#F3C06B", "none": "#E3E3E3"}
-DARK = {"weight": "#1F5F8A", "gradient": "#1F6F57", "both": "#2F7F95", "gone": "#8A5A10", "none": "#3A3F48"}
+LIGHT = {"weight": "#D9BDF7", "gradient": "#A6DEC6", "both": "#7F9C9A", "gone": "#E590BE", "none": "#E3E3E3"}
+DARK = {"weight": "#5A3A8C", "gradient": "#1F6F57", "both": "#3C6A78", "gone": "#9C3A70", "none": "#3A3F48"}
 PAPER = {"light": {"": "#FFFFFF", "there": "#EEF2F6"}, "dark": {"": "#14181F", "there": "#262C36"}}
 
 
@@ -30,7 +30,7 @@ def update_steps(arrays: Mapping[str, Any], *, theme: Theme = "light") -> go.Fig
     Returns
     -------
     Figure
-        Six heat maps: blue for connections kept for their weight, green for those of large gradient, orange for pruned ones, grey
+        Six heat maps: violet for connections kept for their weight, green for those of large gradient, pink for pruned ones, grey
         for ablated neurons. Beside the third panel is the number of salient entries of each neuron.
 
     Raises
@@ -75,10 +75,10 @@ def _panels(
     off = np.broadcast_to(~active[:, None], mask.shape)
     salient = {"weight": by_weight, "gradient": by_gradient, "both": by_weight & by_gradient}
     return {
-        "weights, largest in blue": ({"there": mask, "weight": by_weight}, weight, mask),
+        "weights, largest in violet": ({"there": mask, "weight": by_weight}, weight, mask),
         "gradients, largest in green": ({"there": everywhere, "gradient": by_gradient}, gradient, everywhere),
         "1 salient, and their number": (salient, weight, by_weight),
         "2 ablated": ({**salient, "none": off}, weight, by_weight & ~off),
-        "3 pruned, in orange": ({"none": off, "gone": mask & ~kept, "weight": kept}, weight, mask),
+        "3 pruned, in pink": ({"none": off, "gone": mask & ~kept, "weight": kept}, weight, mask),
         "4 grown": ({"none": off, "weight": kept, "gradient": grown & ~kept}, weight, grown),
     }

@@ -1,10 +1,15 @@
 """The template and its colours are readable, also for colour-blind readers."""
 
+import itertools
+import json
+import re
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from labkit import figures
-from labkit.figures.base.shades import GROUPS, shades
+from labkit.figures.base.shades import shades
 from labkit.figures.base.wording import ceiling, signed
 from tests.figures.colours import channels, contrast
 
@@ -19,7 +24,7 @@ def test_text_contrast_meets_wcag_aa(theme, paper):
 @pytest.mark.parametrize(("theme", "paper"), [("light", "#FFFFFF"), ("dark", "#0E1117")])
 def test_marks_stand_out_from_the_paper_and_text_from_cells(theme, paper):
     colours = shades(theme)
-    for mark in (colours.strong, colours.gain, colours.quiet, *GROUPS):
+    for mark in (colours.strong, colours.gain, colours.quiet):
         assert contrast(mark, paper) >= 3  # WCAG 2 for graphics
     assert contrast(colours.ink, colours.unknown) >= 4.5
 
@@ -65,6 +70,74 @@ def test_meanings_stay_apart_for_colour_blind_readers(theme, eye):
     ]:
         # a difference of 2.3 is just noticeable (Mahy et al. 1994)
         assert np.linalg.norm(seen(one, np.array(EYES[eye])) - seen(other, np.array(EYES[eye]))) > 20
+
+
+PAPERS = {"light": ("#FFFFFF",), "dark": ("#0E1117", "#20242C")}
+
+
+def meanings(theme):
+    colours = shades(theme)
+    return (colours.strong, colours.gain, colours.worse, colours.better)
+
+
+@pytest.mark.parametrize("theme", PAPERS)
+def test_no_series_has_a_colour_that_means_better_or_worse(theme):
+    eye = np.array(EYES["trichromacy"])
+    for series in figures.template(theme).layout.colorway:
+        for meaning in meanings(theme):
+            assert np.linalg.norm(seen(series, eye) - seen(meaning, eye)) > 35, (series, meaning)
+        _, a, b = seen(series, eye)
+        assert np.hypot(a, b) > 20, f"{series} is a grey, which means unknown"
+        assert all(contrast(series, paper) >= 3 for paper in PAPERS[theme])  # WCAG 2 for graphics
+
+
+@pytest.mark.parametrize("theme", PAPERS)
+@pytest.mark.parametrize("eye", EYES)
+def test_series_stay_apart_for_colour_blind_readers(theme, eye):
+    points = [seen(colour, np.array(EYES[eye])) for colour in figures.template(theme).layout.colorway]
+    assert min(np.linalg.norm(one - other) for one, other in itertools.combinations(points, 2)) > 15
+
+
+@pytest.mark.parametrize("theme", PAPERS)
+def test_signs_have_no_colour_that_means_better_or_worse(theme):
+    colours, eye = shades(theme), np.array(EYES["trichromacy"])
+    for ground in (colours.less, colours.more):
+        assert contrast(colours.ink, ground) >= 4.5
+        assert min(np.linalg.norm(seen(ground, eye) - seen(meaning, eye)) for meaning in meanings(theme)) > 35
+
+
+def colours_of(figure):
+    """Every colour of the traces of a figure, as #RRGGBB; not those of the template, which the test above holds."""
+    said = json.dumps([trace.to_plotly_json() for trace in figure.data], default=lambda array: array.tolist())
+    return set(re.findall(r"#[0-9A-Fa-f]{6}", said))
+
+
+@pytest.mark.parametrize("theme", PAPERS)
+def test_figures_of_several_methods_have_no_orange_and_no_blue(theme):
+    runs = pd.DataFrame(
+        {"accuracy": 0.9, "accuracy_low": 0.89, "accuracy_high": 0.91, "bytes": range(1, 9)}, index=list("abcdefgh")
+    )
+    runs = runs.assign(label=runs.index, series=runs.index)
+    tried = pd.DataFrame({"x": range(8), "accuracy": 0.9, "series": list("abcdefgh"), "label": "", "frontier": False})
+    rules = ["srigl", "rigl", "static", "gmp", "set", "dense"]
+    trained = pd.DataFrame({"rule": rules, "sparsity": 0.9, "seeds": 3, "mean": 0.9, "low": 0.89, "high": 0.91})
+    curves = pd.DataFrame({"rule": rules, "step": 1, "validation_accuracy": 0.9})
+    layers = pd.DataFrame({"distribution": rules, "layer": "fc1", "density": 0.1, "fan_in": 3, "macs": 10})
+    speeds = pd.DataFrame({"what": ["dense", "ours", "csr", "n_of_m"], "batch": 1, "median_us": [4.0, 3, 2, 1]})
+    speeds = speeds.assign(low_us=0.5, high_us=5.0)
+    drawn = {
+        "pareto": lambda: figures.pareto(runs, theme=theme),
+        "tried": lambda: figures.tried_settings(tried, theme=theme),
+        "sparsity": lambda: figures.sparsity_accuracy(trained, theme=theme),
+        "curves": lambda: figures.training_curves(curves, theme=theme),
+        "layers": lambda: figures.layer_densities(layers, theme=theme),
+        "speed": lambda: figures.kernel_speed(speeds, theme=theme),
+    }
+    eye = np.array(EYES["trichromacy"])
+    for name, draw in drawn.items():
+        for colour in colours_of(draw()):
+            for meaning in meanings(theme):
+                assert np.linalg.norm(seen(colour, eye) - seen(meaning, eye)) > 20, (name, colour, meaning)
 
 
 def test_other_themes_are_refused():
