@@ -9,7 +9,8 @@ import streamlit as st
 from labkit.audit import verdict
 
 STYLE = """<style>
-.verdict {border-left: 0.3rem solid #8a8f98; padding: 0.35rem 0.8rem; font-size: 1.2rem; font-weight: 600; line-height: 1.35;}
+.verdict {border-left: 0.3rem solid #8a8f98; padding: 0.35rem 0.8rem; font-size: 1.2rem; font-weight: 600; line-height: 1.35;
+  min-height: calc(2.7em + 0.7rem); box-sizing: border-box;} /* two lines: nothing below moves when the sentence gets longer */
 .verdict[data-tone=good] {border-color: #3987e5;}
 .verdict[data-tone=bad] {border-color: #d95f02;}
 </style>"""

@@ -68,8 +68,6 @@ def _curve(curve: Mapping[float, Any], slider: str, value: float, measured_at: s
         st.caption("There is a curve as soon as three steps of this slider are audited: move it, or audit every step below.")
         return
     reading = "the band is the 95 % interval, the dotted line the uncompressed network, the diamond the position of the slider."
-    if measured_at:
-        reading += f" The curve is that of {measured_at}; it is replaced when three steps are audited at the present setting."
     live_figure(
         figures.slider_curve(pd.DataFrame(curve).T, value=value, x_label=slider, theme=theme()),
         reading,

@@ -47,6 +47,7 @@ def live_panel(session: live.Session, method: Method, choices: dict[str, str], n
         live_cards(
             known,
             slider=keys[first],
+            others=keys.values(),
             value=numbers[first],
             summary=None if progress is None else progress.audit.summary,
             status=_status(progress) if progress or busy else "",

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import streamlit as st
@@ -17,6 +17,7 @@ def live_cards(
     known: Mapping[float, Any],
     *,
     slider: str,
+    others: Collection[str] = (),
     value: float,
     summary: Any = None,
     status: str = "",
@@ -30,6 +31,8 @@ def live_cards(
         Exact results.
     slider : str
         Key of the slider they follow.
+    others : collection of str
+        Keys of sliders whose move makes them wait for the next answer.
     value : float
         Slider value of `summary`.
     summary : Series or mapping, optional
@@ -48,6 +51,7 @@ def live_cards(
     data = {
         "version": version,
         "slider": slider,
+        "others": [key for key in others if key != slider],
         "value": value,
         "titles": [[line.key, line.title, line.help] for line in shown],
         "rows": None if has == version else cells,

@@ -37,22 +37,40 @@ function build(parent) {
   }
 
   window.addEventListener("labkit:slide", ({ detail }) => {
-    if (!cards.data || detail.name !== cards.data.slider || !grid.isConnected) return;
+    if (!cards.data || !grid.isConnected) return;
+    if (detail.moved && cards.data.others.includes(detail.name)) {
+      // the table is that of the slider's old place
+      grid.dataset.waiting = true;
+      status.textContent = cards.data.waiting;
+    }
+    if (detail.name !== cards.data.slider) return;
     cards.value = detail.value;
     draw();
   });
+  new ResizeObserver(() => level(grid)).observe(parent);
 
   cards.update = (data) => {
     const titles = JSON.stringify(data.titles);
     if (data.titles.length && titles !== grid.dataset.titles) { // without results yet, keep the last cards, faded
       grid.dataset.titles = titles;
       grid.replaceChildren(...data.titles.map(card));
+      level(grid);
     }
     if (cards.data?.slider !== data.slider || cards.value === null) cards.value = data.value;
     cards.data = data;
     draw();
   };
   return cards;
+}
+
+// As many columns as make rows of about the same length: no single card in a row of its own.
+function level(grid) {
+  const { columnGap, fontSize } = getComputedStyle(grid);
+  const gap = parseFloat(columnGap) || 0;
+  const least = 8.6 * parseFloat(getComputedStyle(document.documentElement).fontSize || fontSize);
+  const fit = Math.max(1, Math.floor((grid.clientWidth + gap) / (least + gap)));
+  const count = Math.max(1, grid.children.length);
+  grid.style.gridTemplateColumns = `repeat(${Math.ceil(count / Math.ceil(count / fit))}, minmax(0, 1fr))`;
 }
 
 function card([key, title, help]) {
