@@ -12,16 +12,22 @@ from labkit import live
 from widgets.pulse import background, bell
 from widgets.pulse.presence import presence
 
+Make = Callable[[Event], Iterator[Any]]
+
 
 def long_work(
     name: str,
     question: Hashable,
-    make: Callable[[Event], Iterator[Any]],
+    make: Make,
     *,
     label: str,
-    said: str = "",
+    said: str | None = "",
     words: Callable[[float, float], str] = "{:g} of {:g}".format,
     progress: Callable[[Any], tuple[float, float]] = lambda answer: answer,
+    starting: str = "Starting …",
+    stage: Callable[[Any], str] | None = None,
+    below: Callable[[Any, bool], None] | None = None,
+    asked: Callable[[], tuple[Hashable, Make]] | None = None,
     **button: Any,
 ) -> Any:
     """Draw a button that starts a work or, while it runs, its progress and a button that stops it; return its newest answer.
@@ -39,10 +45,18 @@ def long_work(
     label : str
         Of the button.
     said : str
-        Stands beside the button; without it and without a work nothing is drawn.
+        Stands beside the button; where it is empty and nothing runs, nothing is drawn; with None the button has the full width.
     words : callable (done, total) -> str
         Stands on the bar.
     progress : callable (answer) -> (done, total)
+    starting : str
+        Stands on the bar before the first answer.
+    stage : callable (answer) -> str, optional
+        Stands on the bar instead of `words` and the time that is left: for works whose parts take very different times.
+    below : callable (answer, running), optional
+        Draws what stands below: it is called before the browser is told that all is drawn.
+    asked : callable () -> (question, make), optional
+        What a press of the button starts, where that depends on fields: they may have changed since the button was drawn.
     **button
         Passed to ``st.button``, e.g. ``type="primary"``.
     """
@@ -52,21 +66,33 @@ def long_work(
         reader.follow(job)
     elif job is None and reader.question != question:
         reader.leave()
+    answer, running = None, False
     try:
-        answer = None if job is None else reader.newest()
+        if job is not None:
+            answer = reader.newest()
+            running = not job.finished  # after reading: where it ends from here on, that is news
+            answer = answer if running else reader.newest()  # the last one may have come in between
     except MISTAKES as error:
         say(error)
-        answer, job = None, None
-    if job is not None and not job.finished:
-        _running(name, job, answer, words, progress)
-    elif said:
+        answer, running = None, False
+    if job is not None and running:
         left, right = st.columns([3, 1], vertical_alignment="center")
-        left.caption(said)
-        right.button(label, key=f"{name}-start", width="stretch", on_click=start, args=(name, question, make), **button)
+        left.progress(*_how_far(job, answer, words, progress, stage) if answer is not None else (0.0, starting))
+        right.button("Stop", key=f"{name}-stop", width="stretch", on_click=job.stop)
+    elif said != "":
+        left, right = (None, st) if said is None else st.columns([3, 1], vertical_alignment="center")
+        if left is not None:
+            left.caption(said)
+        begin = asked or (lambda: (question, make))
+        right.button(label, key=f"{name}-start", width="stretch", on_click=lambda: start(name, *begin()), **button)
+    if below is not None:
+        below(answer, running)
+    if running or (below is not None and job is not None):
+        bell(name)
     return answer
 
 
-def start(name: str, question: Hashable, make: Callable[[Event], Iterator[Any]]) -> None:
+def start(name: str, question: Hashable, make: Make) -> None:
     """Start a work of all visitors, or join it where it runs already, and read it as ``background(name)``."""
     background(name).follow(jobs().start(question, make, presence()))
 
@@ -80,14 +106,24 @@ def resumed(name: str, question: Hashable) -> live.Latest:
     return reader
 
 
-def _running(name: str, job: live.Job, answer: Any, words: Callable[..., str], progress: Callable[..., Any]) -> None:
-    left, right = st.columns([3, 1], vertical_alignment="center")
-    if answer is None:
-        left.progress(0.0, text="Starting …")
-    else:
-        done, total = progress(answer)
-        seconds, first = job.since_first
-        rest = live.time_left(seconds, progress(first)[0], done, total)
-        left.progress(min(1.0, done / total), text=", ".join(filter(None, (words(done, total), rest))))
-    right.button("Stop", key=f"{name}-stop", width="stretch", on_click=job.stop)
-    bell(name)
+def _how_far(
+    job: live.Job,
+    answer: Any,
+    words: Callable[..., str],
+    progress: Callable[..., tuple[float, float]],
+    stage: Callable[[Any], str] | None,
+) -> tuple[float, str]:
+    """Return the share that is done, and what stands on the bar."""
+    done, total = progress(answer)
+    share = min(1.0, done / total)
+    if stage is not None:
+        return share, stage(answer)
+    seconds, first = job.since_first
+    rest = live.time_left(seconds, progress(first)[0], done, total)
+    return share, ", ".join(filter(None, (words(done, total), rest)))
+
+
+def is_known(question: Hashable) -> bool:
+    """Whether the work with this question is under way or has come to its end: there is nothing to start."""
+    job = jobs().find(question)
+    return job is not None and job.error is None

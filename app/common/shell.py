@@ -18,7 +18,7 @@ from labkit.models import is_own
 from labkit.stamps import Stamp, stamp
 
 # a method or measure from outside may raise torch's own
-MISTAKES = (ValueError, TypeError, OSError, RuntimeError)
+MISTAKES = (ValueError, TypeError, OSError, RuntimeError, MemoryError)
 
 
 @dataclass(frozen=True)
@@ -121,4 +121,5 @@ def mistakes() -> Iterator[None]:
 
 def say(error: Exception) -> None:
     """Show an error as one sentence."""
-    st.error(" ".join(str(error).split()), icon=":material/warning:")
+    words = " ".join(str(error).split()) or "there is not enough memory for this"  # Python says nothing more of it
+    st.error(words, icon=":material/warning:")

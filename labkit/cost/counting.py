@@ -91,6 +91,20 @@ def count(network: nn.Module, example: Example) -> Counts:
     return Counts({**macs, "": macs.get("", 0)}, own, places.ran, tuple(sorted(counter.uncounted)))
 
 
+def is_counting(hook: object) -> bool:
+    """Return whether a hook on all modules is one of `count`: it only looks, and may be there while another thread counts.
+
+    Parameters
+    ----------
+    hook : object
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(getattr(hook, "__self__", None), _Places)
+
+
 class _Places:
     """The modules whose forward is running, by path; a module that is used in several places has the first one's path."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from labkit.runs import Run
 
 SAMPLES = 16  # examples in the folder
+STAGES = 3
+_ALONE = threading.Lock()  # torch's exporters fail where two run at a time; never held while a stage is told
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +61,25 @@ class Exported:
     bytes: int
     notes: tuple[str, ...]
     check: Check
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """How far an export is.
+
+    Attributes
+    ----------
+    done : int
+        Stages that are over, of `STAGES`; they take very different times.
+    doing : str
+        The stage that comes now.
+    exported : Exported or None
+        In the last answer.
+    """
+
+    done: int
+    doing: str
+    exported: Exported | None = None
 
 
 def export(
@@ -104,31 +127,80 @@ def export(
     ...     sorted(export((network, found), format="torchexport", folder=folder, data=census).files)
     ['README.md', 'audit.json', 'load.py', 'model.pt2', 'samples.npz']
     """
+    for stage in export_stages(what, format=format, folder=folder, data=data):
+        if stage.exported is not None:
+            return stage.exported
+    raise RuntimeError("an export ends with the folder")
+
+
+def export_stages(
+    what: Run | Material | tuple[nn.Module, Audit],
+    *,
+    format: str = "onnx",
+    folder: str | os.PathLike,
+    data: Dataset | Split | None = None,
+) -> Iterator[Stage]:
+    """Do what `export` does, stage by stage; whoever reads no further leaves no folder.
+
+    Parameters
+    ----------
+    what, format, folder, data
+        As `export` takes them.
+
+    Yields
+    ------
+    Stage
+        What comes next; the last one has the folder.
+
+    Raises
+    ------
+    ValueError, OSError
+        As `export` does.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from labkit import audit, data, models
+    >>> network, census = models.load("mlp_adult"), data.load("adult")
+    >>> found = audit.audit(network, census.test.subset(slice(0, 100)), cost=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [stage.doing for stage in export_stages((network, found), format="torchexport", folder=folder, data=census)]
+    ['opening the network', 'writing the network', 'comparing its outputs', 'done']
+    """
     kind = get_format(format)
     if kind.missing:
         raise ValueError(kind.missing)
-    material = what if isinstance(what, Material) else material_of(what, data=data)
+    if isinstance(what, Material):
+        material = what
+    else:
+        yield Stage(0, "opening the network" if getattr(what, "has_weights", True) else "making the network again")
+        material = material_of(what, data=data)
     inputs = material.inputs()
     with atomic_folder(folder) as place:
-        result = _filled(kind, material, inputs, place)
+        result = yield from _filled(kind, material, inputs, place)
     files, notes, compared = result
-    return Exported(Path(folder), format, files, files[kind.file], notes, compared)
+    yield Stage(STAGES, "done", Exported(Path(folder), format, files, files[kind.file], notes, compared))
 
 
-def _filled(kind: Format, material: Material, inputs: torch.Tensor, place: Path) -> tuple[dict[str, int], tuple[str, ...], Check]:
+def _filled(
+    kind: Format, material: Material, inputs: torch.Tensor, place: Path
+) -> Generator[Stage, None, tuple[dict[str, int], tuple[str, ...], Check]]:
     """Write every file of a folder and check the network in it."""
-    network = copied(material.network).eval().cpu()
-    wanted = _outputs(network, inputs)
-    lowered = _lowered(material, inputs) if kind.plain else Lowered(network, rounds=_rounds(network))
-    written = _written(kind, Whole(network, lowered, inputs[:2].clone()), place)
+    yield Stage(1, "writing the network")
+    with _ALONE:
+        network = copied(material.network).eval().cpu()
+        wanted = _outputs(network, inputs)
+        lowered = _lowered(material, inputs) if kind.plain else Lowered(network, rounds=_rounds(network))
+        written = _written(kind, Whole(network, lowered, inputs[:2].clone()), place)
     samples = inputs[:SAMPLES].numpy()
     np.savez(place / "samples.npz", inputs=samples, outputs=wanted[:SAMPLES], labels=np.asarray(material.split.labels[:SAMPLES]))
     (place / "audit.json").write_text(json.dumps(material.audit.to_dict(), indent=1, allow_nan=False) + "\n")
     (place / "load.py").write_text(loading_script(kind, material.name, tuple(map(str, material.split.classes))))
-    found = _run_again(kind, network, inputs.numpy(), place)
-    result = check(
-        found, wanted, _stored(material.audit, len(inputs)), rounds=lowered.rounds, who=f"{kind.file} of {material.name}"
-    )
+    yield Stage(2, "comparing its outputs")
+    with _ALONE:
+        found = _run_again(kind, network, inputs.numpy(), place)
+    stored, who = _stored(material.audit, len(inputs)), f"{kind.file} of {material.name}"
+    result = check(found, wanted, stored, rounds=lowered.rounds, who=who)
     notes = (*material.notes, *(lowered.notes() if kind.plain else ()), *written)
     if lowered.rounds:
         notes += ("activations are rounded to 8 bits, so that differences in the last place move some outputs by a step",)

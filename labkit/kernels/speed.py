@@ -11,7 +11,9 @@ import statistics
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,20 +24,41 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from labkit.kernels.alternately import Calls, time_alternately, time_rounds
 from labkit.kernels.op import fixed_fan_in
 from labkit.kernels.topology import Topology
 
-Calls = dict[str, Callable[[], object]]
 Form = Callable[[Tensor, Tensor, Tensor, Tensor], Callable[[], object]]
 MODES = ("inference", "cold", "training")
-TURNS = 5  # minimum repeats of each competitor
 LIMIT = 512 * 2**20  # largest intermediate of the gather form, bytes; it is left out beyond
 EVICT = 96 * 2**20  # bytes of weights that the cold mode cycles through: more than the caches hold
-LONG = 0.2  # calls above this many seconds are repeated as little as possible
 MOST_COPIES = 400
 DIGITS = 3  # significant digits of a ratio
+TOLD = 0.5  # least seconds between two reports within a batch size: who reads them shares the processor
 
-_exclusive = threading.Lock()  # concurrent measurements would disturb each other
+_exclusive = threading.Lock()  # concurrent measurements would disturb each other; held for one round, so that any can be left
+
+
+@dataclass(frozen=True, eq=False)
+class Measuring:
+    """How far a measurement is.
+
+    Attributes
+    ----------
+    done : float
+        Batch sizes that are measured; the one under way counts by its share.
+    total : int
+        Batch sizes in all.
+    doing : str
+        What is measured now.
+    rows : DataFrame
+        Of the batch sizes that are measured, as `measure` returns them.
+    """
+
+    done: float
+    total: int
+    doing: str
+    rows: pd.DataFrame
 
 
 def measure(
@@ -84,21 +107,68 @@ def measure(
     >>> list(rows.loc[rows["what"] == "dense", "batch"])
     [1, 8]
     """
+    report = progress or (lambda done, message: None)
+    steps = measuring(inputs, outputs, sparsity, batches, seconds=seconds, device=device)
+    report(0.0, "building the layer; kernels are compiled on first use")
+    for step in steps:
+        report(step.done / step.total, step.doing)
+    return step.rows
+
+
+def measuring(
+    inputs: int, outputs: int, sparsity: float, batches: Iterable[int], *, seconds: float = 0.3, device: str = "cpu"
+) -> Iterator[Measuring]:
+    """Do what `measure` does, step by step; whoever reads no further leaves the rest unmeasured.
+
+    Parameters
+    ----------
+    inputs, outputs, sparsity, batches, seconds, device
+        As for `measure`.
+
+    Returns
+    -------
+    iterator of Measuring
+        The first comes when the layer is built and its kernels are compiled, the last has all rows.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range, or `device` is not available.
+
+    Examples
+    --------
+    >>> [step.done for step in measuring(64, 32, 0.9, [1, 8], seconds=0.01) if step.done in (0, 1, 2)]
+    [0, 1, 2]
+    """
     sizes = [_positive_integer("a batch", batch) for batch in dict.fromkeys(batches)]
     inputs, outputs = _positive_integer("inputs", inputs), _positive_integer("outputs", outputs)
     _check(sparsity, sizes, seconds, device)
+    return _measuring(inputs, outputs, sparsity, sizes, seconds, device)
+
+
+def _measuring(inputs: int, outputs: int, sparsity: float, sizes: list[int], seconds: float, device: str) -> Iterator[Measuring]:
+    made = problem(inputs, outputs, sparsity, device)
+    topology, total = Topology(made[2], inputs), len(sizes)
+    with _alone(torch.inference_mode):
+        for batch in sizes:
+            fixed_fan_in(torch.zeros(batch, inputs, device=device), made[1], topology)  # compiles what is not yet
     rows: list[dict[str, Any]] = []
-    report = progress or (lambda done, message: None)
-    with _exclusive:
-        report(0.0, "building the layer")
-        made = problem(inputs, outputs, sparsity, device)
-        topology = Topology(made[2], inputs)
-        for done, batch in enumerate(sizes):
-            first = "" if done else "; kernels are compiled on first use"
-            report(done / len(sizes), f"batch {batch} ({done + 1} of {len(sizes)}){first}")
-            rows += measure_cell(made, topology, sparsity=sparsity, batch=batch, seconds=seconds, device=device)
-    report(1.0, "done")
-    return pd.DataFrame(rows)
+    for done, batch in enumerate(sizes):
+        doing, told = f"batch {batch} ({done + 1} of {total})", time.monotonic()
+        yield Measuring(done, total, doing, pd.DataFrame(rows))
+        for share, found in _cell(made, topology, sparsity=sparsity, batch=batch, seconds=seconds, device=device):  # noqa: B007
+            if share < 1 and time.monotonic() - told > TOLD:
+                yield Measuring(done + share, total, doing, pd.DataFrame(rows))
+                told = time.monotonic()
+        rows += found
+    yield Measuring(total, total, "done", pd.DataFrame(rows))
+
+
+@contextmanager
+def _alone(mode: Callable[[], AbstractContextManager[object]]) -> Iterator[None]:
+    """Exclude other measurements, in a mode of torch."""
+    with _exclusive, mode():
+        yield
 
 
 def measure_cell(
@@ -136,14 +206,36 @@ def measure_cell(
     list of dict
         One row per competitor, with the columns of `measure`.
     """
+    rows: list[dict[str, Any]] = []
+    steps = _cell(made, topology, sparsity=sparsity, batch=batch, mode=mode, seconds=seconds, device=device)
+    for _, rows in steps:  # noqa: B007 - the last ones count
+        pass
+    return rows
+
+
+def _cell(
+    made: tuple[Tensor, Tensor, Tensor],
+    topology: Topology,
+    *,
+    sparsity: float,
+    batch: int,
+    mode: str = "inference",
+    seconds: float,
+    device: str,
+) -> Iterator[tuple[float, list[dict[str, Any]]]]:
+    """Time one batch size round by round: the share that is done, and at the end the rows."""
     dense, values, index = made
     x = torch.randn(batch, dense.shape[1], generator=torch.Generator().manual_seed(1)).to(device)
-    if mode == "training":
-        taken = time_alternately(training(x, dense, values, topology), device, seconds=seconds)
-    else:
-        with torch.inference_mode():
+    within = nullcontext if mode == "training" else torch.inference_mode
+    with _alone(within):
+        if mode == "training":
+            calls = training(x, dense, values, topology)
+        else:
             calls = (cold_competitors if mode == "cold" else competitors)(x, dense, values, index)
-            taken = time_alternately(calls, device, seconds=seconds, warm=mode != "cold")
+    taken: dict[str, list[float]] = {}
+    rounds = time_rounds(calls, device, seconds=seconds, warm=mode != "cold", around=partial(_alone, within))
+    for share, taken in rounds:  # noqa: B007 - the last ones count
+        yield min(share, 0.99), []
     cell = {"in": dense.shape[1], "out": dense.shape[0], "sparsity": sparsity, "batch": batch, "mode": mode}
     base, rows = statistics.median(taken["dense"]), []
     for name, spent in taken.items():
@@ -152,7 +244,7 @@ def measure_cell(
         times = {"median_us": middle, "low_us": low, "high_us": high, "ratio_to_dense": ratio}
         facts = {"bytes": weight_bytes(name, values, dense), "turns": len(spent), "threads": torch.get_num_threads()}
         rows.append({**cell, "what": name, **times, **facts})
-    return rows
+    yield 1.0, rows
 
 
 def measure_backends(
@@ -337,73 +429,6 @@ def training(x: Tensor, dense: Tensor, values: Tensor, topology: Topology) -> Ca
         "dense": lambda: torch.autograd.grad(F.linear(x, whole), (x, whole), gradient),
         "ours": lambda: torch.autograd.grad(fixed_fan_in(x, condensed, topology), (x, condensed), gradient),
     }
-
-
-def time_alternately(
-    calls: Calls, device: str = "cpu", *, seconds: float = 0.8, turns: int = TURNS, warm: bool = True
-) -> dict[str, list[float]]:
-    """Time several calls alternately.
-
-    The order rotates from round to round. Every call runs once before timing begins.
-
-    Parameters
-    ----------
-    calls : dict
-        Name -> function without arguments.
-    device : {"cpu", "cuda"}
-        Where they run.
-    seconds : float
-        Total time, exceeded if needed for `turns` rounds.
-    turns : int
-        Minimum number of rounds; at most three if one round takes longer than 10 LONG seconds.
-    warm : bool
-        Repeat each call untimed right before timing it, so that the others do not affect its caches. Calls longer than LONG
-        seconds fill the caches themselves and are not repeated.
-
-    Returns
-    -------
-    dict
-        Name -> seconds of every timed call.
-    """
-    names = list(calls)
-    first = {name: time_once(calls[name], device) for name in names}
-    turns = min(turns, 3) if sum(first.values()) > 10 * LONG else turns
-    taken: dict[str, list[float]] = {name: [] for name in names}
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until or len(taken[names[0]]) < turns:
-        names = names[1:] + names[:1]
-        for name in names:
-            if warm and first[name] < LONG:
-                calls[name]()
-            taken[name].append(time_once(calls[name], device))
-    return taken
-
-
-def time_once(call: Callable[[], object], device: str = "cpu") -> float:
-    """Return the seconds that one call takes.
-
-    Parameters
-    ----------
-    call : callable
-        Function without arguments.
-    device : {"cpu", "cuda"}
-        On a GPU the time is measured by CUDA events.
-
-    Returns
-    -------
-    float
-        Seconds.
-    """
-    if device == "cpu":
-        began = time.perf_counter()
-        call()
-        return time.perf_counter() - began
-    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-    start.record()
-    call()
-    end.record()
-    torch.cuda.synchronize()
-    return start.elapsed_time(end) / 1e3
 
 
 def weight_bytes(name: str, values: Tensor, dense: Tensor) -> int:

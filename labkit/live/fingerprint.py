@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules import module as torch_module
 
+from labkit.cost.counting import is_counting
 from labkit.layers import facts_of
 from labkit.live.content import Reader
 
@@ -64,7 +65,9 @@ def _ties(model: nn.Module) -> tuple[tuple[str, str], ...]:
 
 
 def _global_hooks() -> list[Any]:
-    return [*torch_module._global_forward_hooks.values(), *torch_module._global_forward_pre_hooks.values()]
+    """Hooks on all modules; without those that count for another thread, which come and go and change no figure."""
+    hooks = [*torch_module._global_forward_hooks.values(), *torch_module._global_forward_pre_hooks.values()]
+    return [hook for hook in hooks if not is_counting(hook)]
 
 
 def hooked(model: nn.Module) -> bool:

@@ -67,17 +67,17 @@ def test_a_finger_moves_it(app_url, browser):
 
 
 def test_the_address_keeps_the_state(app_url, desktop):
-    open_live(desktop, app_url, model="resnet_fashion", method="low_rank", layers="inner", budget=0.6)
-    assert value(desktop) == 0.6
+    """All but what the page would open with anyway, which the address leaves out."""
+    open_live(desktop, app_url, model="resnet_fashion", method="low_rank", layers="inner", budget=0.5)
+    assert value(desktop) == 0.5
     desktop.get_by_role("slider", name="budget").focus()
     desktop.keyboard.press("ArrowRight")
-    desktop.wait_for_function("location.search.includes('budget=0.65')")
-    address = parse_qs(urlsplit(desktop.url).query)
-    assert (address["model"], address["method"]) == (["resnet_fashion"], ["low_rank"])
+    desktop.wait_for_function("location.search.includes('budget=0.55')")
+    assert parse_qs(urlsplit(desktop.url).query)["model"] == ["resnet_fashion"]
     desktop.reload()
     desktop.locator(".live-slider").wait_for()
-    assert value(desktop) == 0.65
-    says(desktop, truth("resnet_fashion", "low_rank")[0.65])
+    assert value(desktop) == 0.55
+    says(desktop, truth("resnet_fashion", "low_rank")[0.55])
 
 
 def test_off_the_grid_a_first_answer_grows_to_the_exact_one(app_url, desktop):

@@ -21,12 +21,16 @@ from labkit.compress import Method, register
 
 register(Method("forgetful", "Only here to be loaded", "nowhere", lambda model, **_: model, {{}}))
 deliver, chance = AppSession._handle_scriptrunner_event_on_event_loop, random.Random(0)
-AppSession._forgets = False
+AppSession._forgets, AppSession._first = False, True
 
 def forget(self, sender, event, forward_msg=None, exception=None, client_state=None, page=None, fragments=None, *rest):
     if event == ScriptRunnerEvent.SCRIPT_STARTED:
         self._forgets = bool(fragments) and chance.random() < {share}
-    if event == ScriptRunnerEvent.ENQUEUE_FORWARD_MSG and (self._forgets or {never} in forward_msg.SerializeToString()):
+    drawn = forward_msg.SerializeToString() if event == ScriptRunnerEvent.ENQUEUE_FORWARD_MSG else b""
+    if self._first and {tail} in drawn:
+        self._first, self._forgets = False, True
+    kept = not self._first and forward_msg is not None and forward_msg.HasField("script_finished")  # a later run would end instead
+    if drawn and not kept and (self._forgets or {never} in drawn):
         return
     deliver(self, sender, event, forward_msg, exception, client_state, page, fragments, *rest)
 
@@ -34,9 +38,17 @@ AppSession._handle_scriptrunner_event_on_event_loop = forget
 """
 
 
-@pytest.mark.parametrize(("share", "never"), [(0.4, b"nothing like this"), (0.0, b"-heartbeat")], ids=["many runs", "the heart"])
-def test_figures_come_although_messages_are_lost_on_their_way(tmp_path, desktop, share, never):
-    (tmp_path / "forgetful.py").write_text(FORGETFUL.format(share=share, never=never))
+NONE = b"nothing like this"
+LOST = {
+    "many runs": (0.4, NONE, NONE),
+    "the heart": (0.0, b"-heartbeat", NONE),
+    "end of the first": (0.0, NONE, b"Drag the slider"),
+}
+
+
+@pytest.mark.parametrize(("share", "never", "tail"), LOST.values(), ids=LOST)
+def test_figures_come_although_messages_are_lost_on_their_way(tmp_path, desktop, share, never, tail):
+    (tmp_path / "forgetful.py").write_text(FORGETFUL.format(share=share, never=never, tail=tail))
     after = ("--no-browser", "--store", str(tmp_path / "runs"))
     with dashboard("--plugin", str(tmp_path / "forgetful.py"), after=after, page=desktop) as url:
         open_live(desktop, url, model="mlp_mnist", method="condense", layers="all", sparsity=0.8)

@@ -227,8 +227,13 @@ def test_live_starts_with_the_settings_that_the_command_line_takes(started):
     assert shown > 3
 
 
-def offered(page, text):
-    return page.locator("[data-variant=pills]", has_text=text)
+def offered(page, field, text):
+    return page.locator(f".st-key-own-offer-{field} [data-variant=pills]", has_text=text)
+
+
+def open_button(page):
+    """The form's; the boxes have buttons of that name too, which open their lists."""
+    return page.get_by_test_id("stBaseButton-primary").filter(has_text="Open")
 
 
 def write(page, label, text):
@@ -245,9 +250,9 @@ def test_pictures_are_opened_by_a_relative_path(folder_url, desktop):
     desktop.goto(f"{url}/live?model=your+own")
     write(desktop, "network", "mlp_mnist")
     write(desktop, "data", "pict")
-    offered(desktop, "pictures/").last.click()  # of the field "data"; a folder may also hold weights
+    offered(desktop, "data", "pictures/").click()
     expect(desktop.get_by_role("textbox", name="data", exact=True)).to_have_value("pictures/")
-    desktop.get_by_role("button", name="Open", exact=True).click()
+    open_button(desktop).click()
     desktop.get_by_role("button", name="Change").wait_for()
     desktop.locator(".js-plotly-plot").first.wait_for()
     desktop.reload()
@@ -263,8 +268,8 @@ def test_a_table_is_opened_trained_on_and_compressed_with_its_groups(folder_url,
     url, folder = folder_url
     desktop.goto(f"{url}/live?model=your+own&method=condense")
     write(desktop, "data", "people.csv")
-    offered(desktop, "outcome").first.click()
-    offered(desktop, "sex").first.click()
+    offered(desktop, "target", "outcome").click()
+    offered(desktop, "groups", "sex").click()
     expect(desktop.get_by_role("textbox", name="sensitive columns", exact=True)).to_have_value("sex")
     desktop.get_by_role("button", name="Train a small network on this table").click()
     desktop.get_by_text("s left").first.wait_for()

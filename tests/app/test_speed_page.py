@@ -1,6 +1,11 @@
 """The Speed page: figures of the benchmarks' files, and a layer measured on the spot."""
 
+import time
+
 import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.app.conftest import MAIN, PATIENCE
 
 FORMS = ["ours", "torch CSR", "scipy CSR", "gather", "dense"]
 
@@ -34,6 +39,18 @@ def opened(app, **address):
     app.run()
     assert not app.exception
     return app
+
+
+def stop_buttons(app):
+    return [button for button in app.button if button.label == "Stop"]
+
+
+def until(app, done):
+    """Run the page again until it shows what is waited for."""
+    while not done():
+        time.sleep(0.1)
+        app.run()
+        assert not app.exception
 
 
 def text(app):
@@ -97,7 +114,7 @@ def test_a_layer_is_measured_on_the_spot_and_remembered(app, results):
     app.multiselect[0].set_value([1])
     app.slider[0].set_value(0.75)
     app.button[0].click().run()
-    assert not app.exception
+    until(app, lambda: app.dataframe and not stop_buttons(app))
     table = app.dataframe[0].value
     assert sorted(table["what"]) == sorted(FORMS)
     assert set(table[["in", "out", "sparsity", "batch"]].itertuples(index=False, name=None)) == {(64, 32, 0.75, 1)}
@@ -105,6 +122,41 @@ def test_a_layer_is_measured_on_the_spot_and_remembered(app, results):
     app.number_input[0].set_value(128).run()
     assert list(app.dataframe[0].value["median_us"]) == before
     assert "64 inputs, 32 outputs, sparsity 0.75" in text(app)
+
+
+def test_a_measurement_tells_how_far_it_is_and_can_be_stopped_and_keeps_what_it_has(app, results):
+    results()
+    opened(app, inputs="2048", outputs="2064", batches="8")
+    app.multiselect[0].set_value([8, 256])
+    app.run()
+    app.button[0].click().run()
+    assert stop_buttons(app)  # the page does not wait for the end
+    until(app, lambda: app.dataframe)
+    assert set(app.dataframe[0].value["batch"]) == {8}
+    assert any("of 2 batch sizes measured" in bar.proto.text for bar in app.get("progress"))
+    app.number_input[0].set_value(64).run()
+    (stop,) = stop_buttons(app)  # it stays in sight
+    stop.click().run()
+    assert not stop_buttons(app)
+    assert set(app.dataframe[0].value["batch"]) == {8}
+    assert app.button[0].label == "Measure on this machine"
+
+
+def test_a_measurement_is_found_again_by_whoever_opens_the_same_address(app, results):
+    results()
+    opened(app)
+    app.number_input[0].set_value(1024)
+    app.number_input[1].set_value(2080)
+    app.run()
+    app.button[0].click().run()
+    again = AppTest.from_file(str(MAIN), default_timeout=PATIENCE)
+    opened(again)
+    again.number_input[0].set_value(1024)
+    again.number_input[1].set_value(2080)
+    again.run()
+    assert stop_buttons(again)
+    stop_buttons(again)[0].click().run()
+    until(app, lambda: not stop_buttons(app))
 
 
 def test_nothing_is_measured_without_a_batch_size(app, results):

@@ -2,33 +2,75 @@
 
 import io
 import re
+import time
 import zipfile
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from labkit import compress, data, models, runs
 from labkit.export import FORMATS
+from tests.app.conftest import MAIN, PATIENCE
 
 RUN = "d3844f3f687f6618"  # condense of mlp_adult
 
 
-def test_nothing_is_written_before_it_is_asked_for(app):
-    app.query_params["model"], app.query_params["run"] = "mlp_adult", RUN
+def per_class(app, run=RUN):
+    app.query_params["model"], app.query_params["run"] = "mlp_adult", run
     app.run().switch_page("views/per_class/page.py")
-    app.query_params["model"], app.query_params["run"] = "mlp_adult", RUN
+    app.query_params["model"], app.query_params["run"] = "mlp_adult", run
     app.run()
     assert not app.exception
+    return app
+
+
+def button(app, label):
+    """The button with this label, or None."""
+    return next((button for button in app.button if button.label == label), None)
+
+
+def until(app, done):
+    """Run the page again until it shows what is waited for."""
+    while not done():
+        time.sleep(0.1)
+        app.run()
+        assert not app.exception
+
+
+def choose(app, name):
     (formats,) = [radio for radio in app.radio if radio.label == "format"]
-    assert formats.options == [kind.title for kind in FORMATS.values()]
+    formats.set_value(name).run()
+    return formats
+
+
+def test_nothing_is_written_before_it_is_asked_for(app):
+    per_class(app)
+    assert choose(app, "script").options == [kind.title for kind in FORMATS.values()]
     assert not app.get("download_button")
-    formats.set_value("script").run()
-    next(button for button in app.button if button.label == "Prepare the file").click().run()
-    assert not app.exception
-    assert [button.proto.label for button in app.get("download_button")] != []
+    button(app, "Prepare the file").click().run()
+    until(app, lambda: app.get("download_button"))
+    assert button(app, "Prepare the file") is None
     said = " ".join(caption.value for caption in app.caption)
     assert "values and indices" in said
     assert "100.00% are those stored with the run" in said
+
+
+def test_a_file_is_written_in_the_background_found_again_and_can_be_stopped(app):
+    per_class(app)
+    choose(app, "torchexport")
+    button(app, "Prepare the file").click().run()
+    button(app, "Stop").click().run()  # the page does not wait for the file
+    assert button(app, "Stop") is None
+    assert not app.get("download_button")
+    button(app, "Prepare the file").click().run()
+    assert button(app, "Stop") is not None
+    again = per_class(AppTest.from_file(str(MAIN), default_timeout=PATIENCE))
+    assert button(again, "Prepare the file") is None  # as after a reload: the same format is chosen, under way or there
+    until(again, lambda: again.get("download_button"))
+    assert app.run().get("download_button")  # the same work
+    choose(app, "safetensors")
+    assert not app.get("download_button")
 
 
 @pytest.mark.browser

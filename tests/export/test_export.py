@@ -5,6 +5,7 @@ import copy
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from labkit import audit, compress, data, layers, models, runs
-from labkit.export import FORMATS, export, lower, material_of
+from labkit.export import FORMATS, export, export_stages, lower, material_of
 from labkit.files import atomic_folder
 
 ROOT = Path(__file__).parents[2]
@@ -226,3 +227,14 @@ def test_a_stored_run_is_exported(tmp_path, network, census):
     made = export(run, format="script", folder=tmp_path / "taken")
     assert made.check.stored == 1.0
     assert run.id in (made.folder / "README.md").read_text()
+
+
+def test_two_exports_at_a_time_and_one_that_is_left(tmp_path, census, network):
+    small, found, part = audited(network, census.test)
+    left = export_stages((small, found), format="torchexport", folder=tmp_path / "left", data=part)
+    assert [next(left).doing for _ in range(3)] == ["opening the network", "writing the network", "comparing its outputs"]
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(export, (small, found), format="torchexport", folder=tmp_path / name, data=part) for name in "ab"]
+        assert all(one.result().check.agreement == 1 for one in both)
+    left.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]

@@ -8,7 +8,8 @@ import scipy.sparse
 import torch
 
 from labkit.kernels import Topology
-from labkit.kernels.speed import cold_competitors, competitors, measure, problem, time_alternately, training, weight_bytes
+from labkit.kernels.alternately import time_alternately
+from labkit.kernels.speed import cold_competitors, competitors, measure, measuring, problem, training, weight_bytes
 
 FORMS = ["dense", "ours", "torch CSR", "gather", "scipy CSR"]
 
@@ -147,3 +148,27 @@ def test_invalid_numbers_raise(given, message):
 def test_a_missing_gpu_raises():
     with pytest.raises(ValueError, match="'cuda' needs a GPU"):
         measure(16, 16, 0.5, [1], device="cuda")
+
+
+def test_a_measurement_can_be_left_at_any_step_and_another_one_begun():
+    steps = measuring(64, 32, 0.75, [1, 8, 64], seconds=0.01)
+    found = [next(steps) for _ in range(2)]
+    assert [(step.done, step.total, len(step.rows)) for step in found] == [(0, 3, 0), (1, 3, 5)]
+    assert "batch 8 (2 of 3)" in found[1].doing
+    assert not torch.is_inference_mode_enabled()
+    other = measure(16, 16, 0.5, [1], seconds=0.001)  # it would wait for ever for a lock that the first one holds
+    assert len(other) == 5
+    rest = list(steps)
+    assert [step.done for step in rest if step.done == int(step.done)] == [2, 3]
+    assert list(rest[-1].rows["batch"].unique()) == [1, 8, 64]
+
+
+def test_a_long_batch_size_tells_how_far_it_is():
+    steps = list(measuring(2048, 2048, 0.75, [64], seconds=2))
+    assert any(0 < step.done < 1 for step in steps)
+    assert [step.done for step in steps] == sorted(step.done for step in steps)
+
+
+def test_measuring_refuses_before_anything_is_measured():
+    with pytest.raises(ValueError, match="at least one batch size"):
+        measuring(16, 16, 0.5, [])

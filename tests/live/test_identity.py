@@ -1,6 +1,7 @@
 """An answer belongs to this network, these data and this method: shipped and remembered answers are given for nothing else."""
 
 import copy
+import threading
 import types
 from dataclasses import replace
 
@@ -13,6 +14,7 @@ from torch import nn
 from labkit import audit, compress, data, live, models
 from labkit.audit import MEASURES, Measure, register_measure
 from labkit.compress import METHODS, Method, Param, register
+from labkit.cost import cost
 from labkit.live.fingerprint import difference, fingerprint, fingerprint_of_data
 from labkit.registry import Names
 
@@ -261,3 +263,30 @@ def test_a_constant_of_a_module_that_the_forward_reads_shows_in_the_fingerprint(
     assert fingerprint(net) == before
     held.SCALE = -1.0
     assert fingerprint(net) != before
+
+
+def test_counting_in_another_thread_is_no_change():
+    """`cost` hooks into all modules; for Live that was another network, and what it knew was dropped."""
+    counting, done = threading.Event(), threading.Event()
+
+    class Waits(nn.Module):
+        def forward(self, x):
+            counting.set()
+            assert done.wait(60)
+            return x
+
+    session = live.session(network(), table())
+    known = session.known()
+    other = threading.Thread(target=cost, args=(Waits(), torch.zeros(1, 6)), kwargs={"seconds": 0})
+    other.start()
+    try:
+        assert counting.wait(60)
+        assert session.known() is known
+    finally:
+        done.set()
+        other.join()
+    handle = nn.modules.module.register_module_forward_hook(lambda module, given, output: -output)
+    try:
+        assert session.known() is not known  # a hook of someone else changes figures
+    finally:
+        handle.remove()

@@ -23,13 +23,13 @@ pytestmark = pytest.mark.browser
 ROOT = Path(__file__).parents[2]
 READ = """panel => {
   const [bars, curve] = [...panel.querySelectorAll('.js-plotly-plot')];
-  const marker = curve._fullData[4], [within, affected] = bars._fullData;
-  const missing = x => x === null || Number.isNaN(x);
+  const marker = curve._fullData[4], verdicts = bars._fullData; // a trace a verdict
+  const given = x => x !== null && !Number.isNaN(x);
   return {
     value: panel.querySelector('.widget-readout').textContent,
     accuracy: panel.querySelector('.labkit-cards strong').textContent,
     marker: [marker.x[0], marker.y[0]],
-    bars: Array.from(within.x, (x, i) => missing(x) ? affected.x[i] : x),
+    bars: Array.from(verdicts[0].x, (_, i) => verdicts.map(trace => trace.x[i]).find(given)),
     fits: [bars, curve].map(plot => plot.clientWidth === plot._fullLayout.width),
   };
 }"""

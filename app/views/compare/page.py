@@ -5,6 +5,7 @@ import streamlit as st
 
 from common.networks import network_with_runs
 from common.shell import mistakes, steady
+from common.take_away import TAKE_AWAY
 from views.compare.asked import asked_measures
 from views.compare.class_changes import CLASSES, class_changes
 from views.compare.detail import detail
@@ -13,6 +14,7 @@ from views.compare.limits import LIMITS, recommendation
 from views.compare.run_table import run_table
 from views.compare.selection import TABLE, picked
 from views.compare.tradeoff import TRADEOFFS, tradeoffs
+from widgets.pulse import heartbeat
 
 st.title("Compare")
 st.write("One trained network beside its compressed versions: what each one saves, and what it costs.")
@@ -36,6 +38,8 @@ if table.empty:
 stored, table = table, table.sort_values(["series", "bytes"], ascending=[True, False])
 beside = pd.concat([shelf.reference(network), table]).assign(reference=lambda frame: frame.index == network)
 found = picked(table)
+with steady():
+    heartbeat(TAKE_AWAY)
 run_table(beside, file=f"labkit-{network}.csv", found=found)
 detail(shelf, table, found, TABLE)
 with mistakes():

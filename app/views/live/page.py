@@ -6,6 +6,7 @@ from streamlit.delta_generator import DeltaGenerator
 from common.address import choose
 from common.networks import FIRST
 from common.shell import mistakes, options, steady
+from common.take_away import TAKE_AWAY
 from labkit import data, live, models
 from labkit.compress import METHODS, Choice, Method
 from views.live.explained import explained
@@ -67,4 +68,4 @@ with mistakes():
     with steady():
         live_panel(session, method, choices, network)
     with steady():
-        heartbeat("answers", "steps", "keep")
+        heartbeat("answers", "steps", "keep", TAKE_AWAY)

@@ -6,13 +6,14 @@ from common.address import choose
 from common.examples import split_of
 from common.groups import draw_groups, groups_of
 from common.networks import network_with_runs
-from common.shell import figure, mistakes, theme
+from common.shell import figure, mistakes, steady, theme
 from common.tables import show_table, table_title
-from common.take_away import take_away
+from common.take_away import TAKE_AWAY, take_away
 from common.verdict import verdict_line
 from labkit import figures
 from labkit.audit import MEASURES, confusion_change
 from views.per_class.class_table import class_table
+from widgets.pulse import heartbeat
 
 st.title("Per class")
 st.write("One run beside the uncompressed network, class by class: an average hides which classes lose accuracy.")
@@ -24,6 +25,8 @@ run = choose(right, "run", ids, name="run", format_func=lambda name: table["in_w
 with mistakes():
     audit = shelf.audit(run)
 take_away(run, shelf)
+with steady():
+    heartbeat(TAKE_AWAY)
 
 if not audit.has_reference or audit.confusion is None:
     st.info("This run was audited without a reference model, or has more than one label per example: there is no change by class.")

@@ -1,15 +1,19 @@
 """Figure, sentence and table of one layer's speed, and a form that measures one on this machine."""
 
+from collections.abc import Hashable
+
 import pandas as pd
 import streamlit as st
 
-from common.shell import figure, say, theme
+from common.long_work import Make, long_work
+from common.shell import figure, theme
 from labkit import figures
-from labkit.kernels.speed import measure
+from labkit.kernels.speed import Measuring, measuring
+from widgets.pulse import background
 
 HEADLINE = 64  # batch size of the sentence
 BATCHES = [1, 8, 64, 256]
-MEASURED = "speed-measured"
+MEASURED, SPEED = "speed-measured", "speed"
 READING = (
     "a line above 1 is faster than the dense layer, below 1 slower; 2 is half the time. "
     "Whiskers hold the middle half of the measurements; both axes are logarithmic."
@@ -59,22 +63,45 @@ def _headline(rows: pd.DataFrame) -> str:
 
 @st.fragment
 def measure_here() -> None:
-    """Draw a form, and what was measured with it last."""
+    """Draw a form, and what was measured with it last; a measurement runs in the background."""
     cells = st.columns([1, 1, 2, 2])
-    inputs = cells[0].number_input("inputs", 16, 8192, 3072, 16, key="inputs", bind="query-params")
-    outputs = cells[1].number_input("outputs", 16, 8192, 768, 16, key="outputs", bind="query-params")
-    sparsity = cells[2].slider("sparsity", 0.5, 0.99, 0.9, 0.01, key="zeros", bind="query-params", help="Fraction of zeros")
+    cells[0].number_input("inputs", 16, 8192, 3072, 16, key="inputs", bind="query-params")
+    cells[1].number_input("outputs", 16, 8192, 768, 16, key="outputs", bind="query-params")
+    cells[2].slider("sparsity", 0.5, 0.99, 0.9, 0.01, key="zeros", bind="query-params", help="Fraction of zeros")
     batches = cells[3].multiselect("batch sizes", BATCHES, BATCHES, key="batches", bind="query-params")
-    if st.button("Measure on this machine", type="primary", icon=":material/timer:", disabled=not batches):
-        bar = st.progress(0.0, text="starting")
-        try:
-            rows = measure(inputs, outputs, sparsity, sorted(batches), progress=lambda done, text: bar.progress(done, text=text))
-            st.session_state[MEASURED] = rows
-        except (ValueError, MemoryError) as error:
-            say(error)
-        bar.empty()
-    if MEASURED in st.session_state:
-        rows = st.session_state[MEASURED]
-        first = rows.iloc[0]
-        st.markdown(f"**{first['in']:,} inputs, {first['out']:,} outputs, sparsity {first['sparsity']:.2f}**")
-        layer_speed(rows, f"this machine, {first['threads']} threads", name="measured here")
+    question, make = _asked()
+    reader = background(SPEED)
+    long_work(
+        SPEED,
+        question if reader.finished else reader.question,  # a measurement stays in sight while the fields change
+        make,
+        label="Measure on this machine",
+        said="Every form is timed at every batch size; a large layer takes a minute.",
+        words="{:.3g} of {} batch sizes measured".format,
+        progress=lambda step: (step.done, step.total),
+        starting="Building the layer; at the first use its kernels are compiled, which takes some seconds",
+        below=_measured,
+        asked=_asked,
+        type="primary",
+        icon=":material/timer:",
+        disabled=not batches,
+    )
+
+
+def _asked() -> tuple[Hashable, Make]:
+    """Return what the fields ask for."""
+    inputs, outputs, sparsity, batches = (st.session_state[key] for key in ("inputs", "outputs", "zeros", "batches"))
+    layer = (inputs, outputs, sparsity, tuple(sorted(batches)))
+    return ("speed", *layer), lambda cancel: measuring(*layer)
+
+
+def _measured(step: Measuring | None, running: bool) -> None:
+    """Draw the batch sizes that are measured; what was measured before a stop stays until the next measurement."""
+    if step is not None and not step.rows.empty:
+        st.session_state[MEASURED] = step.rows
+    if MEASURED not in st.session_state:
+        return
+    rows = st.session_state[MEASURED]
+    first = rows.iloc[0]
+    st.markdown(f"**{first['in']:,} inputs, {first['out']:,} outputs, sparsity {first['sparsity']:.2f}**")
+    layer_speed(rows, f"this machine, {first['threads']} threads", name="measured here")

@@ -7,6 +7,7 @@ from common.results import results
 from common.shell import figure, mistakes, steady, theme
 from labkit import figures
 from views.speed.layer_speed import layer_speed, measure_here
+from widgets.pulse import heartbeat
 
 FORMS = """
 Every form holds the same weights and gives the same numbers.
@@ -48,6 +49,8 @@ st.header("Measure on this machine")
 st.write("The same comparison for a layer of your own. Close other programs that use the processor: they distort the times.")
 with steady():
     measure_here()
+with steady():
+    heartbeat("speed", wait=0.5)  # seldom: whoever looks takes time from what is measured
 
 st.header("Whole networks")
 st.write(

@@ -3,12 +3,19 @@
 // change after a click or key; all other changes replace the entry. While a slider moves, the address waits until it rests: browsers
 // allow few changes a second.
 // Theme: figures are drawn in the theme of the page, so Python is told when it changes, by the system or in the menu.
+// Lost drawings: Streamlit drops the last messages of a run when a request to run again comes before they are delivered. A page
+// whose end did not arrive is asked for again.
 const REST = 250; // ms without a move after which the address is written
 
-export default function ({ parentElement, setStateValue }) {
+export default function ({ parentElement, data, setStateValue }) {
   window.labkitHistory ??= onePerChoice();
   parentElement.stopWatching?.();
-  parentElement.stopWatching = watchTheme((theme) => setStateValue("theme", theme));
+  const stopTheme = watchTheme((theme) => setStateValue("theme", theme));
+  const stopEnd = watchEnd(data, () => setStateValue("lost", performance.now()));
+  parentElement.stopWatching = () => {
+    stopTheme();
+    stopEnd();
+  };
   return parentElement.stopWatching;
 }
 
@@ -76,4 +83,21 @@ function watchTheme(tell) {
   const watch = new MutationObserver(look);
   watch.observe(app, { attributes: true, attributeFilter: ["class", "style"] });
   return () => watch.disconnect();
+}
+
+// Call `ask` when the page rests without the end of the run that drew this; each further time after twice the wait.
+function watchEnd({ run, patience }, ask) {
+  const app = document.querySelector(".stApp");
+  let wait = patience;
+  let timer = 0;
+  const look = () => {
+    const rests = app.dataset.testScriptState === "notRunning" && app.dataset.testConnectionState === "CONNECTED";
+    if (rests && !document.querySelector(`.page-end[data-run="${run}"]`)) {
+      ask();
+      wait *= 2;
+    }
+    timer = setTimeout(look, wait);
+  };
+  timer = setTimeout(look, wait);
+  return () => clearTimeout(timer);
 }

@@ -39,7 +39,7 @@ def _drawn(name: str) -> int:
 
 
 @st.fragment
-def heartbeat(*names: str) -> None:
+def heartbeat(*names: str, wait: float = WAIT) -> None:
     """Look for news of every ``background(name)`` while one of them is running, and for drawings that never reached the browser.
 
     Streamlit drops the last messages of a run when a request to run again arrives before they are delivered, so an answer may be
@@ -47,12 +47,18 @@ def heartbeat(*names: str) -> None:
 
     Call it on the page itself, not in the fragment with the bell: a fragment within a fragment that is run twice in quick
     succession reaches the browser before its container does, which breaks the page.
+
+    Parameters
+    ----------
+    *names : str
+    wait : float
+        Seconds a beat waits for news; longer ones leave the processor to the work, and a click waits for them.
     """
     state = st.session_state.get("heartbeat")
     found = {name: background(name) for name in names}
     at_work = [latest for latest in found.values() if not latest.finished]
     for latest in at_work:
-        latest.has_news(WAIT / len(at_work))
+        latest.has_news(wait / len(at_work))
     # in this order: one that finishes between the two statements has news; the other way round it would have neither
     busy = any(not latest.finished for latest in found.values())
     data = {
