@@ -143,7 +143,7 @@ def _with_data(grid: dict, data: str | None, opened: dict[str, Any]) -> dict:
     """Put the data of the command line, and how they are read, in the place of those of the grid."""
     if not isinstance(grid, dict):
         return grid
-    given = {} if data is None else {"data": data}
+    given: dict[str, Any] = {} if data is None else {"data": data}
     there = grid.get("data_options") or {}
     if opened and isinstance(there, dict):  # what is no mapping is refused with the rest of the grid
         given["data_options"] = {**there, **opened}

@@ -10,7 +10,7 @@ from torch import nn
 
 from labkit import models
 from labkit.audit import data_id
-from labkit.data import NodeSplit, open_dataset
+from labkit.data import Dataset, NodeSplit, open_dataset
 from labkit.runs import Run, Store, reopen
 from labkit.runs.library import label
 from labkit.runs.rebuilding import rebuild
@@ -18,7 +18,7 @@ from labkit.runs.sources import data_of
 
 if TYPE_CHECKING:
     from labkit.audit import Audit
-    from labkit.data import Dataset, Split
+    from labkit.data import Split
 
 CHECKED = 128  # examples on which outputs are compared
 
@@ -119,7 +119,7 @@ def _of_run(run: Run, data: Dataset | Split | None, base: nn.Module | None) -> M
     if run.has_weights:
         small, audit = store.load(run.id, base=network)
     else:
-        made = rebuild(run, base=network, dataset=opened if data is None or not hasattr(data, "test") else data)
+        made = rebuild(run, base=network, dataset=data if isinstance(data, Dataset) else opened)
         small, audit, notes = made.model, store.audit_of(run.id), (f"the network was {made.note}",)
     assert small is not None
     split = _test_part(given)
