@@ -9,7 +9,7 @@ from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.group_comparison import compare_groups, groups_before_and_after
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
-from labkit.runs.measuring import Measuring, measure_run, measuring
+from labkit.runs.measuring import Measuring, measure_run, measure_runs
 from labkit.runs.network_overview import NetworkOverview, overview
 from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
@@ -48,7 +48,7 @@ __all__ = [
     "in_words",
     "jobs",
     "measure_run",
-    "measuring",
+    "measure_runs",
     "noted",
     "overview",
     "rebuild",

@@ -1,4 +1,4 @@
-"""`measure_run`, `measuring`: add measures to stored runs."""
+"""`measure_run`, `measure_runs`: add measures to stored runs."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def measure_run(store: Store, name: str, measures: Asked, *, into: Store | None 
             return found
 
 
-def measuring(
+def measure_runs(
     store: Store | Library, names: Iterable[str], measures: Asked, *, into: Store | None = None, base: Reference | None = None
 ) -> Iterator[Measuring]:
     """Do what `measure_run` does for several runs, step by step; one that fails does not keep the others from being measured.

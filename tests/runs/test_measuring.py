@@ -24,7 +24,7 @@ def shares(store):
 
 def test_runs_are_measured_one_after_the_other_and_what_was_measured_before_a_stop_is_kept(tmp_path, share):
     own, shelf = runs.Store(tmp_path), runs.Library(runs.gallery())
-    steps = runs.measuring(shelf, OF_ADULT[:3], ["toy_share"], into=own)
+    steps = runs.measure_runs(shelf, OF_ADULT[:3], ["toy_share"], into=own)
     seen = []
     for step in steps:
         seen.append(step)
@@ -48,7 +48,7 @@ def test_a_run_that_fails_is_told_and_the_others_are_measured(tmp_path, share):
     shelf = runs.Library(runs.gallery())
     run = shelf.run(OF_ADULT[0])
     trained = next(run.id for run in runs.gallery().runs() if run.method.startswith(runs.TRAINED) and not run.has_weights)
-    *_, last = runs.measuring(shelf, [trained, run.id], ["toy_share"], into=own)
+    *_, last = runs.measure_runs(shelf, [trained, run.id], ["toy_share"], into=own)
     assert (last.done, last.total) == (2, 2)
     assert len(last.failures) == 1
     assert trained in last.failures[0]
@@ -57,4 +57,4 @@ def test_a_run_that_fails_is_told_and_the_others_are_measured(tmp_path, share):
 
 def test_an_unknown_measure_is_refused_before_anything_runs(tmp_path):
     with pytest.raises(ValueError, match="unknown measure 'toy_shar'"):
-        next(runs.measuring(runs.gallery(), OF_ADULT[:1], ["toy_shar"], into=runs.Store(tmp_path)))
+        next(runs.measure_runs(runs.gallery(), OF_ADULT[:1], ["toy_shar"], into=runs.Store(tmp_path)))

@@ -69,7 +69,7 @@ def _start(shelf: Library, table: pd.DataFrame, key: str) -> None:
     """Measure what is chosen now: the box may have changed since the button was drawn."""
     run = st.session_state[RUN]
     chosen = _lacking(table, key) if run == EVERY else [run]
-    start(MEASURES_ASKED, _question(shelf), lambda cancel: runs.measuring(shelf, chosen, [key], into=shelf.stores[0]))
+    start(MEASURES_ASKED, _question(shelf), lambda cancel: runs.measure_runs(shelf, chosen, [key], into=shelf.stores[0]))
 
 
 def _lacking(table: pd.DataFrame, key: str) -> list[str]:
