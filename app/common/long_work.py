@@ -25,7 +25,8 @@ def long_work(
     words: Callable[[float, float], str] = "{:g} of {:g}".format,
     progress: Callable[[Any], tuple[float, float]] = lambda answer: answer,
     starting: str = "Starting …",
-    stage: Callable[[Any], str] | None = None,
+    doing: Callable[[Any], str] | None = None,
+    timed: bool = True,
     below: Callable[[Any, bool], None] | None = None,
     asked: Callable[[], tuple[Hashable, Make]] | None = None,
     **button: Any,
@@ -51,8 +52,10 @@ def long_work(
     progress : callable (answer) -> (done, total)
     starting : str
         Stands on the bar before the first answer.
-    stage : callable (answer) -> str, optional
-        Stands on the bar instead of `words` and the time that is left: for works whose parts take very different times.
+    doing : callable (answer) -> str, optional
+        Stands on the bar instead of `words`.
+    timed : bool
+        Whether to say the time that is left; not where parts of the work take very different times.
     below : callable (answer, running), optional
         Draws what stands below: it is called before the browser is told that all is drawn.
     asked : callable () -> (question, make), optional
@@ -77,7 +80,7 @@ def long_work(
         answer, running = None, False
     if job is not None and running:
         left, right = st.columns([3, 1], vertical_alignment="center")
-        left.progress(*_how_far(job, answer, words, progress, stage) if answer is not None else (0.0, starting))
+        left.progress(*_how_far(job, answer, words, progress, doing, timed) if answer is not None else (0.0, starting))
         right.button("Stop", key=f"{name}-stop", width="stretch", on_click=job.stop)
     elif said != "":
         left, right = (None, st) if said is None else st.columns([3, 1], vertical_alignment="center")
@@ -111,16 +114,15 @@ def _how_far(
     answer: Any,
     words: Callable[..., str],
     progress: Callable[..., tuple[float, float]],
-    stage: Callable[[Any], str] | None,
+    doing: Callable[[Any], str] | None,
+    timed: bool,
 ) -> tuple[float, str]:
     """Return the share that is done, and what stands on the bar."""
     done, total = progress(answer)
-    share = min(1.0, done / total)
-    if stage is not None:
-        return share, stage(answer)
     seconds, first = job.since_first
-    rest = live.time_left(seconds, progress(first)[0], done, total)
-    return share, ", ".join(filter(None, (words(done, total), rest)))
+    said = doing(answer) if doing is not None else words(done, total)
+    rest = live.time_left(seconds, progress(first)[0], done, total) if timed else ""
+    return min(1.0, done / total), ", ".join(filter(None, (said, rest)))
 
 
 def is_known(question: Hashable) -> bool:

@@ -73,7 +73,8 @@ def _formats(run: runs.Run) -> None:
         label="Prepare the file",
         said="" if is_known(question) else None,
         progress=lambda packing: (packing.done, STAGES),
-        stage=lambda packing: f"{packing.doing.capitalize()} … ({packing.done + 1} of {STAGES})",
+        doing=lambda packing: f"{packing.doing.capitalize()} … ({packing.done + 1} of {STAGES})",
+        timed=False,
         below=lambda packing, running: None if running or packing is None else _ready(run, name, packing.parcel),
         asked=lambda: _asked(run, st.session_state[place]),
     )

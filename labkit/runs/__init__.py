@@ -9,7 +9,7 @@ from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.group_comparison import compare_groups, groups_before_and_after
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.library import Library, reference_rows
-from labkit.runs.measuring import measure_run
+from labkit.runs.measuring import Measuring, measure_run, measure_runs
 from labkit.runs.network_overview import NetworkOverview, overview
 from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
@@ -28,6 +28,7 @@ __all__ = [
     "Comparison",
     "Job",
     "Library",
+    "Measuring",
     "NetworkOverview",
     "Rebuilt",
     "Recommendation",
@@ -47,6 +48,7 @@ __all__ = [
     "in_words",
     "jobs",
     "measure_run",
+    "measure_runs",
     "noted",
     "overview",
     "rebuild",

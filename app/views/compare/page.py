@@ -6,7 +6,7 @@ import streamlit as st
 from common.networks import network_with_runs
 from common.shell import mistakes, steady
 from common.take_away import TAKE_AWAY
-from views.compare.asked import asked_measures
+from views.compare.asked import MEASURES_ASKED, asked_measures
 from views.compare.class_changes import CLASSES, class_changes
 from views.compare.detail import detail
 from views.compare.groups import GROUPS, groups
@@ -39,7 +39,7 @@ stored, table = table, table.sort_values(["series", "bytes"], ascending=[True, F
 beside = pd.concat([shelf.reference(network), table]).assign(reference=lambda frame: frame.index == network)
 found = picked(table)
 with steady():
-    heartbeat(TAKE_AWAY)
+    heartbeat(MEASURES_ASKED, TAKE_AWAY)
 run_table(beside, file=f"labkit-{network}.csv", found=found)
 detail(shelf, table, found, TABLE)
 with mistakes():
