@@ -47,7 +47,7 @@ function build(parent) {
     cards.value = detail.value;
     draw();
   });
-  new ResizeObserver(() => level(grid)).observe(parent);
+  new ResizeObserver(() => requestAnimationFrame(() => level(grid))).observe(grid); // in the next frame: it changes the height
 
   cards.update = (data) => {
     const titles = JSON.stringify(data.titles);
@@ -65,12 +65,11 @@ function build(parent) {
 
 // As many columns as make rows of about the same length: no single card in a row of its own.
 function level(grid) {
-  const { columnGap, fontSize } = getComputedStyle(grid);
-  const gap = parseFloat(columnGap) || 0;
-  const least = 8.6 * parseFloat(getComputedStyle(document.documentElement).fontSize || fontSize);
+  const gap = parseFloat(getComputedStyle(grid).columnGap) || 0;
+  const least = 8.6 * parseFloat(getComputedStyle(document.documentElement).fontSize);
   const fit = Math.max(1, Math.floor((grid.clientWidth + gap) / (least + gap)));
-  const count = Math.max(1, grid.children.length);
-  grid.style.gridTemplateColumns = `repeat(${Math.ceil(count / Math.ceil(count / fit))}, minmax(0, 1fr))`;
+  const rows = Math.ceil(grid.children.length / fit);
+  if (grid.clientWidth && rows) grid.style.gridTemplateColumns = `repeat(${Math.ceil(grid.children.length / rows)}, minmax(0, 1fr))`;
 }
 
 function card([key, title, help]) {
