@@ -230,7 +230,10 @@ def test_sliders_run_over_the_steps_of_the_library(app_url, desktop):
 
 def test_a_network_of_ones_own_is_opened_and_a_wrong_name_is_a_sentence(app_url, desktop):
     desktop.goto(f"{app_url}/live?model=your+own&layers=all")
-    network, press = desktop.get_by_role("textbox", name="network"), desktop.get_by_role("button", name="Open", exact=True)
+    network, press = (
+        desktop.get_by_role("textbox", name="network"),
+        desktop.get_by_test_id("stBaseButton-primary").filter(has_text="Open"),
+    )
     network.fill("timm:no_such_network")
     desktop.get_by_role("textbox", name="data").fill("fashion_mnist")
     press.click()

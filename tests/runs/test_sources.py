@@ -103,7 +103,8 @@ def test_measures_are_added_with_the_network_the_run_was_made_of(tmp_path):
     store = runs.Store(tmp_path)
     model = models.load("timm:test_resnet", num_classes=2, seed=3)
     found = audit.audit(model, pictures.test, reference=model, seconds=0)
-    bare = store.save(None, audit=found, config={"method": "quantize", "model": "timm:test_resnet", "data": "mnist"})
+    config = {"method": "quantize", "version": METHODS["quantize"].version, "model": "timm:test_resnet", "data": "mnist"}
+    bare = store.save(None, audit=found, config=config)
     with pytest.raises(ValueError, match=r"made of the weights with fingerprint .*random weights \(seed 0\) has"):
         runs.measure_run(store, bare.id, ["ece"])
 

@@ -84,15 +84,15 @@ def test_a_gallery_run_is_timed_again_and_nothing_else_changes(tmp_path):
     for name in (RUN, TRAINED):
         shutil.copytree(GALLERY / name, tmp_path / name)
     store, before = runs.Store(tmp_path), runs.gallery().run(RUN)
-    assert set(runs.time_again(store, seconds=0.05, budget=0.0)) == {RUN, TRAINED}  # nothing is begun
-    left = runs.time_again(store, seconds=0.05)
+    assert set(runs.time_again(store, seconds=0.05, budget=0.0, again=True)) == {RUN, TRAINED}  # nothing is begun
+    left = runs.time_again(store, seconds=0.05, again=True)
     assert list(left) == [TRAINED]
     assert "trained from scratch" in left[TRAINED]
     after, audit = store.run(RUN), store.audit_of(RUN)  # which compares checksums
     for stem in ("latency_ratio", "throughput_ratio"):
         assert after.summary[f"{stem}_low"] <= after.summary[stem] <= after.summary[f"{stem}_high"]
     same = {name: value for name, value in after.summary.items() if not name.startswith(("latency_", "throughput_"))}
-    assert same == {name: value for name, value in before.summary.items() if not name.startswith("latency_")}
+    assert same == {name: value for name, value in before.summary.items() if not name.startswith(("latency_", "throughput_"))}
     assert audit.cost.latency.machine
     assert audit.cost.throughput.batch == 32
     assert (after.id, after.created) == (before.id, before.created)
