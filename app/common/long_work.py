@@ -21,7 +21,7 @@ def long_work(
     make: Make,
     *,
     label: str,
-    said: str | None = "",
+    said: str | Callable[[], str] | None = "",
     words: Callable[[float, float], str] = "{:g} of {:g}".format,
     progress: Callable[[Any], tuple[float, float]] = lambda answer: answer,
     starting: str = "Starting …",
@@ -45,8 +45,9 @@ def long_work(
         Makes the answers; the event is set when the work is stopped.
     label : str
         Of the button.
-    said : str
-        Stands beside the button; where it is empty and nothing runs, nothing is drawn; with None the button has the full width.
+    said : str, callable () -> str, or None
+        Stands beside the button; a callable is asked once it is known whether the work runs. Where it is empty and nothing runs,
+        nothing is drawn; with None the button has the full width.
     words : callable (done, total) -> str
         Stands on the bar.
     progress : callable (answer) -> (done, total)
@@ -78,14 +79,15 @@ def long_work(
     except MISTAKES as error:
         say(error)
         answer, running = None, False
+    text = said() if callable(said) else said
     if job is not None and running:
         left, right = st.columns([3, 1], vertical_alignment="center")
         left.progress(*_how_far(job, answer, words, progress, doing, timed) if answer is not None else (0.0, starting))
         right.button("Stop", key=f"{name}-stop", width="stretch", on_click=job.stop)
-    elif said != "":
-        left, right = (None, st) if said is None else st.columns([3, 1], vertical_alignment="center")
+    elif text != "":
+        left, right = (None, st) if text is None else st.columns([3, 1], vertical_alignment="center")
         if left is not None:
-            left.caption(said)
+            left.caption(text)
         begin = asked or (lambda: (question, make))
         right.button(label, key=f"{name}-start", width="stretch", on_click=lambda: start(name, *begin()), **button)
     if below is not None:

@@ -39,9 +39,11 @@ def live_panel(session: live.Session, method: Method, choices: dict[str, str], n
     for name in params:
         remember(name, float(numbers[name]), starts[name], within=within)
     first = next(iter(params))
-    known = session.steps(method, settings)
-    verdict, controls, cards, keeping, below = (st.container() for _ in range(5))
+    verdict, controls, cards, keeping, below, filling = (st.container() for _ in range(6))
 
+    with filling:
+        fill_button(session, method, settings)
+    known = session.steps(method, settings)
     with cards:
         progress, busy = _answer(session, method, settings, exact=numbers[first] in known)
         live_cards(
@@ -64,7 +66,6 @@ def live_panel(session: live.Session, method: Method, choices: dict[str, str], n
         if shown is not None:
             curve, measured_at = _curve(subject, known, {name: numbers[name] for name in params if name != first})
             charts(session, method, shown, first, value, curve, measured_at)
-            fill_button(session, method, settings, len(known))
     with controls:
         for name, param in params.items():
             live_slider(name, param.grid(), value=numbers[name], key=keys[name], help=param.help)
