@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,7 @@ class Session:
         self._network: nn.Module | None = None if isinstance(model, str) else model
         self._card: str | None = None
         self._known: Known | None = None
+        self._held = threading.local()
         self.known()
 
     def known(self) -> Known:
@@ -66,6 +68,9 @@ class Session:
         -------
         Known
         """
+        held: Known | None = getattr(self._held, "known", None)
+        if held is not None:
+            return held
         with self._looking:
             content, card = fingerprint_of_data(self.split), self._card_now()
             if card != self._card and isinstance(self.source, str):
@@ -74,6 +79,21 @@ class Session:
                 self._known = self._begin(content)
             self._card = card
             return self._known
+
+    @contextmanager
+    def looked_at(self) -> Iterator[Known]:
+        """Look at the network and the split once for all questions that this thread asks inside; a look takes some milliseconds.
+
+        Yields
+        ------
+        Known
+        """
+        before: Known | None = getattr(self._held, "known", None)
+        self._held.known = known = self.known()
+        try:
+            yield known
+        finally:
+            self._held.known = before
 
     def _begin(self, content: Any) -> Known:
         if isinstance(self.source, str) and self._network is None:

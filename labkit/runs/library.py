@@ -15,6 +15,7 @@ from labkit.runs.networks import by_data, labelled
 from labkit.runs.stored_audit import read_audit, read_per_class
 from labkit.runs.wording import run_in_words
 from labkit.sparsify import RULES
+from labkit.stamps import Stamp, stamp
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,6 +38,7 @@ class Library:
     def __init__(self, *stores: Store) -> None:
         self.stores = stores
         self._runs: dict[str, Run] = {}
+        self._classes: dict[str, tuple[Stamp, pd.DataFrame]] = {}  # a page reads the table of every run several times
         self.damaged: list[Run] = []
         for run in (run for store in stores for run in store.runs()):
             if run.damaged:
@@ -161,7 +163,13 @@ class Library:
         -------
         DataFrame
         """
-        return read_per_class(self._run(run).folder)
+        folder = self._run(run).folder
+        now = stamp(folder)
+        read, table = self._classes.get(run, (None, None))
+        if table is None or read != now:
+            table = read_per_class(folder)
+            self._classes[run] = (now, table)
+        return table.copy()
 
     def class_changes(self, runs: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the change of accuracy of every class, and whether it is significant.

@@ -290,3 +290,17 @@ def test_counting_in_another_thread_is_no_change():
         assert session.known() is not known  # a hook of someone else changes figures
     finally:
         handle.remove()
+
+
+def test_one_look_serves_the_questions_inside_it_in_its_thread_alone():
+    net, elsewhere = network(), []
+    session = live.session(net, table())
+    with session.looked_at() as known:
+        with torch.no_grad():
+            net[0].weight += 1
+        assert session.known() is known
+        other = threading.Thread(target=lambda: elsewhere.append(session.known()))
+        other.start()
+        other.join()
+        assert elsewhere[0] is not known
+    assert session.known() is elsewhere[0]

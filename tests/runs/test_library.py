@@ -326,3 +326,16 @@ def test_labels_tell_the_runs_of_a_network_apart(shipped):
         table = shipped.table(name)
         assert table["label"].is_unique
         assert table["series"].nunique() < len(table)
+
+
+def test_class_tables_are_read_again_when_their_file_changes(stores):
+    store, _ = stores
+    run = save(store)
+    library = runs.Library(store)
+    library.per_class(run)["change"] = 7.0  # the reader's own copy
+    pd.testing.assert_frame_equal(library.per_class(run), store.audit_of(run).per_class)
+    file = store.folder / run / "per_class.parquet"
+    table = pd.read_parquet(file)
+    table["change"] = 0.25
+    table.to_parquet(file)
+    assert library.per_class(run)["change"].tolist() == [0.25] * len(table)

@@ -25,6 +25,11 @@ WAITING = "Compressing and auditing …"
 @st.fragment
 def live_panel(session: live.Session, method: Method, choices: dict[str, str], network: str) -> None:
     """Draw everything that follows from the positions of the sliders; `choices` are the other parameters."""
+    with session.looked_at():
+        _panel(session, method, choices, network)
+
+
+def _panel(session: live.Session, method: Method, choices: dict[str, str], network: str) -> None:
     params = method.sliders
     if not params:
         _without_slider(session, method, choices)

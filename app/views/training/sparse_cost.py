@@ -85,8 +85,13 @@ def _table(cells: pd.DataFrame) -> None:
     )
 
 
+@st.cache_data(max_entries=8, show_spinner=False)
+def _rule_differences(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
+    return results.rule_differences(rows)
+
+
 def _differences(rows: pd.DataFrame) -> None:
-    rule, found = results.rule_differences(rows)
+    rule, found = _rule_differences(rows)
     if found.empty:
         return
     titles = rule_titles()
