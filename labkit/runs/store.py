@@ -30,7 +30,7 @@ from labkit.runs.identity import run_id
 from labkit.runs.later_figures import with_group_verdicts
 from labkit.runs.run import FACTS, FORMAT, KINDS, Run, read_run
 from labkit.runs.stored_audit import read_audit, write_audit
-from labkit.runs.tables import metrics_row, write_table
+from labkit.runs.tables import metrics_row, write_row, write_table
 from labkit.runs.weights import load_state, save_state, unbuildable
 
 if TYPE_CHECKING:
@@ -430,7 +430,7 @@ class Store:
         facts.setdefault("created", datetime.now(UTC).isoformat(timespec="seconds"))
         facts["made_with"] = {"labkit": __version__}
         write_audit(audit, folder, compact=compact)
-        write_table(metrics_row(audit, facts), folder / "metrics.parquet")
+        write_row(metrics_row(audit, facts), folder / "metrics.parquet")
         if model is not None:
             facts["source"] = source_of(model)
             save_state(model, folder / "model.safetensors")

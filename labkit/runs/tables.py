@@ -26,6 +26,18 @@ def write_table(frame: pd.DataFrame, path: Path) -> None:
     pq.write_table(pa.Table.from_pandas(plain, preserve_index=False), path, compression="zstd", compression_level=9)
 
 
+def write_row(frame: pd.DataFrame, path: Path) -> None:
+    """Write a table of one row as Parquet: without pandas' description of it, which would be four fifths of the file.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    path : Path
+    """
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    pq.write_table(table, path, compression="none", use_dictionary=False, write_statistics=False, store_schema=False)
+
+
 def write_predictions(predictions: pd.DataFrame, path: Path, *, compact: bool = False) -> None:
     """Write predictions.
 

@@ -24,7 +24,7 @@ from labkit.runs.extending import exchange, locked
 from labkit.runs.rebuilding import cannot_rebuild, rebuild
 from labkit.runs.references import Reference, reference_of
 from labkit.runs.run import FACTS, Run, read_run
-from labkit.runs.tables import write_table
+from labkit.runs.tables import write_row
 from labkit.training.prediction import device_of
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def _write(run: Run, found: Cost, figures: dict[str, float]) -> None:
             holder["measures"] = _records(holder.get("measures") or {})
         (temporary / "audit.json").write_text(json.dumps(audit, allow_nan=False) + "\n")
         row = pd.read_parquet(run.folder / "metrics.parquet")
-        write_table(row.assign(**figures), temporary / "metrics.parquet")
+        write_row(row.assign(**figures), temporary / "metrics.parquet")
         for name in CHANGED:
             path = temporary / name
             facts["files"][name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
