@@ -332,7 +332,8 @@ def test_class_tables_are_read_again_when_their_file_changes(stores):
     store, _ = stores
     run = save(store)
     library = runs.Library(store)
-    library.per_class(run)["change"] = 7.0  # the reader's own copy
+    mine = library.per_class(run)
+    mine["change"] = 7.0  # the reader's own copy
     pd.testing.assert_frame_equal(library.per_class(run), store.audit_of(run).per_class)
     file = store.folder / run / "per_class.parquet"
     table = pd.read_parquet(file)
