@@ -1,8 +1,10 @@
 """The address and the history of a real Chromium: every choice counts, Back and forward lead to what was there."""
 
+import contextlib
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from labkit.compress import METHODS
 from tests.app.live_page import grab, open_live, wait_for
@@ -32,10 +34,14 @@ def options(page, box):
 
 
 def choose(page, label, option):
+    """Choose an option; again where the list was closed by the page that was still being drawn."""
     box = page.get_by_role("combobox", name=label, exact=True).first
     assert option in options(page, box)
-    box.click()
-    page.get_by_role("option", name=option, exact=True).click()
+    while box.input_value() != option:
+        box.click()
+        with contextlib.suppress(PlaywrightTimeout):
+            page.get_by_role("option", name=option, exact=True).click(timeout=5000)
+        page.wait_for_timeout(300)
 
 
 def waits_for(page, label, option):

@@ -26,6 +26,7 @@ function onePerChoice() {
   let slid = -Infinity; // time of the last move of a slider
   let waiting = null; // address that waits for the slider to rest
   let timer = 0;
+  const sliders = new Set(); // names in the address of those that were moved
 
   const flush = () => {
     clearTimeout(timer);
@@ -43,6 +44,7 @@ function onePerChoice() {
     if (!detail.moved) return;
     slid = performance.now();
     chosen = false;
+    sliders.add(detail.name.split("-").at(-1));
   });
   window.addEventListener("pagehide", flush);
   window.addEventListener("popstate", () => { // before Streamlit's own listener reads the address
@@ -58,7 +60,8 @@ function onePerChoice() {
       chosen = false;
       return push(state, title, url);
     }
-    if (chosen) {
+    // a busy machine may write where a slider stands when something else is being chosen already
+    if (chosen && !changes(other).every((name) => sliders.has(name))) {
       flush();
       chosen = false;
       return push(state, title, url);
@@ -69,6 +72,12 @@ function onePerChoice() {
     return replace(state, title, url);
   };
   return true;
+}
+
+// Names of the settings that differ between the address of the page and another one.
+function changes(other) {
+  const [here, there] = [new URL(location.href).searchParams, other.searchParams];
+  return [...new Set([...here.keys(), ...there.keys()])].filter((name) => here.get(name) !== there.get(name));
 }
 
 function watchTheme(tell) {
