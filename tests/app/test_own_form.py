@@ -272,8 +272,7 @@ def test_a_table_is_opened_trained_on_and_compressed_with_its_groups(folder_url,
     offered(desktop, "groups", "sex").click()
     expect(desktop.get_by_role("textbox", name="sensitive columns", exact=True)).to_have_value("sex")
     desktop.get_by_role("button", name="Train a small network on this table").click()
-    desktop.get_by_text("s left").first.wait_for()
-    desktop.get_by_role("button", name="Change").wait_for()
+    desktop.get_by_role("button", name="Change").wait_for()  # not the time left: a fast machine is ready before that is drawn
     assert list((folder / "mine").glob("small_mlp-people-*.safetensors"))
     desktop.get_by_role("heading", name="Which groups lose accuracy").wait_for()
     desktop.locator(".js-plotly-plot").first.wait_for()
