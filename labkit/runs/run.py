@@ -96,7 +96,11 @@ class Run:
         return f"run {self.id} is damaged: {self.damaged}{remedy}"
 
     def __repr__(self) -> str:
-        state = f"damaged: {self.damaged}" if self.damaged else f"{self.method} {self.parameters} of {self.model} on {self.data}"
+        state = (
+            f"damaged: {self.damaged}"
+            if self.damaged
+            else f"{self.method} {shortly(self.parameters)} of {self.model} on {self.data}"
+        )
         return f"Run({self.id}, {state})"
 
 

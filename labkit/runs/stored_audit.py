@@ -87,6 +87,7 @@ def read_audit(folder: Path) -> Audit:
             task=facts.get("task", "classification"),
             measures=facts.get("measures", {}),
         )
+        repr((found.cost, found.reference_cost))  # writes every number of them
     return replace(found, group_changes=read_group_changes(folder, found.data_id or ""), extras=_read_extras(folder))
 
 
