@@ -82,7 +82,7 @@ def _short_ids(ids: list[str]) -> list[str]:
 
 def _told_apart(found: list[Run]) -> list[str]:
     """Return method and settings of every run; where those of two runs read alike, also the settings in which they differ."""
-    from labkit.runs.library import label
+    from labkit.runs.labels import label
 
     words = [label(run.method, run.parameters) for run in found]
     alike: dict[tuple[str, str, str], list[int]] = {}

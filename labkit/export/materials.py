@@ -12,7 +12,7 @@ from labkit import models
 from labkit.audit import data_id
 from labkit.data import Dataset, NodeSplit, open_dataset
 from labkit.runs import Run, Store, reopen
-from labkit.runs.library import label
+from labkit.runs.labels import label
 from labkit.runs.rebuilding import rebuild
 from labkit.runs.sources import data_of
 

@@ -8,11 +8,12 @@ from labkit.runs.gallery_runs import gallery
 from labkit.runs.grid_jobs import Job, jobs
 from labkit.runs.group_comparison import compare_groups, groups_before_and_after
 from labkit.runs.identity import TRAINED, run_id
-from labkit.runs.library import Library, reference_rows
+from labkit.runs.library import Library
 from labkit.runs.measuring import Measuring, measure_run, measure_runs
 from labkit.runs.network_overview import NetworkOverview, overview
 from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
+from labkit.runs.reference_rows import reference_rows
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
 from labkit.runs.run_differences import differences

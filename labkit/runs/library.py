@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
-from labkit.audit import MEASURES, Measure, group_column
-from labkit.compress import METHODS
+from labkit.audit import group_column
 from labkit.messages import unknown_name
 from labkit.runs.checking import FACTS, brief
-from labkit.runs.identity import TRAINED
+from labkit.runs.labels import label, series
 from labkit.runs.networks import by_data, labelled
+from labkit.runs.reference_rows import reference_rows
 from labkit.runs.stored_audit import read_audit, read_per_class
 from labkit.runs.wording import run_in_words
-from labkit.sparsify import RULES
 from labkit.stamps import Stamp, stamp
 
 if TYPE_CHECKING:
@@ -296,100 +295,3 @@ def _of_network(table: pd.DataFrame, plain: pd.DataFrame, model: str) -> pd.Data
         if (names == model).any():
             return table[names == model]
     raise unknown_name("network with runs", model, sorted(set(table["model"])), "make runs with labkit sweep")
-
-
-def label(method: str, parameters: dict[str, Any]) -> str:
-    """Return a short label of a run: the method, its numbers, and the words that differ from the method's defaults.
-
-    Parameters
-    ----------
-    method : str
-    parameters : dict
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> label("condense", {"sparsity": 0.9, "layers": "inner"}), label("condense", {"sparsity": 0.9, "layers": "all"})
-    ('condense inner sparsity=0.9', 'condense sparsity=0.9')
-    >>> label("train_rigl", {"epochs": 3, "sparsity": 0.9, "update_every": 25, "exclude": ["conv1"]})
-    'train_rigl sparsity=0.9 epochs=3'
-    """
-    numbers = {name: value for name, value in parameters.items() if isinstance(value, (int, float))}
-    if method.startswith(TRAINED):  # the rest is the recipe
-        rule = RULES.get(method.removeprefix(TRAINED))
-        shown = (*(("sparsity",) if rule is None else rule.headline), "epochs")
-        numbers = {name: numbers[name] for name in shown if name in numbers}
-    return " ".join([series(method, parameters), *(f"{name}={value:g}" for name, value in numbers.items())])
-
-
-def series(method: str, parameters: dict[str, Any]) -> str:
-    """Return the part of a label that runs share which differ only in numbers.
-
-    Parameters
-    ----------
-    method : str
-    parameters : dict
-
-    Returns
-    -------
-    str
-    """
-    if method.startswith(TRAINED):
-        return method
-    known = METHODS[method].params if method in METHODS else {}
-    words = [
-        str(value)
-        for name, value in parameters.items()
-        if not isinstance(value, (int, float)) and name != "weights" and value != getattr(known.get(name), "default", None)
-    ]
-    return " ".join([method, *words])
-
-
-def reference_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per uncompressed network of a table of runs, from what its runs measured of it.
-
-    Parameters
-    ----------
-    table : DataFrame
-        As `Store.table`.
-
-    Returns
-    -------
-    DataFrame
-        Indexed by the network's name (or label, see `Library.table`), with the figures of the reference that every measure knows
-        (`Measure.reference`); changes are 0 and ratios 1.
-    """
-    rows = {}
-    for model, runs in by_data(labelled(table)).groupby("model"):
-        known = [name for name in runs if str(name).startswith("reference_")] or [
-            name for name in runs if str(name).endswith("_ratio")
-        ]
-        runs = runs[runs[known].notna().any(axis=1)] if known else runs.iloc[:0]
-        if runs.empty:
-            continue
-        first = runs.iloc[-1]
-        row: dict[str, Any] = {"model": model, "data": first["data"], "method": "none"}
-        row |= {"label": "uncompressed", "in_words": "uncompressed", "series": "uncompressed", "examples": first["examples"]}
-        for measure in MEASURES.values():
-            row |= _of_reference(measure, runs) if measure.reference is None else dict(measure.reference(runs))
-        rows[str(model)] = row
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")
-
-
-def _of_reference(measure: Measure, runs: pd.DataFrame) -> dict[str, float]:
-    """Return the figures of the reference model for one measure, as far as its runs hold them."""
-    key, ratio, other = measure.key, f"{measure.key}_ratio", f"reference_{measure.key}"
-    by_group = [str(name) for name in runs if str(name).startswith((f"{other}[", f"{key}[")) and runs[name].notna().any()]
-    if by_group:
-        before = {name.removeprefix("reference_"): runs[name].dropna().iloc[-1] for name in by_group if name.startswith(other)}
-        same = {} if measure.neutral is None else {name: measure.neutral for name in by_group if name.startswith(key)}
-        return same | before
-    if other in runs and runs[other].notna().any():
-        return {key: runs[other].dropna().iloc[-1]}
-    if ratio in runs and key in runs:
-        values = (runs[key] / runs[ratio]).dropna()
-        return {ratio: 1.0} | ({key: values.iloc[-1]} if len(values) else {})
-    return {} if measure.neutral is None else {key: measure.neutral}

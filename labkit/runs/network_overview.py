@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from labkit.models import cards
-from labkit.runs.library import reference_rows
 from labkit.runs.recommendation import Recommendation, recommend
+from labkit.runs.reference_rows import reference_rows
 
 if TYPE_CHECKING:
     import pandas as pd

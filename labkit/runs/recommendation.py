@@ -11,7 +11,7 @@ import pandas as pd
 from labkit.audit import MEASURES, columns, limits
 from labkit.messages import unknown_name
 from labkit.runs.kept_limits import BY, Judged, judged
-from labkit.runs.library import label
+from labkit.runs.labels import label
 from labkit.runs.misses import count_of, misses, unlimited_groups
 from labkit.runs.networks import labelled
 from labkit.runs.stored_audit import read_per_class

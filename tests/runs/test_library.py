@@ -12,7 +12,7 @@ from torch import nn
 from labkit import audit, compress, data, models, runs
 from labkit.cost import cost
 from labkit.data import Split
-from labkit.runs.library import label, series
+from labkit.runs.labels import label, series
 
 GALLERY = ["mlp_adult", "resnet_fashion", "vit_fashion"]
 
