@@ -205,10 +205,16 @@ class Library:
     def _readable(self, runs: Sequence[str], read: Callable[[str], Read]) -> dict[str, Read]:
         """Read something of each run, without those that turn out to be damaged."""
         found = {}
-        for run in runs:
+        for run in self._present(runs):
+            self._run(run)  # an unknown one is a mistake of the caller
             with suppress(ValueError, OSError):
                 found[run] = read(run)
         return found
+
+    def _present(self, runs: Sequence[str]) -> list[str]:
+        """Return runs without those that were left out since the caller saw them."""
+        gone = {run.id for run in self.damaged} - self._runs.keys()
+        return [run for run in runs if run not in gone]
 
     def class_changes(self, runs: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the change of accuracy of every class, and whether it is significant.
@@ -242,7 +248,7 @@ class Library:
         -------
         list of str
         """
-        tables = [self._runs[run].summary for run in runs if run in self._runs]
+        tables = [self._run(run).summary for run in self._present(runs)]
         return sorted({group_column(name) for summary in tables for name in summary if "[" in name})
 
     def group_metric(self, runs: Sequence[str], column: str, metric: str) -> pd.DataFrame:
