@@ -8,6 +8,7 @@ import numpy as np
 
 from labkit.data.checks import checked
 from labkit.data.split import Dataset, Split
+from labkit.seeds import checked_seed
 
 
 def stratified_parts(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:
@@ -27,7 +28,7 @@ def stratified_parts(labels: np.ndarray, shares: Sequence[float], seed: int) -> 
     list of int arrays
         Row indices, ascending within a part.
     """
-    generator = np.random.default_rng(seed)
+    generator = np.random.default_rng(checked_seed(seed))
     parts: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
     for label in np.unique(labels):
         rows = generator.permutation(np.flatnonzero(labels == label))

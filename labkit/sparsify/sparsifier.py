@@ -13,6 +13,7 @@ from labkit.layers import add_notes
 from labkit.layers.closed import closed_layers
 from labkit.layers.sentences import stays_dense
 from labkit.layers.ties import users_of_weights
+from labkit.seeds import checked_seed
 from labkit.sparsify.condensed import CondensedLayer
 from labkit.sparsify.distribution import densities, nonzeros
 from labkit.sparsify.initial import initialise
@@ -95,7 +96,7 @@ class Sparsifier:
             check_condensed(rule)
         rule.start(schedule)
         self.rule, self.schedule, self.accumulate = rule, schedule, accumulate
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(checked_seed(seed))
         self.step_count = 0
         self.optimizer: torch.optim.Optimizer | None = None
         found = eligible(model, exclude)
