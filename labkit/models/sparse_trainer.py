@@ -97,9 +97,8 @@ def train_sparse(
         For an unknown rule, or parameters that it does not take.
     """
     entry = sparsify.rule_or_dense(rule)
-    recipe = replace(
-        recipe, seed=recipe.seed if seed is None else checked_seed(seed), epochs=recipe.epochs if epochs is None else epochs
-    )
+    seed = recipe.seed if seed is None else checked_seed(seed)
+    recipe = replace(recipe, seed=seed, epochs=recipe.epochs if epochs is None else epochs)
     if recipe.epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {recipe.epochs}")
     if sparsity is not None:

@@ -74,9 +74,8 @@ def train(
     ValueError
         If epochs is less than 1, or the checkpoint belongs to another run.
     """
-    recipe = replace(
-        recipe, seed=recipe.seed if seed is None else checked_seed(seed), epochs=recipe.epochs if epochs is None else epochs
-    )
+    seed = recipe.seed if seed is None else checked_seed(seed)
+    recipe = replace(recipe, seed=seed, epochs=recipe.epochs if epochs is None else epochs)
     if recipe.epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {recipe.epochs}")
     folder = Path(folder)

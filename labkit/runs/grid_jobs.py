@@ -50,10 +50,7 @@ class Job:
     measures: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        values = ", ".join(
-            f"{name}={value if isinstance(value, str) and len(value) < 100 else shortly(value)}"
-            for name, value in self.parameters.items()
-        )
+        values = ", ".join(f"{name}={_brief(value)}" for name, value in self.parameters.items())
         return f"{self.model}: {self.method}({values})"
 
 
@@ -125,11 +122,16 @@ def _check_count(options: dict[str, Any], methods: dict[str, dict[str, Any]]) ->
         sizes = {key: len(value) for key, value in values.items() if isinstance(value, list)}
         total += len(options) * math.prod(sizes.values())
         if total > RUNS:
-            said = " x ".join(f"{size:,} of {shortly(key, 40)[1:-1]}" for key, size in sizes.items() if size > 1)
+            said = " x ".join(f"{size:,} values of {_brief(key)}" for key, size in sizes.items() if size > 1)
             raise ValueError(
-                f"the grid has more than {RUNS:,} runs ({shortly(name, 40)[1:-1]} alone: {said or 'one'}, for {len(options):,} networks); "
-                "give fewer values, or several grids"
+                f"the grid has more than {RUNS:,} runs: {_brief(name)} alone has {said or 'one setting'} for {len(options):,} "
+                "networks; give fewer values, or several grids"
             )
+
+
+def _brief(value: Any) -> str:
+    """A value or name within a sentence: without quotes."""
+    return value if isinstance(value, str) and len(value) <= 100 else shortly(value, 100)
 
 
 def _own_data(model: str) -> str:
