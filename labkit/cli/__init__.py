@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
 import signal
 import sys
@@ -63,7 +64,7 @@ for command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; user errors are one sentence on stderr and exit code 2."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    alone, arguments = arguments is None, sys.argv[1:] if arguments is None else arguments
     _prepare()
     try:
         code = cli.main(arguments, prog_name="labkit", standalone_mode=False)
@@ -86,6 +87,8 @@ def main(arguments: list[str] | None = None) -> None:
         if "--debug" in arguments:
             raise
         code = _fail(f"{said(error)} (labkit --debug shows where)")
+    if alone:
+        gc.freeze()  # at its end Python looks through all objects for cycles, with torch for a second and more
     sys.exit(code or 0)
 
 
