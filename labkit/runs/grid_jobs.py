@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -87,13 +88,16 @@ def jobs(grid: dict[str, Any]) -> list[Job]:
     if not isinstance(data_options, dict):
         raise ValueError(f"data_options of a grid maps names to values, got {shortly(data_options)}")
     _check_count(options, {**methods, **{f"{TRAINED}{name}": values for name, values in rules.items()}})
+    data = grid.get("data") or None
+    if not isinstance(data, (str, type(None))):
+        raise ValueError(f"data of a grid is one name or path, got {shortly(data)}; write it in quotes if it is a text")
     settings = [(method, chosen) for method, values in methods.items() for chosen in _of_method(method, values)]
     settings += [(f"{TRAINED}{rule}", chosen) for rule, values in rules.items() for chosen in _of_rule(rule, values)]
     for model in filter(models.is_own, options):
         if model not in OWN:
             raise ValueError(f"{model} is code of your own, which a grid alone does not start; name it too: --model {model}")
     found = [
-        Job(model, method, chosen, grid.get("data") or _own_data(model), seed, options[model], data_options, measures)
+        Job(model, method, chosen, data or _own_data(model), seed, options[model], data_options, measures)
         for model in options
         for method, chosen in settings
     ]
@@ -110,7 +114,7 @@ def _named(grid: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
     given = [given] if isinstance(given, str) else given
     if isinstance(given, list) and all(isinstance(name, str) for name in given):
         return {name: {} for name in given}
-    if isinstance(given, dict) and all(isinstance(values, (dict, type(None))) for values in given.values()):
+    if isinstance(given, dict) and all(isinstance(name, str) and isinstance(of, (dict, type(None))) for name, of in given.items()):
         return {name: values or {} for name, values in given.items()}
     raise ValueError(f"{key} of a grid are a list of names, or map each name to its options, got {shortly(given)}")
 
@@ -143,7 +147,7 @@ def _own_data(model: str) -> str:
 
 def _of_method(method: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for chosen in _combinations(values):
-        yield get_method(method).settings(chosen)
+        yield _plain(method, get_method(method).settings(chosen))
 
 
 def _of_rule(name: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -151,7 +155,22 @@ def _of_rule(name: str, values: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for chosen in _combinations(values):
         own = {key: value for key, value in chosen.items() if key != "epochs"}
         typed = own if rule is None else rule.typed(own)
-        yield typed | {key: value for key, value in chosen.items() if key == "epochs"}
+        epochs = chosen.get("epochs", 1)
+        if not isinstance(epochs, int) or isinstance(epochs, bool) or epochs < 1:
+            raise ValueError(f"epochs of {name} must be a whole number of at least 1, got {shortly(epochs)}")
+        yield _plain(name, typed | {key: value for key, value in chosen.items() if key == "epochs"})
+
+
+def _plain(name: str, chosen: dict[str, Any]) -> dict[str, Any]:
+    """Refuse what no run can keep, e.g. a date or a set, which YAML has too."""
+    for key, value in chosen.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            raise ValueError(
+                f"parameter {_brief(key)} of {name} must be numbers, words or lists of them, got {shortly(value)}"
+            ) from None
+    return chosen
 
 
 def _combinations(values: dict[str, Any]) -> Iterator[dict[str, Any]]:

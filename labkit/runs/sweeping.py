@@ -103,7 +103,8 @@ def sweep(
             _in_processes(todo, store.folder, keep, processes, (plugins, networks), done)
     except KeyboardInterrupt as stop:
         made = len(_stored(store.folder) - before)  # also those that no process came to report
-        stop.args = (f"{made} of {len(todo)} runs were made; the same sweep goes on with the others",)
+        training = f"; {stop}" if str(stop) else ""
+        stop.args = (f"{made} of {len(todo)} runs were made; the same sweep goes on with the others{training}",)
         raise
     made_or_found = [read_run(store.folder / ids[index]) for index in sorted(ids)]
     if failed:
