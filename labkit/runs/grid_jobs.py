@@ -167,9 +167,8 @@ def _plain(name: str, chosen: dict[str, Any]) -> dict[str, Any]:
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
-            raise ValueError(
-                f"parameter {_brief(key)} of {name} must be numbers, words or lists of them, got {shortly(value)}"
-            ) from None
+            what = f"parameter {_brief(key)} of {name}"
+            raise ValueError(f"{what} must be numbers, words or lists of them, got {shortly(value)}") from None
     return chosen
 
 

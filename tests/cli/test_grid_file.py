@@ -96,19 +96,6 @@ def test_a_grid_of_too_many_runs_is_refused_before_it_is_built():
 
 
 VALUES = ["{a: {b: 1}}", "2026-01-01", "!!binary aGk=", "!!set {a}", ".nan", ".inf", "9" * 400, "[[0.5]]", "~", "yes"]
-    "2026-01-01",
-    "!!binary aGk=",
-    "!!set {a}",
-    ".nan",
-    ".inf",
-    "-.inf",
-    "9" * 400,
-    "{a: {b: 1}}",
-    "[[0.5]]",
-    "~",
-    "yes",
-    "''",
-]
 PLACES = [
     "models: [mlp_adult]\nmethods: {condense: {sparsity: %s}}",
     "models: [mlp_adult]\nmethods: {condense: {layers: %s}}",
@@ -132,11 +119,12 @@ def test_values_of_any_type_are_a_grid_or_one_sentence(tmp_path, place):
     path = tmp_path / "grid.yaml"
     for value in VALUES:
         path.write_text(place % value)
+        refused, found = "", []
         try:
             found = runs.jobs(read_grid(str(path)))
         except ValueError as error:
-            assert "\n" not in str(error)
-            assert len(str(error)) < 1500
-        else:
-            assert all(isinstance(job.data, str) for job in found)
-            json.dumps([job.parameters for job in found], allow_nan=False)
+            refused = str(error)
+        assert "\n" not in refused
+        assert len(refused) < 1500
+        assert all(isinstance(job.data, str) for job in found)
+        json.dumps([job.parameters for job in found], allow_nan=False)

@@ -1,4 +1,4 @@
-"""A sweep that is stopped: at once, with its processes, nothing half written, how much was made; failures are told as they happen."""
+"""A sweep that is stopped ends at once, with its processes, and leaves nothing half written; failures are told as they happen."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ def apply(model, *, share, **_):
 
 register(Method("slow", "Slow", "", apply, params={"share": Param(0.5, 0.99, 0.5)}))
 """
-GRID = "models: [mlp_adult]\nmethods:\n  slow: {share: [0.5, 0.65, %s]}\n" % ", ".join(f"0.{n}" for n in range(71, 95))
+GRID = f"models: [mlp_adult]\nmethods:\n  slow: {{share: {[0.5, 0.65, *(n / 100 for n in range(71, 95))]}}}\n"
 
 
 @pytest.fixture
