@@ -9,6 +9,7 @@ import click
 
 from labkit.cli.options import name_own
 from labkit.cli.output import as_json, print_json, print_table, say
+from labkit.words import shortly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,7 @@ def _shape(words: str) -> tuple[int, ...]:
     except ValueError:
         size = (0,)
     if any(side < 1 for side in size):
-        raise ValueError(f"--shape is whole numbers separated by commas, such as 3,224,224, got {words!r}")
+        raise ValueError(f"--shape is whole numbers separated by commas, such as 3,224,224, got {shortly(words)}")
     return size
 
 

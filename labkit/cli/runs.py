@@ -10,6 +10,7 @@ from click.core import ParameterSource
 from labkit.cli.compress import show_audit
 from labkit.cli.options import open_store, store_option
 from labkit.cli.output import as_json, print_json, print_table, progress_bar, say
+from labkit.words import shortly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +206,7 @@ class LimitValue(click.ParamType):
         try:
             return float(value)
         except ValueError:
-            self.fail(f"{value!r} is neither a number nor 'off', which lifts the limit", param, ctx)
+            self.fail(f"{shortly(value)} is neither a number nor 'off', which lifts the limit", param, ctx)
 
 
 @runs.command("time")

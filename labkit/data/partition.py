@@ -28,7 +28,7 @@ def stratified_parts(labels: np.ndarray, shares: Sequence[float], seed: int) -> 
     list of int arrays
         Row indices, ascending within a part.
     """
-    generator = np.random.default_rng(checked_seed(seed))
+    generator = np.random.default_rng(seed)
     parts: list[list[np.ndarray]] = [[] for _ in range(len(shares) + 1)]
     for label in np.unique(labels):
         rows = generator.permutation(np.flatnonzero(labels == label))
@@ -58,6 +58,7 @@ def training_rows(labels: np.ndarray, *, validation_share: float, test_share: fl
         If a share is outside (0, 1), or no training data is left.
     """
     _check_shares(validation_share, test_share)
+    seed = checked_seed(seed)
     rest, _ = stratified_parts(labels, [1 - test_share], seed)
     train, _ = stratified_parts(labels[rest], [1 - validation_share / (1 - test_share)], seed + 1)
     return rest[train]
@@ -113,6 +114,7 @@ def partition(
         If a share is outside (0, 1), no training data is left, or a part is empty.
     """
     _check_shares(validation_share, test_share, whole=test is None and validation is None)
+    seed = checked_seed(seed)
     train = whole
     if test is None:
         rest, held = stratified_parts(train.labels, [1 - test_share], seed)

@@ -22,6 +22,7 @@ from labkit.sparsify.schedule import Schedule
 from labkit.sparsify.storage import check_condensed, in_condensed_form, keep_indices_local, processes
 from labkit.sparsify.update_rule import UpdateRule
 from labkit.sparsify.weights import check_trainable, eligible, left_out, matching
+from labkit.words import shortly
 
 
 class Sparsifier:
@@ -91,7 +92,7 @@ class Sparsifier:
         storage: Literal["masked", "condensed"] = "masked",
     ) -> None:
         if storage not in ("masked", "condensed"):
-            raise ValueError(f"storage must be 'masked' or 'condensed', got {storage!r}")
+            raise ValueError(f"storage must be 'masked' or 'condensed', got {shortly(storage)}")
         if storage == "condensed":
             check_condensed(rule)
         rule.start(schedule)

@@ -20,6 +20,7 @@ from labkit.training.interruption import Interruption
 from labkit.training.nonfinite import NonFiniteLoss, describe
 from labkit.training.outputs import logits_of
 from labkit.training.progress import TrainingProgress
+from labkit.words import shortly
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -252,7 +253,7 @@ def fit(
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}")
+        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {shortly(precision)}")
     loop = Loop(
         model,
         batches,
