@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from labkit.cli.options import MODEL, data_options, name_own, open_arguments
+from labkit.cli.output import say
 
 
 def find_page() -> Path:
@@ -97,10 +98,10 @@ def app(
             err=True,
         )
     # in place of Streamlit's own message; printed before the page is ready
-    click.echo(f"labkit: the dashboard is at http://localhost:{port}; Ctrl-C stops it")
+    say(f"labkit: the dashboard is at http://localhost:{port}; Ctrl-C stops it")
     # cwd: away from a .streamlit/config.toml of the user's folder; python -m finds the labkit of the same checkout there
     command = [sys.executable, "-m", "streamlit", "run", str(page), *options, *own]
     if os.name == "nt":
-        sys.exit(subprocess.call(command, cwd=page.parents[1]))
+        context.exit(subprocess.call(command, cwd=page.parents[1]))
     os.chdir(page.parents[1])
     os.execv(sys.executable, command)  # a server of its own would outlive this process when it is terminated

@@ -8,6 +8,7 @@ import numpy as np
 
 from labkit.data.checks import checked
 from labkit.data.split import Dataset, Split
+from labkit.seeds import checked_seed
 
 
 def stratified_parts(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:
@@ -57,6 +58,7 @@ def training_rows(labels: np.ndarray, *, validation_share: float, test_share: fl
         If a share is outside (0, 1), or no training data is left.
     """
     _check_shares(validation_share, test_share)
+    seed = checked_seed(seed)
     rest, _ = stratified_parts(labels, [1 - test_share], seed)
     train, _ = stratified_parts(labels[rest], [1 - validation_share / (1 - test_share)], seed + 1)
     return rest[train]
@@ -112,6 +114,7 @@ def partition(
         If a share is outside (0, 1), no training data is left, or a part is empty.
     """
     _check_shares(validation_share, test_share, whole=test is None and validation is None)
+    seed = checked_seed(seed)
     train = whole
     if test is None:
         rest, held = stratified_parts(train.labels, [1 - test_share], seed)
