@@ -9,6 +9,7 @@ from labkit.data.cells import read_cells
 from labkit.data.favourable import favourable_class
 from labkit.data.numerals import missing as is_missing
 from labkit.messages import unknown_name
+from labkit.words import shortly
 
 SHOWN = 12  # columns in a sentence
 
@@ -46,7 +47,7 @@ def csv_defects(
     names = [str(name).strip() for name in (*([target] if target else []), *groups, *drop, *categories)]
     found += [str(unknown_name(f"column of {path}", name, frame.columns)) for name in dict.fromkeys(names) if name not in frame]
     if target in groups:
-        found.append(f"{path}: column {target!r} cannot be both target and group")
+        found.append(f"{path}: column {shortly(target)} cannot be both target and group")
     if favourable and target in frame:
         classes = frame[target][~is_missing(frame[target])].unique()
         try:

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from labkit.words import shortly
+
 CHANNELS = (1, 3, 4)
 
 
@@ -111,7 +113,8 @@ def _table(frame: pd.DataFrame, name: str) -> np.ndarray:
 
 def _text_column(value: Any, column: Any, name: str) -> TypeError:
     return TypeError(
-        f"{name}: column {str(column)!r} holds {value!r}, which is no number; encode it (pandas.get_dummies), leave it out, or "
+        f"{name}: column {shortly(str(column))} holds {shortly(value)}, which is no number; encode it (pandas.get_dummies), "
+        "leave it out, or "
         "write the table with to_csv and read it with labkit.data.from_csv"
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.data.given_arrays import as_numpy
+from labkit.words import shortly
 
 MANY = 20
 
@@ -35,7 +36,9 @@ def class_names(classes: Sequence[Any], name: str) -> tuple[str, ...]:
     names = tuple(label.decode(errors="replace") if isinstance(label, bytes) else str(label) for label in classes)
     twice = [label for label in names if names.count(label) > 1] if len(set(names)) < len(names) else []
     if twice:
-        raise ValueError(f"{name}: class name {twice[0]!r} appears {names.count(twice[0])} times; give every class its own name")
+        raise ValueError(
+            f"{name}: class name {shortly(twice[0])} appears {names.count(twice[0])} times; give every class its own name"
+        )
     return names
 
 
@@ -129,7 +132,9 @@ def _from_names(array: np.ndarray, classes: tuple[str, ...] | None, name: str) -
     place = {label: i for i, label in enumerate(known)}
     strange = next((i for i, label in enumerate(texts) if label not in place), None)
     if strange is not None:
-        raise ValueError(f"{name}, row {strange}: label {texts[strange]!r} is none of the {len(known)} classes; add it to classes=")
+        raise ValueError(
+            f"{name}, row {strange}: label {shortly(texts[strange])} is none of the {len(known)} classes; add it to classes="
+        )
     return np.array([place[label] for label in texts], np.int64), known
 
 

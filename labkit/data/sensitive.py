@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from labkit.words import shortly
+
 
 def as_group_text(groups: Any) -> pd.DataFrame:
     """Return sensitive features as a table of text; missing values stay missing.
@@ -37,7 +39,7 @@ def as_group_text(groups: Any) -> pd.DataFrame:
     names = [str(name) for name in frame.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"groups have {names.count(twice[0])} columns named {twice[0]!r}; rename or drop one")
+        raise ValueError(f"groups have {names.count(twice[0])} columns named {shortly(twice[0])}; rename or drop one")
     if names == list(frame.columns) and all(_is_text(frame[name]) for name in frame.columns):
         return frame
     columns = {name: _text(frame.iloc[:, place]) for place, name in enumerate(names)}
