@@ -7,8 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from labkit.data.given_arrays import refuse_masked
 from labkit.data.split import Split
 from labkit.words import shortly
+
+MANY = 20  # classes without examples that are each said in a note of its own
 
 
 def checked(split: Split, where: str) -> Split:
@@ -33,11 +36,16 @@ def checked(split: Split, where: str) -> Split:
     TypeError
         If a dtype is wrong.
     """
+    for held, what in ((split.images, "images"), (split.x, "table rows"), (split.labels, "labels")):
+        refuse_masked(held, f"{where}: {what}")
     _check_examples(split, where)
     _check_labels(split, where)
     _check_groups(split, where)
     empty = [name for name, count in split.class_counts().items() if count == 0]
     notes = tuple(f"class {shortly(name)} has no example in {where}: its metrics are NaN" for name in empty)
+    if len(empty) > MANY:
+        some = ", ".join(shortly(name, 60) for name in empty[:5])
+        notes = (f"{len(empty):,} classes have no example in {where}: their metrics are NaN ({some}, …)",)
     return replace(split, notes=split.notes + notes)
 
 

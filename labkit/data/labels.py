@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from labkit.data.limits import refuse_classes
 from labkit.data.numerals import parse, style_of
 from labkit.data.pictures import count
 from labkit.data.spelling import FLAGS, exact
@@ -43,6 +44,7 @@ def classes_of(column: pd.Series, where: str) -> tuple[tuple[str, ...], np.ndarr
         raise ValueError(
             f"{where}: target column {shortly(column.name)} holds only {shortly(names[0])}; at least two classes are needed"
         )
+    refuse_classes(len(names), where)
     names.sort(key=(lambda name: (float(name), name)) if numeric else str)
     return tuple(names), column.map({name: i for i, name in enumerate(names)}).to_numpy(np.int64)
 
