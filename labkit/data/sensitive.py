@@ -30,7 +30,7 @@ def as_group_text(groups: Any) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        When an array has more than one dimension, two columns have the same name, values are masked, or no text can be made of them.
+        When an array has more than one dimension, two columns have the same name, or values are masked.
 
     Examples
     --------
