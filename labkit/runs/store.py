@@ -22,6 +22,7 @@ from torch import nn
 
 from labkit import __version__
 from labkit.audit import model_sha
+from labkit.audit.plain import plain
 from labkit.files import sha256
 from labkit.messages import unknown_name
 from labkit.models import rebuild, source_of
@@ -436,7 +437,7 @@ class Store:
             save_state(model, folder / "model.safetensors")
         files = sorted(path for path in folder.iterdir())
         facts["files"] = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
-        facts["summary"], facts["measures"] = (audit.to_dict()[name] for name in ("summary", "measures"))
+        facts["summary"], facts["measures"] = plain(audit.summary), plain(audit.measures)
         (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
         for path in (*files, folder / FACTS, folder):
             descriptor = os.open(path, os.O_RDONLY)

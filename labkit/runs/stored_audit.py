@@ -6,11 +6,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from labkit.audit import Audit
-from labkit.audit.tables import named_confusion
+from labkit.audit.tables import full_confusion, named_confusion
 from labkit.audit.verdicts import with_verdicts
 from labkit.cost import Cost
 from labkit.runs.later_figures import group_figures
@@ -58,7 +57,7 @@ def read_audit(folder: Path) -> Audit:
         summary=pd.Series(facts["summary"], dtype=float),
         per_class=per_class,
         predictions=read_predictions(folder / "predictions.parquet"),
-        confusion=None if confusion is None else named_confusion(np.array(confusion), tuple(classes)),
+        confusion=None if confusion is None else named_confusion(full_confusion(confusion), tuple(classes)),
         reliability=_frame(facts["calibration"], ["bin"]),
         fairness=_frame(facts["fairness"], ["group column", "metric"]),
         by_group=_frame(facts["by_group"], ["group column", "group"]),
