@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from common.words import plain
 from labkit import runs
 from labkit.models import is_own
 from labkit.stamps import Stamp, stamp
@@ -106,7 +107,7 @@ def theme() -> str:
 def figure(chart: go.Figure, reading: str, *, alt: str) -> None:
     """Draw `chart` over the full width and, below it, one line on how to read it."""
     st.plotly_chart(chart, theme=None, width="stretch", alt=alt, config={"displayModeBar": False, "responsive": True})
-    st.caption(f"How to read this: {reading}")
+    st.caption(f"How to read this: {plain(reading)}")
 
 
 @contextmanager
@@ -121,5 +122,5 @@ def mistakes() -> Iterator[None]:
 
 def say(error: Exception) -> None:
     """Show an error as one sentence."""
-    words = " ".join(str(error).split()) or "there is not enough memory for this"  # Python says nothing more of it
-    st.error(words, icon=":material/warning:")
+    words = str(error) or "there is not enough memory for this"  # Python says nothing more of it
+    st.error(plain(words), icon=":material/warning:")

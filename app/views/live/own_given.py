@@ -6,6 +6,7 @@ import streamlit as st
 
 from common.address import remember
 from common.shell import options
+from common.words import code
 from labkit import live
 from labkit.registry import Names
 from views.live.fields import FIELDS
@@ -80,10 +81,10 @@ def meant(fields: Given | None = None) -> dict[str, Any]:
 
 def in_words(found: Given) -> str:
     """Return the network and its data in one line."""
-    parts = [f"`{found['name']}`"]
-    parts += [f"weights `{found['weights']}`"] if found["weights"] else []
-    parts += [f"data `{found['data']}`"] if found["data"] else []
-    parts += [f"target `{found['target']}`"] if found["target"] else []
+    parts = [f"{code(found['name'])}"]
+    parts += [f"weights {code(found['weights'])}"] if found["weights"] else []
+    parts += [f"data {code(found['data'])}"] if found["data"] else []
+    parts += [f"target {code(found['target'])}"] if found["target"] else []
     return " · ".join(parts)
 
 

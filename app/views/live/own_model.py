@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from common.shell import MISTAKES, options
+from common.words import plain
 from labkit import live, models, runs
 from labkit.stamps import Stamp, stamp
 from views.live import own_offers as offers
@@ -65,7 +66,7 @@ def _form() -> list[str]:
             st.caption(f"Columns of the table; a tap makes one the {FIELDS[empty].removesuffix('s')}:")
             offers.offer(st, empty, columns, label="columns", more=empty == "groups")  # type: ignore[arg-type]
         _more()
-        st.caption(f"Relative paths begin at {options().start}.")
+        st.caption(f"Relative paths begin at {plain(options().start)}.")
         return _buttons()
 
 
@@ -125,8 +126,8 @@ def _seeded(name: str, value: Any) -> str:
 
 
 def _list(sentences: list[str]) -> str:
-    plain = [" ".join(sentence.split()) for sentence in sentences]
-    return plain[0] if len(plain) == 1 else "\n".join(f"- {sentence}" for sentence in plain)
+    lines = [plain(sentence) for sentence in sentences]
+    return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
 
 
 def _opened() -> tuple[live.Session | None, list[str]]:
