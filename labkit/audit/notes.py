@@ -56,9 +56,7 @@ def _of_empty(names: list[str], classes: int) -> list[str]:
     if len(names) <= NAMED:
         return [f"class {name!r} has no example: its figures are NaN and it is not tested" for name in names]
     first = ", ".join(map(shortly, names[:NAMED]))
-    return [
-        f"{len(names):,} of {classes:,} classes have no example ({first}, …): their figures are NaN and they are not tested"
-    ]
+    return [f"{len(names):,} of {classes:,} classes have no example ({first}, …): their figures are NaN and they are not tested"]
 
 
 def _of_networks(evidence: Evidence) -> tuple[str, ...]:

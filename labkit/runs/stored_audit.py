@@ -92,7 +92,7 @@ def read_per_class(folder: Path) -> pd.DataFrame:
     -------
     DataFrame
     """
-    table = pd.read_parquet(folder / "per_class.parquet").set_index("class")
+    table = _numbers(pd.read_parquet(folder / "per_class.parquet").set_index("class"))
     return table if "verdict" in table else with_verdicts(table)  # of a run that was stored before verdicts were
 
 
@@ -121,10 +121,15 @@ def read_group_changes(folder: Path, data_id: str = "") -> pd.DataFrame | None:
     return group_figures(folder, run["data"], data_id, folder.stat().st_mtime_ns)[0]
 
 
+def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """A figure that is undefined everywhere comes back as None, since JSON has no NaN: of a network that predicts one class only."""
+    return frame.astype({name: float for name in frame if frame[name].isna().all()})
+
+
 def _frame(rows: list[dict] | None, index: list[str]) -> pd.DataFrame | None:
     """Make a table of rows whose first columns were the index."""
     if rows is None:
         return None
     frame = pd.DataFrame(rows)
-    frame = frame.astype({name: float for name in frame if frame[name].isna().all()})  # JSON has no NaN: such a column is all None
+    frame = _numbers(frame)
     return frame.set_index([name for name in index if name in frame.columns] or [frame.columns[0]])
