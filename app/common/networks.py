@@ -29,6 +29,12 @@ def network_with_runs(place: DeltaGenerator) -> tuple[Library, str, pd.DataFrame
     return shelf, network, shelf.table(network)
 
 
+def from_largest(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs by series, the largest first; runs that were audited without costs stay in their order."""
+    keys = {name: up for name, up in (("series", True), ("bytes", False)) if name in table}
+    return table.sort_values(list(keys), ascending=list(keys.values()), kind="stable")
+
+
 def _of_whom(store: Store, number: int) -> str:
     """Say whose runs the page reads."""
     of = "no run of your own yet" if not number else f"{number} run{'' if number == 1 else 's'} of your own"

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from common.networks import network_with_runs
+from common.networks import from_largest, network_with_runs
 from common.shell import mistakes, steady
 from common.take_away import TAKE_AWAY
 from common.words import plain
@@ -38,7 +38,7 @@ if table.empty:
     st.info("No run is left. Choose a method above, or exclude fewer runs.")
     st.stop()
 
-stored, table = table, table.sort_values(["series", "bytes"], ascending=[True, False])
+stored, table = table, from_largest(table)
 beside = pd.concat([shelf.reference(network), table]).assign(reference=lambda frame: frame.index == network)
 found = picked(table)
 with steady():

@@ -5,7 +5,7 @@ import streamlit as st
 from common.address import choose
 from common.examples import split_of
 from common.groups import draw_groups, groups_of
-from common.networks import network_with_runs
+from common.networks import from_largest, network_with_runs
 from common.shell import figure, mistakes, steady, theme
 from common.tables import show_table, table_title
 from common.take_away import TAKE_AWAY, take_away
@@ -21,7 +21,7 @@ st.write("One run beside the uncompressed network, class by class: an average hi
 
 left, right = st.columns([1, 2])
 shelf, network, table = network_with_runs(left)
-ids = list(table.sort_values(["series", "bytes"], ascending=[True, False]).index)
+ids = list(from_largest(table).index)
 run = choose(right, "run", ids, name="run", format_func=lambda name: table["in_words"].get(name, name))
 with mistakes():
     audit = shelf.audit(run)
