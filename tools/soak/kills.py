@@ -47,9 +47,8 @@ def _grid(place: Path, runs: int) -> Path:
     (place / "table.csv").write_text("\n".join(["a,b,c,d,died", *lines]) + "\n")
     steps = ", ".join(f"{0.5 + 0.49 * i / runs:.4f}" for i in range(runs))
     grid = place / "grid.yaml"
-    grid.write_text(
-        f"models: [small_mlp]\ndata: {place / 'table.csv'}\ndata_options: {{target: died}}\nmethods: {{condense: {{sparsity: [{steps}]}}}}\n"
-    )
+    data = f"models: [small_mlp]\ndata: {place / 'table.csv'}\ndata_options: {{target: died}}\n"
+    grid.write_text(f"{data}methods: {{condense: {{sparsity: [{steps}]}}}}\n")
     return grid
 
 

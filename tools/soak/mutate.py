@@ -129,9 +129,35 @@ def _digit(text: str, rng: random.Random) -> str:
 TEXTS = (_word, _line_again, _put, _digit)
 
 VALUES: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2**31, 2**63, 10**30, 1e308, -0.0, math.nan, math.inf, "", "x", "../../x", "a\nb", "\x00", "😀" * 300,
-    "x" * 100_000, [], {}, [[]], [None], {"": None}, ["a"] * 3, [1, 2, 3], {"a": {"b": {}}},
-)  # fmt: skip
+    None,
+    True,
+    False,
+    0,
+    -1,
+    1,
+    2**31,
+    2**63,
+    10**30,
+    1e308,
+    -0.0,
+    math.nan,
+    math.inf,
+    "",
+    "x",
+    "../../x",
+    "a\nb",
+    "\x00",
+    "😀" * 300,
+    "x" * 100_000,
+    [],
+    {},
+    [[]],
+    [None],
+    {"": None},
+    ["a"] * 3,
+    [1, 2, 3],
+    {"a": {"b": {}}},
+)
 
 
 def mutated_json(value: Any, rng: random.Random, most: int = 3) -> Any:

@@ -50,7 +50,8 @@ class Reader:
         """Return what came out of one input; a worker that died or hung gives an outcome too."""
         self.ready()
         self._read += 1
-        assert self._holder is not None and self._holder.stdin is not None
+        assert self._holder is not None
+        assert self._holder.stdin is not None
         began = _processor(self._pid)
         self._holder.stdin.write(json.dumps({"loader": loader, "index": index, "folder": str(folder)}).encode() + b"\n")
         self._holder.stdin.flush()
@@ -85,7 +86,8 @@ class Reader:
 
     def _line(self, patience: float) -> dict[str, Any] | None:
         """The next line; None where there is none yet, and an error where there will be none."""
-        assert self._holder is not None and self._holder.stdout is not None
+        assert self._holder is not None
+        assert self._holder.stdout is not None
         if not select.select([self._holder.stdout], [], [], patience)[0]:
             return None
         line = self._holder.stdout.readline()

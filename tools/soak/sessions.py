@@ -90,9 +90,8 @@ def _part(seen: Seen, log: Path, span: float, whole: bool) -> Part:
     halves = [statistics.median(part) for part in (known[: len(known) // 2], known[len(known) // 2 :]) if part]
     if len(halves) == 2:
         ratio = halves[1] / halves[0]
-        notes.append(
-            f"memory of the server: {halves[0]:.0f} MB in the first half (warmed up), {halves[1]:.0f} MB in the second, {ratio:.2f} times"
-        )
+        said = f"{halves[0]:.0f} MB in the first half (warmed up), {halves[1]:.0f} MB in the second"
+        notes.append(f"memory of the server: {said}, {ratio:.2f} times")
         if whole and ratio > FLAT:
             failures.append(f"memory grows to {ratio:.2f} times, more than {FLAT}")
     if whole and every and rows[len(PAGES)]["p95_s"] > BAR:

@@ -100,11 +100,17 @@ def _see(folder: Path) -> None:
 
 WRITERS = (
     Writer("run", _save_run, _load_runs),
-    Writer("checkpoint", lambda folder, version: checkpoint.save(folder / "c.pt", {"model": _network(version).state_dict(), "step": version}),
-           lambda folder: checkpoint.load(folder / "c.pt")),
-    Writer("weights", lambda folder, version: models.save_weights(_network(version), folder / "w.safetensors"),
-           lambda folder: models.load_weights(_network(0), folder / "w.safetensors")),
+    Writer(
+        "checkpoint",
+        lambda folder, version: checkpoint.save(folder / "c.pt", {"model": _network(version).state_dict(), "step": version}),
+        lambda folder: checkpoint.load(folder / "c.pt"),
+    ),
+    Writer(
+        "weights",
+        lambda folder, version: models.save_weights(_network(version), folder / "w.safetensors"),
+        lambda folder: models.load_weights(_network(0), folder / "w.safetensors"),
+    ),
     Writer("export", _export, _exported),
     Writer("kernels.json", _table, _read_table),
     Writer("pictures", _pictures, _see),
-)  # fmt: skip
+)

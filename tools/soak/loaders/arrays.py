@@ -89,9 +89,17 @@ def _labels(rng: random.Random, rows: int) -> Any:
     kind = rng.randrange(10)
     half = np.arange(rows) % 2
     offers: list[Any] = [
-        half, half.astype(float), np.eye(2)[half], half[:, None], np.where(half, "yes", "no"), half * rng.choice([10**5, 10**9, 2**62]),
-        half - 1, [rng.choice([*VALUES[:16], *ODD_TEXT]) for _ in range(rows)], np.arange(rows) * 1.5, pd.Series(half).astype("category"),
-    ]  # fmt: skip
+        half,
+        half.astype(float),
+        np.eye(2)[half],
+        half[:, None],
+        np.where(half, "yes", "no"),
+        half * rng.choice([10**5, 10**9, 2**62]),
+        half - 1,
+        [rng.choice([*VALUES[:16], *ODD_TEXT]) for _ in range(rows)],
+        np.arange(rows) * 1.5,
+        pd.Series(half).astype("category"),
+    ]
     return offers[kind]
 
 
@@ -103,15 +111,22 @@ def _case(sound: Path, folder: Path, rng: random.Random) -> Callable[[], object]
     labels = _dressed(np.asarray(labels), rng) if rng.random() < 0.2 and not isinstance(labels, list) else labels
     offers: dict[str, list[Any]] = {
         "classes": [["a", "b"], ["a", "a"], "ab", [1, 2], [None, "x"], ["a"], [], 3, ["a\nb", "x" * 10**6]],
-        "groups": [pd.DataFrame({"sex": ["f", "m"] * (rows // 2)}), pd.DataFrame({"x": [None] * rows}), pd.DataFrame(), [1], "x",
-                   pd.DataFrame({"g": [object() for _ in range(rows)]}), pd.DataFrame([[1, 2]] * rows, columns=["a", "a"])],
+        "groups": [
+            pd.DataFrame({"sex": ["f", "m"] * (rows // 2)}),
+            pd.DataFrame({"x": [None] * rows}),
+            pd.DataFrame(),
+            [1],
+            "x",
+            pd.DataFrame({"g": [object() for _ in range(rows)]}),
+            pd.DataFrame([[1, 2]] * rows, columns=["a", "a"]),
+        ],
         "favourable": ["yes", "1", "?", 1],
         "features": [["a", "b", "c"], ["a", "a", "a"], "abc", [], 7, [None] * 3],
         "name": ["", "a\nb", "x" * 10**6, 3],
         "validation_share": [0, 1, -1, float("nan"), "x", 1e308],
         "test_share": [0, 0.99, None],
         "seed": [-1, 2**70, 1.5, "x", None],
-    }  # fmt: skip
+    }
     given = {name: rng.choice(offers[name]) for name in rng.sample(sorted(offers), rng.choice([0, 0, 1, 2]))}
     (folder / "case.txt").write_text(f"examples {type(examples)} {shape}\nlabels {type(labels)}\noptions {list(given)}\n")
     return lambda: data.from_arrays(examples, labels, **given)

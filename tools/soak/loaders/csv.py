@@ -145,7 +145,7 @@ def _case(sound: Path, folder: Path, rng: random.Random) -> Callable[[], object]
         if rng.random() < 0.6:
             text = mutated_text(text, rng)
         elif rng.random() < 0.3:
-            text = "\n".join(",".join(rng.choice(NUMBERS + ["a", "b", "yes", "no", ""]) for _ in range(3)) for _ in range(30))
+            text = "\n".join(",".join(rng.choice([*NUMBERS, "a", "b", "yes", "no", ""]) for _ in range(3)) for _ in range(30))
             text = "a,b,died\n" + text
         content = _packed(text.encode("latin-1", "replace"), ending)
         path.write_bytes(mutated(content, rng) if rng.random() < 0.5 else content)

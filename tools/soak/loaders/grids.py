@@ -32,10 +32,38 @@ data_options:
 measures: [accuracy]
 """
 VALUES = (
-    *NUMBERS, *ODD_TEXT, "~", "yes", "1:30:00", "2026-99-99 99:99:99", "!!python/object/apply:os.getcwd []", "!!binary ====", "!!int x",
-    "!!timestamp x", "!!set {a, b}", "!!float x", "{<<: 1}", "? [a]: 1", "*a", "&a [*a]", "[" * 5000, "{" * 3000, "[" * 900 + "]" * 900,
-    "- " * 400, "{a: 1, a: 2}", "[[1, 2], [3]]", "{0.5: 0.6}", "x" * 10**6, "|\n   a\n  b", "'a\n\n b'", "-1", "1.5", "[.nan, .inf]", "[]", "{}",
-)  # fmt: skip
+    *NUMBERS,
+    *ODD_TEXT,
+    "~",
+    "yes",
+    "1:30:00",
+    "2026-99-99 99:99:99",
+    "!!python/object/apply:os.getcwd []",
+    "!!binary ====",
+    "!!int x",
+    "!!timestamp x",
+    "!!set {a, b}",
+    "!!float x",
+    "{<<: 1}",
+    "? [a]: 1",
+    "*a",
+    "&a [*a]",
+    "[" * 5000,
+    "{" * 3000,
+    "[" * 900 + "]" * 900,
+    "- " * 400,
+    "{a: 1, a: 2}",
+    "[[1, 2], [3]]",
+    "{0.5: 0.6}",
+    "x" * 10**6,
+    "|\n   a\n  b",
+    "'a\n\n b'",
+    "-1",
+    "1.5",
+    "[.nan, .inf]",
+    "[]",
+    "{}",
+)
 
 
 def _bomb(rng: random.Random) -> str:

@@ -19,9 +19,22 @@ from tools.soak.mutate import mutated
 
 MODES = ("L", "LA", "RGB", "RGBA", "P", "1", "I;16", "I", "F", "CMYK")
 FORMATS = {
-    ".png": "PNG", ".jpg": "JPEG", ".bmp": "BMP", ".gif": "GIF", ".webp": "WEBP", ".tiff": "TIFF", ".ppm": "PPM", ".pfm": "PPM",
-    ".tga": "TGA", ".avif": "AVIF", ".jp2": "JPEG2000", ".dds": "DDS", ".ico": "ICO", ".eps": "EPS", ".mpo": "MPO",
-}  # fmt: skip
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".webp": "WEBP",
+    ".tiff": "TIFF",
+    ".ppm": "PPM",
+    ".pfm": "PPM",
+    ".tga": "TGA",
+    ".avif": "AVIF",
+    ".jp2": "JPEG2000",
+    ".dds": "DDS",
+    ".ico": "ICO",
+    ".eps": "EPS",
+    ".mpo": "MPO",
+}
 SIZES = (None, None, None, 1, 8, 64, 20_000, 10**9, 0, -1, 2.5, True, "8", float("nan"))
 
 

@@ -8,8 +8,8 @@ from labkit.plugins import load_plugin
 from labkit.registry import registries
 from tools.soak.loaders.files import odd_entry, odd_name
 from tools.soak.loaders.loader import Loader, nothing
-from tools.soak.mutate import mutated
 from tools.soak.loaders.networks import FILES
+from tools.soak.mutate import mutated
 
 METHOD = """from labkit.compress import Method, Param, register
 register(Method({name}, {summary}, {paper}, {run}, {params}))

@@ -20,9 +20,15 @@ from tools.soak.loaders.loader import Loader
 from tools.soak.loaders.weights import with_header
 from tools.soak.mutate import mutated, mutated_json
 
-HUGE = [{"type": "Linear", "arguments": {"in_features": 10**6, "out_features": 10**6, "bias": True}}, {"same_as": "nowhere"},
-        {"type": "Upsample", "arguments": {"scale_factor": 10**9}}, {"type": "Module", "arguments": {}}, {"type": "Linear", "spec": {}},
-        {"type": "Embedding", "arguments": {"num_embeddings": 2**40, "embedding_dim": 2**20}}, {"parts": {"0": {"parts": {}}}}]  # fmt: skip
+HUGE = [
+    {"type": "Linear", "arguments": {"in_features": 10**6, "out_features": 10**6, "bias": True}},
+    {"same_as": "nowhere"},
+    {"type": "Upsample", "arguments": {"scale_factor": 10**9}},
+    {"type": "Module", "arguments": {}},
+    {"type": "Linear", "spec": {}},
+    {"type": "Embedding", "arguments": {"num_embeddings": 2**40, "embedding_dim": 2**20}},
+    {"parts": {"0": {"parts": {}}}},
+]
 
 
 def _prepare(folder: Path) -> None:
@@ -128,10 +134,17 @@ def _case(sound: Path, folder: Path, rng: random.Random) -> Callable[[], object]
     name, store = run.name, runs.Store(place)
     # what can be made again is, with the network that it was made from: the store does not hold it
     offers: list[Callable[[], object]] = [
-        lambda: store.load(name), lambda: store.load(name), lambda: store.load(name), store.table, lambda: _everything(runs.Library(store)),
-        lambda: runs.Library(store).load(name), lambda: runs.Library(store).audit(name), lambda: runs.rebuild(store.run(name)),
-        lambda: runs.recommend(runs.Library(store).table(), max_accuracy_loss=0.5), lambda: store.run(name),
-    ]  # fmt: skip
+        lambda: store.load(name),
+        lambda: store.load(name),
+        lambda: store.load(name),
+        store.table,
+        lambda: _everything(runs.Library(store)),
+        lambda: runs.Library(store).load(name),
+        lambda: runs.Library(store).audit(name),
+        lambda: runs.rebuild(store.run(name)),
+        lambda: runs.recommend(runs.Library(store).table(), max_accuracy_loss=0.5),
+        lambda: store.run(name),
+    ]
     return rng.choice(offers)
 
 
