@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of all that is drawn (default: 0)")
     parser.add_argument("--only", choices=PARTS, help="run one part")
     parser.add_argument(
-        "--folder", type=Path, default=Path("soak"), help="where results and failing inputs go; a second call goes on there"
+        "--folder", type=Path, default=Path("out/soak"), help="where results and failing inputs go; a second call goes on there"
     )
     parser.add_argument("--loader", choices=PLACES, default="", help="with --only loaders: one loader")
     parser.add_argument("--visitors", type=int, default=0, help="with --only sessions: how many (default: 15, in a share 3)")

@@ -20,11 +20,13 @@ COUNTS = ("loaded", "refused", "escaped", "unwritten")
 
 def run(folder: Path, seed: int, minutes: float | None, only: str = "") -> Part:
     """Read inputs and return what came out, all calls for this folder together."""
-    state, until = State(folder / "loaders", seed), math.inf if minutes is None else time.monotonic() + 60 * minutes
+    state = State(folder / "loaders", seed)
     names = [name for name in state.names if only in ("", name)]
     wanted = math.ceil(INPUTS / len(state.names))
     reader = Reader(folder / "loaders" / "sound", seed)
     try:
+        reader.ready()
+        until = math.inf if minutes is None else time.monotonic() + 60 * minutes
         spent = dict.fromkeys(names, 0.0)
         while (left := [name for name in names if state.next(name) < wanted]) and time.monotonic() < until:
             reader.ready()
@@ -74,7 +76,7 @@ class State:
             self._facts["escaped"].append(facts)
             _keep(self.folder / "escaped" / f"{name}-{index}", facts, outcome["trace"], place)
         if outcome["kind"] == "unwritten":
-            (self.folder / "unwritten.txt").open("a").write(f"{name} {index}\n{outcome['trace']}\n")
+            (self.folder / "unwritten.txt").open("a", errors="backslashreplace").write(f"{name} {index}\n{outcome['trace']}\n")
         shutil.rmtree(place, ignore_errors=True)
         if time.monotonic() - self._saved > 1 or outcome["kind"] == "escaped":
             self.save()
@@ -100,7 +102,7 @@ class State:
 
 def _keep(target: Path, facts: dict[str, Any], trace: str, place: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
-    (target / "traceback.txt").write_text(f"{json.dumps(facts, indent=1)}\n\n{trace}")
+    (target / "traceback.txt").write_text(f"{json.dumps(facts, indent=1)}\n\n{trace}", errors="backslashreplace")
     held = sum(path.lstat().st_size for path in place.rglob("*"))
     if held < KEPT:
         place.rename(target / "input") if not (target / "input").exists() else None

@@ -122,6 +122,8 @@ def main() -> None:
         find(name)
     if forked(lambda: prepare(sound)):
         sys.exit("the sound inputs could not be written")
+    for name in PLACES:
+        find(name).warm()
     while os.getppid() == owner and (code := forked(lambda: serve(sound, seed, answers))):
         print(json.dumps({"died": code}), file=answers, flush=True)
 

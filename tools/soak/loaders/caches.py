@@ -49,8 +49,8 @@ def _condensed(rows: int) -> None:
     choice.choose(rows, 3072, 768, 77)
 
 
-def _compiled(folder: Path) -> None:
-    """Compile the kernels, which takes long and is kept on the disk."""
+def _compiled() -> None:
+    """Compile the kernels, which takes long and is kept on the disk, or load them."""
     for rows in (1, 64):
         _condensed(rows)
 
@@ -95,7 +95,7 @@ def _encoder(sound: Path, folder: Path, rng: random.Random) -> Callable[[], obje
     return lambda: data.from_csv(sound / "people.csv", like=data.Encoder.from_json(text))
 
 
-KERNELS = Loader("kernels.json", _compiled, _kernels)
+KERNELS = Loader("kernels.json", lambda folder: _compiled(), _kernels, warm=_compiled)
 CHECKPOINT = Loader("checkpoints", _prepare_checkpoint, _checkpoint)
 CARD = Loader("cards", nothing, _card)
 ENCODER = Loader("encoders", _prepare_encoder, _encoder)

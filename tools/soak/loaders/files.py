@@ -6,7 +6,6 @@ from pathlib import Path
 
 NAMES = [
     "f",
-    "f\n",
     "f\t",
     "é",
     "😀",

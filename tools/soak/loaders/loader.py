@@ -20,11 +20,14 @@ class Loader:
         Write the sound inputs that are mutated; called once, in a worker.
     case : callable (sound, folder, rng) -> callable ()
         Write one mutated input into an empty folder; the result reads it.
+    warm : callable ()
+        Called once in the process that all workers are copies of.
     """
 
     name: str
     prepare: Callable[[Path], None]
     case: Case
+    warm: Callable[[], object] = lambda: None
 
 
 def nothing(folder: Path) -> None:
