@@ -57,24 +57,25 @@ class Visitor:
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             heart = next(((key, *known) for key, known in self.components.items() if "beat" in known[1]), None)
-            if heart is None or not heart[2]["busy"]:
+            bells = [data for _, data in self.components.values() if "bell" in data]
+            if heart is None or not (heart[2]["busy"] or any(data["busy"] for data in bells)):
                 time.sleep(min(left, 0.5))
                 continue
             key, fragment, data = heart
             self._states[key] = {"beat": data["beat"] + 1}
             self._run(fragment)
-            self._ring()
+            self._ring(self.components[key][1])
             time.sleep(data["every"] / 1000)
 
     def close(self) -> None:
         """Leave."""
         self._socket.close()
 
-    def _ring(self) -> None:
-        """Draw again what has news."""
-        news = {name for _, data in self.components.values() for name in data.get("news", ())}
+    def _ring(self, heart: dict[str, Any]) -> None:
+        """Draw again what has news, and what was drawn and never came."""
         for key, (fragment, data) in list(self.components.items()):
-            if data.get("bell") in news:
+            name = data.get("bell")
+            if name in heart["news"] or name in heart["drawn"] and data["drawn"] < heart["drawn"][name]:
                 self._states[key] = {"ring": next(self._counter)}
                 self._run(fragment)
 
@@ -92,6 +93,8 @@ class Visitor:
             answer.ParseFromString(self._socket.recv(timeout=PATIENCE))
             if answer.HasField("delta"):
                 self._drawn(answer)
+            elif answer.HasField("page_not_found"):
+                self.exceptions.append(f"{self._page}: there is no such page")
             elif answer.HasField("script_finished") and answer.script_finished in SUCCESS:
                 return time.monotonic() - began
             elif answer.HasField("script_finished") and answer.script_finished == ForwardMsg.FINISHED_WITH_COMPILE_ERROR:
