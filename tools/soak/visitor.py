@@ -75,7 +75,7 @@ class Visitor:
         """Draw again what has news, and what was drawn and never came."""
         for key, (fragment, data) in list(self.components.items()):
             name = data.get("bell")
-            if name in heart["news"] or name in heart["drawn"] and data["drawn"] < heart["drawn"][name]:
+            if name in heart["news"] or (name in heart["drawn"] and data["drawn"] < heart["drawn"][name]):
                 self._states[key] = {"ring": next(self._counter)}
                 self._run(fragment)
 
