@@ -10,6 +10,7 @@ from common.shell import figure, mistakes, steady, theme
 from common.tables import show_table, table_title
 from common.take_away import TAKE_AWAY, take_away
 from common.verdict import verdict_line
+from common.words import plain
 from labkit import figures
 from labkit.audit import MEASURES, confusion_change
 from views.per_class.class_table import class_table
@@ -66,7 +67,9 @@ with right:
 if audit.by_group is not None:
     st.header("By group")
     columns = list(dict.fromkeys(audit.by_group.index.get_level_values(0)))
-    column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
+    column = st.segmented_control(
+        "by", columns, format_func=plain, default=columns[0], required=True, key="by", bind="query-params"
+    )
     changes = groups_of(audit, split_of(stored))
     if changes is not None:
         draw_groups(changes, column)
@@ -77,6 +80,6 @@ if audit.by_group is not None:
     )
 drawn = {name: draw for measure in MEASURES.values() for name, draw in measure.tables.items()}
 for name, found in audit.extras.items():
-    st.header(table_title(name))
+    st.header(plain(table_title(name)))
     with mistakes():
         show_table(name, found, drawn.get(name))

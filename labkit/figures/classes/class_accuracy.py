@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.outcomes import marks, outcomes
 from labkit.figures.base.shades import Shades, shades
 from labkit.figures.base.template import Theme, template
@@ -14,6 +15,7 @@ from labkit.figures.base.wording import PERCENT, needs, short
 COLUMNS = ("accuracy", "accuracy_low", "accuracy_high")
 
 
+@shows_names
 def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw the accuracy of each class in percent: a filled dot with its interval, and a hollow one for the reference.
 

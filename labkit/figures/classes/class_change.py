@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.outcomes import marks, outcomes, verdict_words
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
@@ -18,6 +19,7 @@ MARK = "●"
 NO_MARK = f'<span style="color:rgba(0,0,0,0)">{MARK}</span>'
 
 
+@shows_names
 def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw the change in accuracy of each class, in percentage points, with its interval.
 

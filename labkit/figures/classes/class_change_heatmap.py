@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.heatmap import cells, full_colour, saturation
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.outcomes import UNKNOWN, VERDICTS
 from labkit.figures.base.selection import frame_row
 from labkit.figures.base.shades import shades
@@ -18,6 +19,7 @@ from labkit.figures.base.wording import PERCENT, short, signed, two_lines
 MOST_TEXT = 16
 
 
+@shows_names
 def class_change_heatmap(
     change: pd.DataFrame,
     affected: pd.DataFrame | None = None,

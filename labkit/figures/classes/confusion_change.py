@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.heatmap import cells, full_colour, saturation
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import short, signed
@@ -14,6 +15,7 @@ from labkit.figures.base.wording import short, signed
 MOST_TEXT = 16
 
 
+@shows_names
 def confusion_change(change: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw how many more examples of each class are now predicted as each class: orange is worse, blue better.
 

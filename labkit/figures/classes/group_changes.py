@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme
 from labkit.figures.base.wording import needs
 from labkit.figures.classes.class_accuracy import class_accuracy
@@ -12,6 +13,7 @@ from labkit.figures.classes.class_accuracy import class_accuracy
 COLUMNS = ("examples", "reference_accuracy", "accuracy", "change_low", "change_high")
 
 
+@shows_names
 def group_changes(table: pd.DataFrame, column: str | None = None, *, theme: Theme = "light") -> go.Figure:
     """Draw the accuracy of every group in percent: hollow before, filled after, coloured by verdict where there is one.
 

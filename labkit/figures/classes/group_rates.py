@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import SYMBOLS, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, short
@@ -20,6 +21,7 @@ RATES = (
 )
 
 
+@shows_names
 def group_rates(by_group: pd.DataFrame, column: str | None = None, *, theme: Theme = "light") -> go.Figure:
     """Draw the rates of every group of one sensitive feature in percent: one row per rate, one colour and symbol per group.
 
