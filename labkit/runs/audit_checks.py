@@ -63,6 +63,18 @@ def check_audit(facts: Any, classes: int) -> None:
         whole = len(rows) == classes and all(isinstance(row, list) and len(row) == classes for row in rows)
         _expect(whole, f"its confusion matrix is not of {classes} classes")
         _expect(all(isinstance(count, int) for row in rows for count in row), "its confusion matrix holds more than counts")
+    elif facts["confusion"] is not None:
+        _check_cells(facts["confusion"], classes)
+
+
+def _check_cells(confusion: dict[str, Any], classes: int) -> None:
+    """Refuse a confusion matrix, stored by its cells, that is of other classes: that many are allocated."""
+    _expect(confusion.get("classes") == classes, f"its confusion matrix is not of {classes} classes")
+    label, predicted, count = (confusion.get(name) for name in ("label", "predicted", "count"))
+    for part in (label, predicted, count):
+        _expect(isinstance(part, list) and all(type(value) is int for value in part), "its confusion matrix holds more than counts")
+    _expect(len(label) == len(predicted) == len(count), "its confusion matrix lacks cells")
+    _expect(all(0 <= place < classes for place in (*label, *predicted)), f"its confusion matrix is not of {classes} classes")
 
 
 def _is_number(value: Any) -> bool:

@@ -17,6 +17,7 @@ from torch import nn
 
 from labkit import __version__
 from labkit.audit import model_sha
+from labkit.audit.plain import plain
 from labkit.files import flush, sha256
 from labkit.messages import unknown_name
 from labkit.models import source_of
@@ -448,7 +449,7 @@ class Store:
             save_state(model, place / f"{WEIGHTS}{ENDING}")
         files = {path.name.removesuffix(ENDING): path for path in sorted(place.iterdir())}
         facts["files"] = {name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in files.items()}
-        facts["summary"], facts["measures"] = (audit.to_dict()[name] for name in ("summary", "measures"))
+        facts["summary"], facts["measures"] = plain(audit.summary), plain(audit.measures)
         write_facts(facts, place / f"{FACTS}{ENDING}")
         finished(place)
 

@@ -6,11 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from labkit.audit import Audit
-from labkit.audit.tables import named_confusion
+from labkit.audit.tables import full_confusion, named_confusion
 from labkit.audit.verdicts import with_verdicts
 from labkit.cost import Cost
 from labkit.runs.audit_checks import check_audit, check_classes, check_predictions
@@ -73,7 +72,7 @@ def read_audit(folder: Path) -> Audit:
             summary=pd.Series(facts["summary"], dtype=float),
             per_class=per_class,
             predictions=predictions,
-            confusion=None if confusion is None else named_confusion(np.array(confusion), tuple(classes)),
+            confusion=None if confusion is None else named_confusion(full_confusion(confusion), tuple(classes)),
             reliability=_frame(facts["calibration"], ["bin"]),
             fairness=_frame(facts["fairness"], ["group column", "metric"]),
             by_group=_frame(facts["by_group"], ["group column", "group"]),
@@ -116,7 +115,7 @@ def read_per_class(folder: Path) -> pd.DataFrame:
     stored = read_table(folder, CLASSES)
     with reading(folder, CLASSES):
         check_classes(stored)
-        table = stored.set_index("class")
+        table = _numbers(stored.set_index("class"))
         return table if "verdict" in table else with_verdicts(table)  # of a run that was stored before verdicts were
 
 
@@ -151,10 +150,15 @@ def read_group_changes(folder: Path, data_id: str = "") -> pd.DataFrame | None:
     return group_figures(folder, run["data"], data_id, folder.stat().st_mtime_ns)[0]
 
 
+def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
+    """Undefined figures, as of a network that predicts one class only, come back as None: JSON has no NaN."""
+    return frame.astype({name: float for name in frame if frame[name].isna().all()})
+
+
 def _frame(rows: list[dict[str, Any]] | None, index: list[str]) -> pd.DataFrame | None:
     """Make a table of rows whose first columns were the index."""
     if rows is None:
         return None
     frame = pd.DataFrame(rows)
-    frame = frame.astype({name: float for name in frame if frame[name].isna().all()})  # JSON has no NaN: such a column is all None
+    frame = _numbers(frame)
     return frame.set_index([name for name in index if name in frame.columns] or [frame.columns[0]])

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MOST_VALUES = 2**28  # of a table: examples times classes; a small file may promise many more
 
 
+LARGE = 64 << 20  # bytes of predictions above which speed of compression comes before size
+
+
 def write_table(frame: pd.DataFrame, path: Path) -> None:
     """Write a table as Parquet with zstd compression; a named index becomes columns.
 
@@ -85,7 +88,7 @@ def write_predictions(predictions: pd.DataFrame, path: Path, *, compact: bool = 
     columns: dict[str, Any] = {}
     for name, column in predictions.items():
         if name == "probabilities":
-            matrix = np.stack(column.to_numpy()).astype(np.float32)
+            matrix = np.stack(column.to_numpy()).astype(np.float32, copy=False)
             matrix = (np.round(256 * matrix) / 256).astype(np.float32) if compact else matrix
             ends = np.arange(len(matrix) + 1, dtype=np.int32) * matrix.shape[1]
             columns[str(name)] = pa.ListArray.from_arrays(pa.array(ends), pa.array(matrix.ravel()))
@@ -98,7 +101,8 @@ def write_predictions(predictions: pd.DataFrame, path: Path, *, compact: bool = 
     dictionary = [path for path in paths if path not in encoding]
     encoding = {path: kind for path, kind in encoding.items() if path in paths}
     table = pa.table(columns)
-    pq.write_table(table, path, compression="zstd", compression_level=9, use_dictionary=dictionary, column_encoding=encoding)
+    level = 1 if table.nbytes > LARGE else 9
+    pq.write_table(table, path, compression="zstd", compression_level=level, use_dictionary=dictionary, column_encoding=encoding)
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
@@ -118,7 +122,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
     result = pd.DataFrame(frame)
     if "probabilities" in table.column_names:
         chunk = table["probabilities"].combine_chunks()
-        flat = chunk.flatten().to_numpy(zero_copy_only=False).astype(np.float32)
+        flat = chunk.flatten().to_numpy(zero_copy_only=False).astype(np.float32, copy=False)
         result["probabilities"] = list(flat.reshape(len(table), -1))
     return result
 

@@ -15,6 +15,7 @@ from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.references import reference
 from labkit.runs.run import Run
 from labkit.runs.store import Store
+from labkit.seeds import checked_seed
 from labkit.sparsify import DENSE, rule_or_dense
 
 VERSION = 1  # of dense trainings; the others have that of their rule
@@ -68,7 +69,7 @@ def train_run(
         For an unknown rule, or parameters that it does not take.
     """
     recipe = models.get_recipe(name)
-    seed = recipe.seed if seed is None else seed
+    seed = recipe.seed if seed is None else checked_seed(seed)
     rule, version, options = checked(rule, options)
     config = identity(rule, version, epochs=recipe.epochs if epochs is None else epochs, seed=seed, **options)
     base = reference(name, recipe.data)
