@@ -63,7 +63,7 @@ class AtMost(TorchDispatchMode):
 def _elements(func: Any, args: tuple, options: dict[str, Any]) -> int:
     """Return how many elements a factory makes; 0 for other operations."""
     names = [argument.name for argument in func._schema.arguments]
-    given = dict(zip(names, args, strict=False)) | options
+    given: dict[str, Any] = dict(zip(names, args, strict=False)) | options
     if "size" in given and "self" not in names and isinstance(given["size"], (list, tuple)):
         return math.prod(given["size"])
     if func._schema.name == "aten::eye":

@@ -70,9 +70,10 @@ def check_audit(facts: Any, classes: int) -> None:
 def _check_cells(confusion: dict[str, Any], classes: int) -> None:
     """Refuse a confusion matrix, stored by its cells, that is of other classes: that many are allocated."""
     _expect(confusion.get("classes") == classes, f"its confusion matrix is not of {classes} classes")
-    label, predicted, count = (confusion.get(name) for name in ("label", "predicted", "count"))
-    for part in (label, predicted, count):
+    cells: list[Any] = [confusion.get(name) for name in ("label", "predicted", "count")]
+    for part in cells:
         _expect(isinstance(part, list) and all(type(value) is int for value in part), "its confusion matrix holds more than counts")
+    label, predicted, count = cells
     _expect(len(label) == len(predicted) == len(count), "its confusion matrix lacks cells")
     _expect(all(0 <= place < classes for place in (*label, *predicted)), f"its confusion matrix is not of {classes} classes")
 
