@@ -68,7 +68,7 @@ def _text(path: str) -> str:
 
 def _check_size(text: str) -> None:
     """Count values and depth before anything is built: an alias repeats what it names, and so on."""
-    sizes: dict[str, int] = {}
+    sizes: dict[str | None, int] = {}
     above: list[tuple[str | None, int]] = [(None, 0)]  # of each open collection: its anchor, and the values in it
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
@@ -93,7 +93,7 @@ def _check_size(text: str) -> None:
             raise _refused(f"it has more than {VALUES:,} values, with what its aliases repeat", event.start_mark)
 
 
-def _refused(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
