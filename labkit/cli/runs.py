@@ -304,7 +304,11 @@ def recommend(
     """Recommend the smallest model within limits, with the reason; a limit of "off" is lifted."""
     from labkit import runs as room
 
-    answer = room.recommend(open_store(store, gallery), model=model, data=data, by=by, **_given(stated))
+    where = open_store(store, gallery)
+    damaged = room.left_out(where.runs())
+    if damaged:
+        click.echo(damaged, err=True)
+    answer = room.recommend(where, model=model, data=data, by=by, **_given(stated))
     if json_output:
         print_json({"run": answer.id, "reason": answer.reason})
     else:
