@@ -47,7 +47,19 @@ class Workers(ProcessPoolExecutor):
         super().__init__(processes, mp_context=context, initializer=_begin, initargs=(self._heard, prepare, arguments))
 
     def submit(self, function: Callable, /, *arguments: Any, **named: Any) -> Future:
-        """Have a worker call a function; see `concurrent.futures.Executor.submit`."""
+        """Have a worker call a function; see `concurrent.futures.Executor.submit`.
+
+        Parameters
+        ----------
+        function : callable
+            Can be pickled, as what follows.
+        *arguments, **named
+            What it is called with.
+
+        Returns
+        -------
+        concurrent.futures.Future
+        """
         others = set(active_children())
         with _held():  # a process begins here, and must not be interrupted before it can say so quietly
             future = super().submit(_work, function, *arguments, **named)

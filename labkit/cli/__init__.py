@@ -74,7 +74,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see: {context.command_path} --help)" if context else ""
-        code = _fail(_misplaced(error, arguments) or f"{cut(error.format_message())}{hint}")
+        code = _fail(cut(_misplaced(error, arguments)) or f"{cut(error.format_message())}{hint}")
     except (ValueError, TypeError, OSError) as error:
         if "--debug" in arguments:
             raise
@@ -124,5 +124,5 @@ def _misplaced(error: click.ClickException, arguments: list[str]) -> str:
 
 
 def _fail(sentence: str) -> int:
-    say(f"labkit: {cut(' '.join(sentence.split()))}", err=True)
+    say(f"labkit: {' '.join(sentence.split())}", err=True)
     return 2

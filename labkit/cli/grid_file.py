@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from labkit.messages import cut
 from labkit.words import shortly
 
 # of a grid; those of people have a few lines
@@ -42,9 +44,9 @@ def read_grid(path: str) -> Any:
         mark = error.problem_mark or error.context_mark
         line = f", line {mark.line + 1}" if mark else ""
         said = " ".join(filter(None, (error.context, error.problem, error.note)))
-        raise ValueError(f"{path}{line} cannot be read as YAML: {said}") from error
+        raise ValueError(f"{path}{line} cannot be read as YAML: {cut(said, 300)}") from error
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{path} is not YAML: {cut(' '.join(str(error).split()), 300)}") from error
 
 
 def _text(path: str) -> str:
@@ -66,7 +68,7 @@ def _text(path: str) -> str:
 
 def _check_size(text: str) -> None:
     """Count values and depth before anything is built: an alias repeats what it names, and so on."""
-    sizes: dict[str, int] = {}
+    sizes: dict[str | None, int] = {}
     above: list[tuple[str | None, int]] = [(None, 0)]  # of each open collection: its anchor, and the values in it
     for event in yaml.parse(text, yaml.SafeLoader):
         if isinstance(event, (yaml.SequenceEndEvent, yaml.MappingEndEvent)):
@@ -91,7 +93,7 @@ def _check_size(text: str) -> None:
             raise _refused(f"it has more than {VALUES:,} values, with what its aliases repeat", event.start_mark)
 
 
-def _refused(problem: str, mark: yaml.Mark) -> yaml.MarkedYAMLError:
+def _refused(problem: str, mark: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
 
 
@@ -130,6 +132,8 @@ class _Strict(yaml.SafeLoader):
                 if not isinstance(key_node, ScalarNode) or key_node.tag == MERGE:
                     continue
                 key = self.construct_object(key_node)
+                if not isinstance(key, Hashable):  # a tag can make a list of a word
+                    raise _refused("found unhashable key", key_node.start_mark)
                 if key in first:
                     raise _refused(
                         f"the key {shortly(key)} is given twice (first in line {first[key]}); give it once, with a list of values",

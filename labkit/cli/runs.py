@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from labkit.cli.compress import show_audit
 from labkit.cli.options import open_store, store_option
-from labkit.cli.output import as_json, print_json, print_table, progress_bar, say
+from labkit.cli.output import as_json, print_json, print_table, progress_bar, say, visible
 from labkit.words import shortly
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
         {"run": short, **_row(run, words, figures, named.get(run.id, run.model))}
         for run, (short, words) in zip(found, names, strict=True)
     ]
-    print_table(pd.DataFrame(rows).fillna(""), keep=3)
+    shown = [{name: visible(text) for name, text in row.items()} for row in rows]  # pandas refuses bytes that are no text
+    print_table(pd.DataFrame(shown).fillna(""), keep=3)
 
 
 def _row(run: Run, words: str, figures: list[Column], network: str) -> dict[str, str]:

@@ -95,7 +95,8 @@ def jobs(grid: dict[str, Any]) -> list[Job]:
     settings += [(f"{TRAINED}{rule}", chosen) for rule, values in rules.items() for chosen in _of_rule(rule, values)]
     for model in filter(models.is_own, options):
         if model not in OWN:
-            raise ValueError(f"{model} is code of your own, which a grid alone does not start; name it too: --model {model}")
+            name = _brief(model)
+            raise ValueError(f"{name} is code of your own, which a grid alone does not start; name it too: --model {name}")
     found = [
         Job(model, method, chosen, data or _own_data(model), seed, options[model], data_options, measures)
         for model in options
@@ -141,7 +142,7 @@ def _brief(value: Any) -> str:
 def _own_data(model: str) -> str:
     """What a reference model was trained on."""
     if models.built_for_data(model):
-        raise ValueError(f"say what data {model} is for: data: NAME in the grid; only reference models know theirs")
+        raise ValueError(f"say what data {_brief(model)} is for: data: NAME in the grid; only reference models know theirs")
     return models.get_recipe(model).data
 
 

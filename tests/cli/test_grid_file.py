@@ -34,6 +34,7 @@ REFUSED = {
     "a: !!binary é\n": "line 1 cannot be read as YAML: failed to convert base64 data into ascii",
     "a: !!python/object/apply:os.system [exit]\n": "could not determine a constructor",
     "{[1]: 2}\n": "found unhashable key",
+    "{!!omap a: 2}\n": "found unhashable key",
     "a: *nowhere\n": "found undefined alias",
     "a: 1\n--- \nb: 2\n": "expected a single document",
     "a: [1\n": "expected ',' or ']'",

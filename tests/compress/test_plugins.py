@@ -25,13 +25,8 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path):
     (facts / "entry_points.txt").write_text("[labkit.methods]\ntoy = toy_package\nbroken = no_such_module\nquits = quits\n")
     (tmp_path / "quits.py").write_text("import sys; sys.exit(0)")
     code = "from labkit.compress import METHODS; print(METHODS['toy_entry'].settings({}))"
-    answer = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        env={"PYTHONPATH": f"{tmp_path}:{Path(labkit.__file__).parents[1]}"},
-    )
+    path = f"{tmp_path}:{Path(labkit.__file__).parents[1]}"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": path})
     assert answer.stdout.strip() == "{'strength': 0.5}"
     assert "broken" in answer.stderr  # said, and no obstacle
     assert "quits (quits) of labkit.methods cannot be loaded: it called sys.exit(0)" in answer.stderr
