@@ -68,7 +68,7 @@ def check_audit(facts: Any, classes: int) -> None:
 
 
 def _check_cells(confusion: dict[str, Any], classes: int) -> None:
-    """Refuse a confusion matrix of many classes, stored by its cells, that is of other classes: its size is what will be allocated."""
+    """Refuse a confusion matrix, stored by its cells, that is of other classes: that many are allocated."""
     _expect(confusion.get("classes") == classes, f"its confusion matrix is not of {classes} classes")
     label, predicted, count = (confusion.get(name) for name in ("label", "predicted", "count"))
     for part in (label, predicted, count):
