@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HANGS = 20  # seconds in which a process that works would have had the processor
 LONGEST = 120  # seconds without an answer on a busy machine
 START = 600  # seconds until torch is loaded and the sound inputs are written
+MARGIN = 5  # seconds in which it may still answer, with the time that it took
 WASTE = 500  # megabytes
 INPUTS = 400  # a worker reads this many, then another begins: what one input leaves in memory is not held against a later one
 
@@ -57,7 +58,7 @@ class Reader:
         self._holder.stdin.flush()
         answer = self._answer(began)
         if "written" in answer:  # what was spent until now was spent on the mutation
-            answer = self._answer(_processor(self._pid), SECONDS + 5)
+            answer = self._answer(_processor(self._pid), SECONDS + MARGIN)
         if answer["kind"] == "escaped" and self._pid and (answer["megabytes"] > WASTE or "alloc" in answer["reason"]):
             self._again()
         return answer
@@ -76,7 +77,7 @@ class Reader:
             if spent - began > most or now - since > HANGS:
                 break
         self._again()
-        return _lost(f"no answer after {SECONDS} s" if had - began > SECONDS else "hangs")
+        return _lost(f"no answer after {SECONDS} s" if had - began > most else "hangs")
 
     def _again(self) -> None:
         """End the worker; the next one is made at once."""
