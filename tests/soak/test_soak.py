@@ -9,8 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tools.soak import disk, kills, mutate, reader, sessions
+from tools.soak import disk, kills, mutate, reader, sessions, visitor
 from tools.soak.fuzzing import State
 from tools.soak.report import Part, write
 from tools.soak.verdict import LONGEST, MEMORY, SECONDS, judge
@@ -174,3 +175,19 @@ def test_growing_memory_slow_pages_and_tracebacks_fail(tmp_path):
 def test_results_are_written_for_machines(tmp_path):
     write([Part("disk", [{"what": "run", "levels": 3}])], tmp_path)
     assert json.loads((tmp_path / "results.json").read_text())["disk"]["rows"] == [{"what": "run", "levels": 3}]
+
+
+def test_a_visitor_sees_errors_and_sliders_of_a_page():
+    guest = visitor.Visitor.__new__(visitor.Visitor)
+    guest._page, guest.exceptions, guest.components = "live", [], {}
+    drawn = ForwardMsg()
+    drawn.delta.new_element.exception.type = "KeyError"
+    drawn.delta.new_element.exception.message = "sparsity"
+    guest._drawn(drawn)
+    assert guest.exceptions == ["live: KeyError: sparsity"]
+    drawn = ForwardMsg()
+    drawn.delta.fragment_id = "f"
+    drawn.delta.new_element.bidi_component.id = "s"
+    drawn.delta.new_element.bidi_component.json = json.dumps({"steps": [0.5, 0.9], "round": 0})
+    guest._drawn(drawn)
+    assert guest.components == {"s": ("f", {"steps": [0.5, 0.9], "round": 0})}
