@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from common.charts import chart
 from common.shell import figure, theme
 from labkit import figures, runs
 from labkit.audit import Audit
@@ -23,4 +24,4 @@ def groups_of(audit: Audit, split: Split | None) -> pd.DataFrame | None:
 def draw_groups(table: pd.DataFrame, column: str | None = None, *, before: str = "before", after: str = "after") -> None:
     """Draw the groups of one column, or of all; `before` and `after` say what is compared."""
     alt = f"Accuracy by {column or 'group'} {before} and {after}"
-    figure(figures.group_changes(table, column, theme=theme()), READING.format(before=before, after=after), alt=alt)
+    figure(chart(figures.group_changes, table, column, theme=theme()), READING.format(before=before, after=after), alt=alt)

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from common.charts import chart
 from common.shell import figure, theme
 from labkit import figures
 
@@ -33,7 +34,7 @@ def subject(draw: Callable[..., Any]) -> str:
 def chart_of(draw: Callable[..., Any], table: pd.DataFrame) -> Any:
     """Call a figure function, with the page's theme where it takes one."""
     themed = "theme" in inspect.signature(draw).parameters
-    return draw(table, theme=theme()) if themed else draw(table)
+    return chart(draw, table, theme=theme()) if themed else chart(draw, table)
 
 
 def show_table(name: str, table: pd.DataFrame, named: str | Callable[..., Any] | None) -> None:

@@ -99,8 +99,8 @@ def app(
         )
     # in place of Streamlit's own message; printed before the page is ready
     say(f"labkit: the dashboard is at http://localhost:{port}; Ctrl-C stops it")
-    # cwd: away from a .streamlit/config.toml of the user's folder; python -m finds the labkit of the same checkout there
-    command = [sys.executable, "-m", "streamlit", "run", str(page), *options, *own]
+    # cwd: away from a .streamlit/config.toml of the user's folder
+    command = [sys.executable, str(page.with_name("serve.py")), "run", str(page), *options, *own]
     if os.name == "nt":
         context.exit(subprocess.call(command, cwd=page.parents[1]))
     os.chdir(page.parents[1])

@@ -64,7 +64,7 @@ class Known:
         # a fixed shuffle: the first examples must be a fair sample even of a file sorted by class
         self.order = np.random.default_rng(0).permutation(len(split))
         self._own, self._mark, self._sha = own, mark, sha
-        self._lock, self._loading = threading.Lock(), threading.RLock()
+        self._lock, self._loading, self._completing = threading.Lock(), threading.RLock(), threading.RLock()
         self._network: nn.Module | None = None
         self._prefix: PrefixCache | None = None
         self.shared = False  # whether the user's own network is run, not a copy
@@ -401,21 +401,22 @@ class Known:
         wanted = self.question(method, {**settings, slider: None}, data)
         with self._lock:
             finished = list(self._finished.items())
+        now = measures() if finished else ()
         for key, (found, _, answer) in finished:
             value = dict(key[-1]).get(slider)
-            if found == measures() and value is not None and (*key[:-1], hashable({**dict(key[-1]), slider: None})) == wanted:
+            if found == now and value is not None and (*key[:-1], hashable({**dict(key[-1]), slider: None})) == wanted:
                 known.setdefault(float(value), answer.audit.summary)
         return dict(sorted(known.items()))
 
     def _summaries(self, grid: Grid) -> dict[float, pd.Series]:
         """The figures of every step of a grid, those of measures that it lacks computed once."""
         key = (grid.key, measures())
-        with self._lock:
+        with self._completing:  # not `_lock`, which guards what is known already
             found = self._steps.get(key)
-        if found is None:
-            found = {value: completed(grid, value, self.split, self.whole_reference) for value in grid.values}
-            with self._lock:
-                self._steps[key] = found
+            if found is None:
+                self._steps[key] = found = {
+                    value: completed(grid, value, self.split, self.whole_reference) for value in grid.values
+                }
         return dict(found)
 
 

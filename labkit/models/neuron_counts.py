@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 
+from labkit.caching import shared_cache
 from labkit.models.catalogue import get_recipe
 
 
-@cache
+@shared_cache(maxsize=None)
 def neurons(name: str) -> dict[str, int]:
     """Count the output neurons of every weight matrix and kernel of a reference model.
 

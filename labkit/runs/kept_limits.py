@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -38,12 +39,12 @@ class Judged:
     def _within(self, figures: pd.Series) -> pd.Series:
         return figures >= self.value - ROUNDING if self.limit.lower else figures <= self.value + ROUNDING
 
-    @property
+    @cached_property
     def kept(self) -> pd.Series:
         """Whether a run keeps the limit; what was not measured does not."""
         return self._within(self.worst)
 
-    @property
+    @cached_property
     def unclear(self) -> pd.Series:
         """Whether it cannot be told if a run keeps the limit."""
         return self._within(self.surest) & ~self.kept & self.worst.notna()

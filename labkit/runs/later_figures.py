@@ -22,6 +22,7 @@ from labkit.audit.measures.group_gaps import METRIC_OF, gap_figures
 from labkit.audit.measures.harm import counts_of
 from labkit.audit.permutation import permuted_gap
 from labkit.audit.verdicts import with_verdicts
+from labkit.caching import shared_cache
 from labkit.data import CATALOGUE, Split, open_dataset
 from labkit.runs.checking import MOST_AUDIT, read_json
 from labkit.runs.tables import read_table
@@ -98,7 +99,7 @@ def _ends(rows: list[dict[str, Any]]) -> dict[str, float]:
     }
 
 
-@lru_cache(maxsize=512)
+@shared_cache(maxsize=512)
 def group_figures(folder: Path, data: str, data_id: str, stamp: int) -> tuple[pd.DataFrame | None, dict[str, float]]:
     """Return the changes of sensitive groups of a stored run and the figures that follow, where its data are bundled.
 
@@ -142,7 +143,7 @@ def _group_figures(
     return table, figures | _before(data, data_id, tuple(before))
 
 
-@lru_cache(maxsize=8)
+@shared_cache(maxsize=8)
 def _before(data: str, data_id: str, before: tuple[int, ...]) -> dict[str, float]:
     """Return the gaps of the uncompressed network, which runs of one network share."""
     split = _split(data, data_id)
@@ -155,7 +156,7 @@ def _before(data: str, data_id: str, before: tuple[int, ...]) -> dict[str, float
     return flat(Measured(gaps))
 
 
-@lru_cache(maxsize=8)
+@shared_cache(maxsize=8)
 def _split(data: str, data_id: str) -> Split | None:
     """Return the test part of bundled data, if it is still what a run was audited on and has groups."""
     if data not in CATALOGUE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -46,6 +47,8 @@ class Library:
         self.stores = stores
         self._runs: dict[str, Run] = {}
         self._classes: dict[str, tuple[Stamp, pd.DataFrame]] = {}  # a page reads the table of every run several times
+        self._tables: dict[str | None, tuple[tuple[Stamp, ...], pd.DataFrame]] = {}
+        self._reading = threading.RLock()
         self.damaged: list[Run] = []
         for run in (_named(run) for store in stores for run in store.runs()):
             if run.damaged:
@@ -74,6 +77,14 @@ class Library:
         ValueError
             For a network without runs.
         """
+        changed = tuple(stamp(store.folder) for store in self.stores)
+        with self._reading:  # many visitors of the dashboard ask at once
+            known = self._tables.get(model)
+            if known is None or known[0] != changed:
+                self._tables[model] = known = (changed, self._read_table(model))
+        return known[1].loc[known[1].index.isin(list(self._runs))]  # what was found to be damaged since is left out
+
+    def _read_table(self, model: str | None) -> pd.DataFrame:
         tables = [table[table["damaged"] == ""] for table in (store.table() for store in self.stores)]
         tables = [table for table in tables if len(table)]
         nothing = pd.DataFrame(columns=["id", "method", "model", "data", "damaged"]).set_index("id")

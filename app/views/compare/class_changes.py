@@ -2,10 +2,11 @@
 
 import pandas as pd
 
+from common.charts import chart
 from common.shell import theme
 from labkit import figures
 from labkit.runs import Library
-from views.compare.selection import Picked, clickable
+from views.compare.selection import Picked, clickable, for_clicks
 
 CLASSES = "classes"
 
@@ -14,20 +15,22 @@ def class_changes(shelf: Library, table: pd.DataFrame, found: Picked | None) -> 
     """Draw a cell for every class and run; a click shows the run and the examples of the class that it lost."""
     changes, affected = shelf.class_changes(table.index)
     verdicts = _verdicts(shelf, changes)
-    chart = figures.class_change_heatmap(
+    drawn = chart(
+        figures.class_change_heatmap,
         changes,
         affected,
         verdicts=verdicts,
         labels=table["label"].to_dict(),
         selected=None if found is None else found.run,
         theme=theme(),
+        finish=for_clicks,
     )
     grey = "" if verdicts is None else "of grey ones these examples cannot tell; "
     reading = (
         f"one row per run, one column per class; orange classes lost accuracy, blue ones gained, {grey}a star marks a significant "
         "change (exact McNemar test, Benjamini-Hochberg, q < 0.05)."
     )
-    clickable(chart, reading, alt="Change of accuracy by class and run", place=CLASSES, key="class-changes")
+    clickable(drawn, reading, alt="Change of accuracy by class and run", place=CLASSES, key="class-changes")
 
 
 def _verdicts(shelf: Library, changes: pd.DataFrame) -> pd.DataFrame | None:

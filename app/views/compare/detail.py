@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from common.address import choose
+from common.charts import chart
 from common.examples import SHOWN, example_strip, split_of
 from common.groups import draw_groups, groups_of
 from common.shell import figure, say, theme
@@ -62,7 +63,7 @@ def _before_and_after(audit: Audit, run: Run, label: str) -> None:
         worst = audit.per_class.nsmallest(WORST, "change") if len(audit.per_class) > WORST else audit.per_class
         st.markdown(f"#### The {WORST} classes that lose most" if len(worst) < len(audit.per_class) else "#### Classes")
         figure(
-            figures.class_accuracy(worst, theme=theme()),
+            chart(figures.class_accuracy, worst, theme=theme()),
             "hollow is before, filled after compression, with its 95 % interval.",
             alt="Accuracy by class before and after",
         )

@@ -3,11 +3,12 @@
 import pandas as pd
 import streamlit as st
 
+from common.charts import chart
 from common.shell import theme
 from common.words import plain
 from labkit import figures
 from labkit.runs import Library, group_measures
-from views.compare.selection import Picked, clickable
+from views.compare.selection import Picked, clickable, for_clicks
 
 GROUPS = "groups"
 
@@ -26,18 +27,19 @@ def groups(shelf: Library, table: pd.DataFrame, labels: dict[str, str], found: P
         with place:
             scale = measure.style.scale
             unit = measure.unit or ("%" if scale == 100 else "")
-            chart = figures.intervals(
+            drawn = chart(
+                figures.intervals,
                 scale * values,
                 label=measure.title,
                 unit=unit,
                 labels=labels,
                 selected=None if found is None else found.run,
                 theme=theme(),
+                finish=for_clicks,
             )
-            chart.data[0].customdata = [[run] for run in values.index]
             reading = "further right is better" if measure.better == "higher" else "further left is better"
             clickable(
-                chart,
+                drawn,
                 f"{reading}; lines are 95 % intervals. {measure.help}",
                 alt=f"{measure.title} by run",
                 place=GROUPS,

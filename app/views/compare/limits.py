@@ -38,7 +38,7 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
     controls, answer = st.container(), st.container()
     with answer:
         try:
-            found = runs.recommend(table, per_class=shelf.per_class, **stated)
+            found = _recommended(shelf, tuple(table.index), tuple(stated.items()), table)
         except ValueError as error:
             st.info(plain(error))
         else:
@@ -48,6 +48,14 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
             with place:
                 title = f"{limit.title} (no limit)" if stated[name] is None else limit.title
                 live_slider(title, steps[name], value=starts[name], key=keys[name], unit=limit.unit)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Library: id})
+def _recommended(
+    shelf: Library, listed: tuple[str, ...], stated: tuple[tuple[str, float | None], ...], _table: pd.DataFrame
+) -> runs.Recommendation:
+    """Computed once for these runs and limits: most visitors look at the same ones."""
+    return runs.recommend(_table, per_class=shelf.per_class, **dict(stated))
 
 
 def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:

@@ -45,12 +45,17 @@ def pick(run: str | None, place: str, label: str | None = None) -> None:
         st.session_state[ROUND] = st.session_state.get(ROUND, 0) + 1
 
 
-def clickable(chart: go.Figure, reading: str, *, alt: str, place: str, key: str) -> None:
-    """Draw a figure whose marks carry ``[run]`` or ``[run, class]`` as their customdata, and a line on how to read it."""
+def for_clicks(chart: go.Figure) -> None:
+    """Prepare a figure whose marks can be clicked."""
     # Plotly fades what was not clicked; the ring in the next drawing says it better
     chart.update_traces(unselected={"marker": {"opacity": 1}}, selector=lambda trace: trace.type == "scatter" and trace.name)
+    chart.update_layout(dragmode=False)
+
+
+def clickable(chart: go.Figure, reading: str, *, alt: str, place: str, key: str) -> None:
+    """Draw a figure, made `for_clicks`, whose marks have a customdata of ``[run, class]`` or of a run and anything else."""
     st.plotly_chart(
-        chart.update_layout(dragmode=False),
+        chart,
         theme=None,
         width="stretch",
         alt=alt,

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from common.charts import chart
 from common.examples import SHOWN, example_strip, split_of
 from common.groups import draw_groups
 from common.shell import figure, say, theme
@@ -34,7 +35,7 @@ def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -
     with left:
         st.markdown("#### Classes")
         figure(
-            figures.class_change(_classes(found, first, second), theme=theme()),
+            chart(figures.class_change, _classes(found, first, second), theme=theme()),
             f"left of the line a class is worse in {two}, right of it better; whiskers are 95 % intervals.",
             alt=f"Change of accuracy by class from {one} to {two}",
         )

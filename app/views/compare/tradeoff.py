@@ -4,12 +4,13 @@ import pandas as pd
 import streamlit as st
 
 from common.address import choose
+from common.charts import chart
 from common.columns import unit_of
 from common.shell import library, theme
 from labkit import figures
 from labkit.audit import MEASURES, Column, columns
 from labkit.runs import timing_notes
-from views.compare.selection import Picked, clickable
+from views.compare.selection import Picked, clickable, for_clicks
 
 TRADEOFFS = "tradeoffs"
 
@@ -46,7 +47,8 @@ def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int, found
         st.container(), "cost", titles, name=f"cost{number}", start=titles[min(number, len(titles)) - 1], key=f"cost-{number}"
     )
     column, better = costs[title], MEASURES[costs[title].figure].better
-    chart = figures.pareto(
+    drawn = chart(
+        figures.pareto,
         _with_ends(beside, column) if column.interval else beside,
         x=column.figure,
         x_label=f"{title} relative to uncompressed" if column.interval else title,
@@ -57,9 +59,10 @@ def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int, found
         front_label=f"best for its {title}",
         selected=None if found is None else found.run,
         theme=theme(),
+        finish=for_clicks,
     )
     clickable(
-        chart,
+        drawn,
         _reading(beside, column, better),
         alt=f"Accuracy against {title} of every run",
         place=TRADEOFFS,

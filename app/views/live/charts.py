@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from common.charts import chart
 from common.notes import show_notes
 from common.shell import theme
 from common.tables import chart_of, drawing, subject, table_title
@@ -55,7 +56,7 @@ def charts(
 def _classes(audit: Audit, where: str, value: float) -> None:
     st.header(f"Which classes lose accuracy{plain(where)}?")
     live_figure(
-        figures.class_change(audit.per_class, theme=theme()),
+        chart(figures.class_change, audit.per_class, theme=theme()),
         "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",
         alt=f"Change of accuracy by class{where}",
         key="live-classes",
@@ -70,7 +71,7 @@ def _curve(curve: Mapping[float, Any], slider: str, value: float, measured_at: s
         return
     reading = "the band is the 95 % interval, the dotted line the uncompressed network, the diamond the position of the slider."
     live_figure(
-        figures.slider_curve(pd.DataFrame(curve).T, value=value, x_label=slider, theme=theme()),
+        chart(figures.slider_curve, pd.DataFrame(curve).T, value=value, x_label=slider, theme=theme()),
         reading,
         alt=f"Accuracy over {slider}",
         key="live-curve",
@@ -81,7 +82,7 @@ def _curve(curve: Mapping[float, Any], slider: str, value: float, measured_at: s
 def _decisions(audit: Audit, where: str, value: float) -> None:
     st.header("How did the confusion matrix change?")
     live_figure(
-        figures.confusion_change(confusion_change(audit), theme=theme()),
+        chart(figures.confusion_change, confusion_change(audit), theme=theme()),
         "examples of the class on the left that moved to the class below; orange is for the worse, blue for the better.",
         alt=f"Change of the confusion matrix{where}",
         key="live-confusion",

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from common.charts import chart
 from common.shell import theme
 from common.words import plain
 from labkit import figures
@@ -35,7 +36,7 @@ def group_changes(audit: Audit, where: str, value: float) -> None:
     left, right = st.columns(2)
     with left:
         live_figure(
-            figures.group_changes(table, column, theme=theme()),
+            chart(figures.group_changes, table, column, theme=theme()),
             "hollow is the uncompressed network, filled the compressed one; whiskers are the 95 % interval of the change.",
             alt=f"Accuracy by {column} before and after{where}",
             key="live-groups",

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from common.address import choose
+from common.charts import chart
 from common.examples import split_of
 from common.groups import draw_groups, groups_of
 from common.networks import from_largest, network_with_runs
@@ -40,14 +41,14 @@ left, right = st.columns(2)
 with left:
     st.header("Before and after")
     figure(
-        figures.class_accuracy(audit.per_class, theme=theme()),
+        chart(figures.class_accuracy, audit.per_class, theme=theme()),
         "hollow is the uncompressed network, filled the compressed one with its 95 % interval; the colour is the verdict.",
         alt="Accuracy of every class before and after",
     )
 with right:
     st.header("Change")
     figure(
-        figures.class_change(audit.per_class, theme=theme()),
+        chart(figures.class_change, audit.per_class, theme=theme()),
         "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals. Orange classes are harmed, "
         "blue ones are not, of grey ones these examples cannot tell; a dot beside the name marks a significant change.",
         alt="Change of accuracy of every class",
@@ -57,7 +58,7 @@ left, right = st.columns(2)
 with left:
     st.header("How did the confusion matrix change?")
     figure(
-        figures.confusion_change(confusion_change(audit), theme=theme()),
+        chart(figures.confusion_change, confusion_change(audit), theme=theme()),
         "examples of the class on the left that moved to the class below; orange is for the worse, blue for the better.",
         alt="Change of the confusion matrix",
     )
@@ -74,7 +75,7 @@ if audit.by_group is not None:
     if changes is not None:
         draw_groups(changes, column)
     figure(
-        figures.group_rates(audit.by_group, column, theme=theme()),
+        chart(figures.group_rates, audit.by_group, column, theme=theme()),
         "one row per rate, one mark per group; the longer the line between them, the less equal the groups are.",
         alt=f"Rates by {column}",
     )

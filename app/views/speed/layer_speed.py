@@ -5,6 +5,7 @@ from collections.abc import Hashable
 import pandas as pd
 import streamlit as st
 
+from common.charts import chart
 from common.long_work import Make, long_work
 from common.shell import figure, theme
 from labkit import figures
@@ -24,7 +25,7 @@ def layer_speed(rows: pd.DataFrame, place: str, *, name: str) -> None:
     """Draw one layer at one sparsity, all modes; `place` describes the machine it was measured on."""
     inference = rows[rows["mode"] == "inference"]
     st.markdown(_headline(rows))
-    figure(figures.kernel_speed(inference, theme=theme()), READING, alt=f"Speed beside dense, {name}")
+    figure(chart(figures.kernel_speed, inference, theme=theme()), READING, alt=f"Speed beside dense, {name}")
     with st.expander("All values"):
         st.dataframe(
             rows,

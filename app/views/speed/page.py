@@ -3,6 +3,7 @@
 import streamlit as st
 
 from common.address import choose
+from common.charts import chart
 from common.results import results
 from common.shell import figure, mistakes, steady, theme
 from labkit import figures
@@ -65,7 +66,7 @@ if found is not None:
     rows = found.rows[found.rows["sparsity"] == sparsities[sparsity]]
     with mistakes():
         figure(
-            figures.end_to_end_speed(rows, theme=theme()),
+            chart(figures.end_to_end_speed, rows, theme=theme()),
             "further left is faster; the number beside a pair is the speed-up of ours over dense. Whiskers hold the middle half of "
             "the measurements. Where times differ much, they are dots on a logarithmic axis.",
             alt="Latency of whole networks, dense and ours",

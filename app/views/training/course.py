@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from common.address import choose
+from common.charts import chart
 from common.shell import figure, theme
 from common.words import code, plain
 from labkit import figures
@@ -44,7 +45,7 @@ def training_course(stored: pd.DataFrame, network: str) -> None:
         st.info("No training is selected. Choose one above.")
         return
     figure(
-        figures.training_curves(pd.concat(curves), titles=titles, theme=theme()),
+        chart(figures.training_curves, pd.concat(curves), titles=titles, theme=theme()),
         "one line per rule, the mean over its seeds; higher is better, and earlier is faster. Measured on examples of the "
         "validation data.",
         alt="Validation accuracy over the steps",

@@ -4,6 +4,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from common.charts import chart
 from common.shell import figure, theme
 from common.words import plain
 from labkit import figures, models, sparsify
@@ -32,9 +33,9 @@ def training_layers(training: pd.Series) -> None:
         "what", list(QUANTITIES), default="fan-in", required=True, key="quantity", bind="query-params", label_visibility="collapsed"
     )
     what = QUANTITIES[quantity]
-    figure(figures.layer_states(layers, what=what, theme=theme()), STATES[what], alt=f"Layers at both ends: {quantity}")
+    figure(chart(figures.layer_states, layers, what=what, theme=theme()), STATES[what], alt=f"Layers at both ends: {quantity}")
     figure(
-        figures.layer_history(layers, what=what, theme=theme()),
+        chart(figures.layer_history, layers, what=what, theme=theme()),
         "one row per layer, one column per step at which connections changed; the title says what the colour means.",
         alt=f"Layers over the steps: {quantity}",
     )
@@ -42,13 +43,13 @@ def training_layers(training: pd.Series) -> None:
 
 def mask_film(training: pd.Series) -> None:
     """Draw the mask of the recorded layer over the steps."""
-    chart, layer = _film(training["folder"], str(training.name), theme())
-    if chart is None:
+    film, layer = _film(training["folder"], str(training.name), theme())
+    if film is None:
         return
     rule = sparsify.RULES.get(training["rule"])
     st.markdown(f"### The connections of {plain(layer)}")
     figure(
-        chart,
+        film,
         "each pixel is a possible connection. Press Play, or move the slider, and watch whether connections gather at some inputs, "
         f"and whether neurons become empty. {rule.watch if rule else ''}",
         alt=f"Film of the connections of {layer}",

@@ -3,6 +3,7 @@
 import pandas as pd
 import streamlit as st
 
+from common.charts import chart
 from common.results import Results
 from common.shell import figure, theme
 from common.words import plain
@@ -44,13 +45,13 @@ def _chart(cells: pd.DataFrame, share: str | None, over: str) -> None:
     if share is None:
         sparse, dense = cells[cells["rule"] != "dense"], cells[cells["rule"] == "dense"]
         dense = None if dense.empty else dense.iloc[0]
-        chart = figures.sparsity_accuracy(sparse, dense=dense, titles=titles, theme=theme())
-        figure(chart, f"{READING} Dotted, with its interval: the same training without zeros.", alt="Accuracy over sparsity")
+        drawn = chart(figures.sparsity_accuracy, sparse, dense=dense, titles=titles, theme=theme())
+        figure(drawn, f"{READING} Dotted, with its interval: the same training without zeros.", alt="Accuracy over sparsity")
         return
     known = cells[cells[share] > 0].rename(columns={share: "share"})
-    chart = figures.flops_accuracy(known, x_label=over, titles=titles, theme=theme())
+    drawn = chart(figures.flops_accuracy, known, x_label=over, titles=titles, theme=theme())
     figure(
-        chart,
+        drawn,
         f"further left is cheaper, further up is better; {READING} FLOPs are relative to a dense network, without operations "
         "with zeros. How much of the difference becomes time is on the page Speed.",
         alt=f"Accuracy over {over}",
@@ -130,7 +131,7 @@ def _sweep(sweep: results.ParameterSweep) -> None:
     title = figures.rule_title(rule.name, rule_titles())
     st.markdown(f"### {title}: {sweep.parameter} at {100 * sweep.sparsity:g} % sparsity")
     figure(
-        figures.parameter_accuracy(sweep.cells, parameter=sweep.parameter, theme=theme()),
+        chart(figures.parameter_accuracy, sweep.cells, parameter=sweep.parameter, theme=theme()),
         f"{sweep.parameter}: {param.help}. {READING[0].upper()}{READING[1:]} "
         "The interval of two seeds is wide and may exceed the figure.",
         alt=f"Accuracy over {sweep.parameter}",
