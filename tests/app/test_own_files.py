@@ -96,7 +96,7 @@ def test_a_table_that_the_network_does_not_fit_is_one_sentence(form, tmp_path):
     app = form(network="mlp_adult", data=str(tmp_path / "t.csv"), target_column="y")
     assert not app.exception
     (error,) = app.error
-    assert error.value.startswith("mlp_adult does not take the examples of t (float32 [1, 1])")
+    assert error.value.replace("\\", "").startswith("mlp_adult does not take the examples of t (float32 [1, 1])")
 
 
 def test_what_a_table_lacks_is_named_as_the_form_names_it(form, tmp_path):

@@ -9,9 +9,9 @@ import time
 
 import numpy as np
 import pytest
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.conftest import ROOT
-from tools.soak import disk, kills, mutate, sessions
+from tools.soak import disk, kills, mutate, reader, sessions, visitor
 from tools.soak.fuzzing import State
 from tools.soak.report import Part, write
 from tools.soak.verdict import LONGEST, MEMORY, SECONDS, judge
@@ -85,16 +85,44 @@ def test_a_trial_goes_on_where_it_was_and_keeps_what_escaped(tmp_path):
         State(tmp_path, 8)
 
 
-@pytest.mark.slow
-def test_the_command_reads_inputs_in_a_process_of_its_own_and_resumes(tmp_path):
-    command = [sys.executable, "-m", "tools.soak", "--only", "loaders", "--loader", "own_networks", "--share", "0.03"]
-    read = []
-    for _ in range(2):
-        done = subprocess.run([*command, "--folder", str(tmp_path)], cwd=ROOT, capture_output=True, text=True)
-        facts = json.loads((tmp_path / "results.json").read_text())["loaders"]
-        assert done.returncode == bool(facts["failures"]), done.stderr
-        read.append(sum(value for row in facts["rows"] for key, value in row.items() if key != "what"))
-    assert 0 < read[0] < read[1]
+# speaks as tools/soak/worker.py does, without torch; what it is asked to do is the name of the loader
+SPEAKER = """
+import json, os, sys, time
+def say(**facts):
+    os.write(1, json.dumps(facts).encode() + b"\\n")
+def serve():
+    say(pid=os.getpid())
+    with open(0, "rb", buffering=0, closefd=False) as asked:
+        while line := asked.readline():
+            say(written=True)
+            what = json.loads(line)["loader"]
+            if what == "dies":
+                os.abort()
+            while what in ("hangs", "works for ever"):
+                time.sleep(100) if what == "hangs" else None
+            say(kind="loaded", reason="", message=what, trace="", seconds=0.1, megabytes=1.0)
+    os._exit(0)
+while True:
+    child = os.fork() or serve()
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code == 0:
+        break
+    say(died=code)
+"""
+
+
+def test_a_process_that_dies_hangs_or_works_for_ever_is_an_outcome_and_another_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(reader, "HANGS", 0.5)
+    monkeypatch.setattr(reader, "SECONDS", 0.5)
+    monkeypatch.setattr(reader, "MARGIN", 0)
+    held = reader.Reader(tmp_path, 0)
+    held._command = [sys.executable, "-c", SPEAKER]
+    for what, reason in (("dies", "the process died (signal 6)"), ("hangs", "hangs"), ("works for ever", "no answer after")):
+        assert reason in held.ask(what, 0, tmp_path)["reason"]
+        assert held.ask("well", 1, tmp_path)["kind"] == "loaded"
+    process = held._holder
+    held.stop()
+    assert process.poll() is not None
 
 
 def test_workers_of_a_session_are_found_though_their_parent_is_gone():
@@ -147,3 +175,19 @@ def test_growing_memory_slow_pages_and_tracebacks_fail(tmp_path):
 def test_results_are_written_for_machines(tmp_path):
     write([Part("disk", [{"what": "run", "levels": 3}])], tmp_path)
     assert json.loads((tmp_path / "results.json").read_text())["disk"]["rows"] == [{"what": "run", "levels": 3}]
+
+
+def test_a_visitor_sees_errors_and_sliders_of_a_page():
+    guest = visitor.Visitor.__new__(visitor.Visitor)
+    guest._page, guest.exceptions, guest.components = "live", [], {}
+    drawn = ForwardMsg()
+    drawn.delta.new_element.exception.type = "KeyError"
+    drawn.delta.new_element.exception.message = "sparsity"
+    guest._drawn(drawn)
+    assert guest.exceptions == ["live: KeyError: sparsity"]
+    drawn = ForwardMsg()
+    drawn.delta.fragment_id = "f"
+    drawn.delta.new_element.bidi_component.id = "s"
+    drawn.delta.new_element.bidi_component.json = json.dumps({"steps": [0.5, 0.9], "round": 0})
+    guest._drawn(drawn)
+    assert guest.components == {"s": ("f", {"steps": [0.5, 0.9], "round": 0})}

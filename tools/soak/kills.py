@@ -14,7 +14,7 @@ from tools.soak.reader import ROOT
 from tools.soak.report import Part
 
 RUNS, KILLS = 200, 10  # of the whole trial
-FEW = 40  # runs of a share
+FEW = 24  # runs of a share
 PATIENCE = 900  # seconds without a new run: the sweep hangs
 ENDS = 20  # seconds in which workers must end once their parent is gone
 

@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HANGS = 20  # seconds in which a process that works would have had the processor
 LONGEST = 120  # seconds without an answer on a busy machine
 START = 600  # seconds until torch is loaded and the sound inputs are written
+MARGIN = 5  # seconds in which it may still answer, with the time that it took
 WASTE = 500  # megabytes
 INPUTS = 400  # a worker reads this many, then another begins: what one input leaves in memory is not held against a later one
 
@@ -56,12 +57,14 @@ class Reader:
         self._holder.stdin.write(json.dumps({"loader": loader, "index": index, "folder": str(folder)}).encode() + b"\n")
         self._holder.stdin.flush()
         answer = self._answer(began)
+        if "written" in answer:  # what was spent until now was spent on the mutation
+            answer = self._answer(_processor(self._pid), SECONDS + MARGIN)
         if answer["kind"] == "escaped" and self._pid and (answer["megabytes"] > WASTE or "alloc" in answer["reason"]):
             self._again()
         return answer
 
-    def _answer(self, began: float) -> dict[str, Any]:
-        """The outcome of the input that was asked for; `began`: the worker's processor time before."""
+    def _answer(self, began: float, most: float = LONGEST) -> dict[str, Any]:
+        """The next word of the worker on an input; `began`: its processor time before, `most`: how much more it may take."""
         had, since, until = began, time.monotonic(), time.monotonic() + LONGEST
         while (now := time.monotonic()) < until:
             if (line := self._line(0.5)) is not None:
@@ -71,10 +74,10 @@ class Reader:
                 return _lost(f"the process died ({f'signal {-code}' if code < 0 else f'exit code {code}'})")
             spent = _processor(self._pid)
             had, since = (spent, now) if spent > had else (had, since)
-            if spent - began > SECONDS + 5 or now - since > HANGS:
+            if spent - began > most or now - since > HANGS:
                 break
         self._again()
-        return _lost(f"no answer after {SECONDS} s" if had - began > SECONDS else "hangs")
+        return _lost(f"no answer after {SECONDS} s" if had - began > most else "hangs")
 
     def _again(self) -> None:
         """End the worker; the next one is made at once."""

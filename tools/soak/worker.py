@@ -1,6 +1,7 @@
 """The process that reads mutated inputs: it has torch loaded, a limit of memory, and answers one line for each line it gets.
 
-Asked for: ``{"loader": …, "index": …, "folder": …}``. Answered: ``{"kind", "reason", "message", "trace", "seconds", "megabytes"}``.
+Asked for: ``{"loader": …, "index": …, "folder": …}``. Answered: ``{"written": true}`` when the input is there, then
+``{"kind", "reason", "message", "trace", "seconds", "megabytes"}``.
 """
 
 import json
@@ -71,8 +72,8 @@ def _judged(error: BaseException | None, seconds: float, peak: int) -> dict[str,
         return {"kind": "escaped", "reason": f"{type(error).__name__} whose text fails", "message": type(caught).__name__}
 
 
-def answer(asked: dict[str, Any], sound: Path, seed: int) -> dict[str, Any]:
-    """Write the input that a seed and an index mean, and read it."""
+def answer(asked: dict[str, Any], sound: Path, seed: int, written: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Write the input that a seed and an index mean, tell so, and read it."""
     loader, index, folder = find(asked["loader"]), asked["index"], Path(asked["folder"])
     rng = random.Random(f"{seed} {loader.name} {index}")
     torch.manual_seed(index)
@@ -82,16 +83,21 @@ def answer(asked: dict[str, Any], sound: Path, seed: int) -> dict[str, Any]:
             read = loader.case(sound / loader.name, folder, rng)
     except Exception:  # a mutation that cannot be written, e.g. a type that a file format lacks
         return {"kind": "unwritten", "reason": "", "message": "", "trace": traceback.format_exc(), "seconds": 0.0, "megabytes": 0.0}
+    written()
     return tried(read)
 
 
 def serve(sound: Path, seed: int, answers: TextIO) -> None:
     """Answer line by line; unbuffered, since the next process goes on with the same input."""
+
+    def say(facts: dict[str, Any]) -> None:
+        print(json.dumps(facts), file=answers, flush=True)
+
     limit()
-    print(json.dumps({"pid": os.getpid()}), file=answers, flush=True)
+    say({"pid": os.getpid()})
     with open(0, "rb", buffering=0, closefd=False) as asked:
         while line := asked.readline():
-            print(json.dumps(answer(json.loads(line), sound, seed)), file=answers, flush=True)
+            say(answer(json.loads(line), sound, seed, lambda: say({"written": True})))
 
 
 def forked(work: Callable[[], None]) -> int:

@@ -23,7 +23,7 @@ def _changed(path: Path, content: bytes, rng: random.Random) -> None:
     """Write a file of JSON with other values, or damaged."""
     chance = rng.random()
     if chance < 0.03:
-        odd_entry(path, rng, devices=False)
+        odd_entry(path, rng, pipes=False)
     elif chance < 0.7:
         path.write_text(json.dumps(mutated_json(json.loads(content), rng)))
     else:
@@ -63,7 +63,7 @@ def _prepare_checkpoint(folder: Path) -> None:
 def _checkpoint(sound: Path, folder: Path, rng: random.Random) -> Callable[[], object]:
     path, content = folder / "checkpoint.pt", (sound / "sound.pt").read_bytes()
     if rng.random() < 0.03:
-        odd_entry(path, rng, devices=False)
+        odd_entry(path, rng, pipes=False)
     elif rng.random() < 0.2:
         torch.save(rng.choice([{"format": rng.choice(["x", None, 2, 1e300, [1]])}, [1], 3, {"format": torch.zeros(2)}]), path)
     else:

@@ -30,9 +30,9 @@ def odd_name(rng: random.Random, suffix: str) -> Path:
     return Path(os.fsdecode(name + os.fsencode(suffix) if isinstance(name, bytes) else name + suffix))
 
 
-def odd_entry(path: Path, rng: random.Random, *, devices: bool = True) -> None:
-    """Put something else than a file at a path; pipes and devices only where others choose what stands there."""
-    kind = rng.randrange(6) if devices else rng.choice([1, 2, 3, 5])
+def odd_entry(path: Path, rng: random.Random, *, pipes: bool = True) -> None:
+    """Put something else than a file at a path; a pipe only where one may not be waited for, as in a folder."""
+    kind = rng.randrange(0 if pipes else 1, 6)
     if kind == 0:
         os.mkfifo(path)
     elif kind == 1:
