@@ -122,7 +122,7 @@ def read_group_changes(folder: Path, data_id: str = "") -> pd.DataFrame | None:
 
 
 def _numbers(frame: pd.DataFrame) -> pd.DataFrame:
-    """A figure that is undefined everywhere comes back as None, since JSON has no NaN: of a network that predicts one class only."""
+    """A figure that is undefined everywhere comes back as None, since JSON has no NaN."""
     return frame.astype({name: float for name in frame if frame[name].isna().all()})
 
 
