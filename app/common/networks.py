@@ -7,7 +7,7 @@ from streamlit.delta_generator import DeltaGenerator
 from common.address import choose
 from common.shell import library, mistakes
 from common.words import code, plain
-from labkit.runs import Library, Store
+from labkit.runs import Library, Store, left_out
 
 FIRST = "vit_fashion"
 
@@ -22,8 +22,7 @@ def network_with_runs(place: DeltaGenerator) -> tuple[Library, str, pd.DataFrame
         st.info("There are no runs yet. Make some with `labkit sweep --gallery`, then reload this page.")
         st.stop()
     if shelf.damaged:
-        first = shelf.damaged[0]
-        st.warning(f"{len(shelf.damaged)} runs cannot be read, e.g. {plain(first.id)}: {plain(first.damaged)}.")
+        st.warning(f"{plain(left_out(shelf.damaged))}.")
     own = everything["model"][everything.index.isin(shelf.stores[0].ids())]
     network = choose(place, "network", names, name="model", start=FIRST if own.empty else own.iloc[-1])
     st.caption(_of_whom(shelf.stores[0], len(own)))

@@ -30,6 +30,7 @@ class Options:
     plugins: tuple[str, ...]
     folder: Path | None = None  # where `labkit app` was started; the server's own folder is that of the page
     own: dict[str, Any] = field(default_factory=dict)  # the network that it was started with
+    public: bool = False  # other machines may reach it: visitors open no files of this one
 
     @property
     def start(self) -> Path:
@@ -70,8 +71,9 @@ def _options() -> Options:
     parser.add_argument("--plugin", action="append", default=[])
     parser.add_argument("--from", dest="folder", type=Path)
     parser.add_argument("--own", default="{}", type=json.loads)
+    parser.add_argument("--public", action="store_true")
     given, _ = parser.parse_known_args(sys.argv[1:])
-    return Options(Path(given.store).resolve(), tuple(given.plugin), given.folder, given.own)
+    return Options(Path(given.store).resolve(), tuple(given.plugin), given.folder, given.own, given.public)
 
 
 def library() -> runs.Library:

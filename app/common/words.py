@@ -6,7 +6,8 @@ INVISIBLE = "\u200b"  # of no width; breaks what is replaced after the mark-up w
 
 _MARKS = re.compile(r"[\\`*\[\]$#<>~|&!]|(?<![^\W_])_|_(?![^\W_])")  # an underscore within a word is no mark-up
 _BEGINNINGS = re.compile(r"^([-+=:]|\d+(?=[.)]))")  # of lists, headings and quotations
-_REPLACED = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@\w)|(?<=:)(?=[\w+-]+(?:/[\w+-]+)?:)|(?<=-)(?=[->])", re.IGNORECASE)
+# the middle of an address, of www.name, of name@place, :icon: and of a dash or an arrow
+_REPLACED = re.compile(r"(?i)(?<=:)(?=//)|(?<=www)(?=\.)|(?<=\w)(?=@\w)|(?<=:)(?=[\w+-]+(?:/[\w+-]+)?:)|(?<=\s-)(?=[->]\s)")
 
 
 def plain(text: object) -> str:

@@ -9,11 +9,13 @@ import pandas as pd
 
 from labkit.data.checks import checked
 from labkit.data.favourable import favourable_class
-from labkit.data.given_arrays import as_examples
-from labkit.data.given_labels import as_labels
-from labkit.data.partition import partition
+from labkit.data.given_arrays import as_examples, joined_notes
+from labkit.data.given_labels import as_labels, feature_names, refuse_twice
+from labkit.data.limits import MAX_GROUPS
+from labkit.data.partition import check_shares, partition
 from labkit.data.sensitive import as_group_text
 from labkit.data.split import Dataset, Split
+from labkit.words import shortly
 
 
 def from_arrays(
@@ -61,7 +63,8 @@ def from_arrays(
     ------
     ValueError, TypeError
         If shapes, dtypes or lengths do not match, a label is out of range, a value is NaN, labels are a quantity or mark several
-        classes, images have their channels last, the favourable class is unknown, or a part would be empty.
+        classes, values are masked, two features or classes have one name, images have their channels last, the favourable class is
+        unknown, there is more than `labkit.data.limits` allow, or a part would be empty.
 
     Examples
     --------
@@ -70,16 +73,28 @@ def from_arrays(
     >>> ds
     Dataset('arrays': train 6, validation 2, test 2; 2 classes)
     """
+    name = str(name)
+    check_shares(validation_share, test_share, seed)
     held, names = as_examples(examples, name)
     rows = len(next(iter(held.values())))
     labels, classes, notes = as_labels(labels, classes, rows, name)
     columns: tuple[str, ...] = ()
     if "x" in held:
-        given = tuple(map(str, features)) if features is not None else names
+        given = feature_names(features, name) if features is not None else names
         columns = given if given is not None else tuple(f"feature {i}" for i in range(held["x"].shape[1]))
         if len(columns) != held["x"].shape[1]:
             raise ValueError(f"{name}: {held['x'].shape[1]} columns but {len(columns)} feature names; give one per column")
+        refuse_twice(columns, "feature", name)
+        notes += joined_notes(examples, held["x"], columns)
     groups = None if groups is None else as_group_text(groups).reset_index(drop=True)
+    if groups is not None:
+        for column in groups:
+            many = groups[column].nunique()
+            if many > MAX_GROUPS:
+                raise ValueError(
+                    f"{name}: group column {shortly(column)} holds {many:,} different groups, and at most {MAX_GROUPS:,} are "
+                    "allowed; cut it into fewer, or leave it out"
+                )
     good = favourable_class(favourable, classes, name)
     whole = checked(Split(labels, classes, groups=groups, features=columns, favourable=good, notes=notes, **held), name)
     return partition(whole, name=name, validation_share=validation_share, test_share=test_share, seed=seed)

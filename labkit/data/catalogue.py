@@ -6,13 +6,16 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from labkit.data import images, tables
 from labkit.data.folders import image_folder
+from labkit.data.paths import as_path, lies_there, shown
 from labkit.data.split import Dataset
 from labkit.messages import unknown_name
+from labkit.words import shortly
 
 
 @dataclass(frozen=True)
@@ -78,15 +81,20 @@ def load(name: str | os.PathLike, *, favourable: str | None = None, **options: A
     >>> load("fashion_mnist").test.images.shape
     (10000, 1, 28, 28)
     """
-    dataset = _load(os.fspath(name), options)
+    text = name if isinstance(name, str) and name in CATALOGUE else os.fspath(as_path(name, "a folder, or a name of a data set"))
+    dataset = _load(text, options)
     return dataset if favourable is None else dataset.with_favourable(favourable)
 
 
 def _load(text: str, options: dict[str, Any]) -> Dataset:
-    if text in CATALOGUE:
-        return CATALOGUE[text].load(**options)
-    if Path(text).is_dir():
-        return image_folder(text, **options)
-    if Path(text).is_file() or text.lower().endswith((".csv", ".csv.gz", ".tsv")):
-        raise ValueError(f"{text}: a table needs a target column; use labkit.data.from_csv({text!r}, target=…, groups=[…])")
-    raise unknown_name("data set", text, CATALOGUE, "or the path of a folder with one subfolder of images per class")
+    lies = lies_there(Path(text))
+    if text not in CATALOGUE and lies != "folder":
+        if lies == "file" or text.lower().endswith((".csv", ".csv.gz", ".tsv")):
+            what = shown(text)
+            raise ValueError(f"{what}: a table needs a target column; use labkit.data.from_csv({what!r}, target=…, groups=[…])")
+        raise unknown_name("data set", shown(text), CATALOGUE, "or the path of a folder with one subfolder of images per class")
+    loader = CATALOGUE[text].load if text in CATALOGUE else partial(image_folder, text)
+    strange = sorted(set(options) - set(signature(loader).parameters))
+    if strange:
+        raise TypeError(f"{shown(text)} takes no option {shortly(strange[0])}; leave it out")
+    return loader(**options)

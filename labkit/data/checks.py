@@ -7,7 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from labkit.data.given_arrays import refuse_masked
 from labkit.data.split import Split
+from labkit.words import shortly
+
+MANY = 20  # classes without examples that are each said in a note of its own
 
 
 def checked(split: Split, where: str) -> Split:
@@ -32,11 +36,16 @@ def checked(split: Split, where: str) -> Split:
     TypeError
         If a dtype is wrong.
     """
+    for held, what in ((split.images, "images"), (split.x, "table rows"), (split.labels, "labels")):
+        refuse_masked(held, f"{where}: {what}")
     _check_examples(split, where)
     _check_labels(split, where)
     _check_groups(split, where)
     empty = [name for name, count in split.class_counts().items() if count == 0]
-    notes = tuple(f"class {name!r} has no example in {where}: its metrics are NaN" for name in empty)
+    notes = tuple(f"class {shortly(name)} has no example in {where}: its metrics are NaN" for name in empty)
+    if len(empty) > MANY:
+        some = ", ".join(shortly(name, 60) for name in empty[:5])
+        notes = (f"{len(empty):,} classes have no example in {where}: their metrics are NaN ({some}, …)",)
     return replace(split, notes=split.notes + notes)
 
 
@@ -65,7 +74,7 @@ def _check_finite(x: np.ndarray, features: tuple[str, ...], where: str) -> None:
         row, column = bad[0]
         name = features[column] if features else f"column {column}"
         raise ValueError(
-            f"{where}, row {row}: feature {name!r} is {x[row, column]}; "
+            f"{where}, row {row}: feature {shortly(name)} is {x[row, column]}; "
             f"fill or drop the {len(bad)} missing or infinite value(s) first"
         )
 
@@ -103,4 +112,6 @@ def _check_groups(split: Split, where: str) -> None:
     missing = np.argwhere(pd.isna(split.groups).to_numpy())
     if len(missing):
         row, column = missing[0]
-        raise ValueError(f"{where}, row {row}: group column {split.groups.columns[column]!r} is empty; give every row a group")
+        raise ValueError(
+            f"{where}, row {row}: group column {shortly(split.groups.columns[column])} is empty; give every row a group"
+        )

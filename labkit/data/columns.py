@@ -12,7 +12,8 @@ from labkit.data.dates import CLOCKS, days, format_of_dates
 from labkit.data.encoder import ColumnCode, canonical
 from labkit.data.numerals import PLAIN, missing, parse, style_of, styles_of
 from labkit.data.pictures import count
-from labkit.data.spelling import one_spelling
+from labkit.data.spelling import exact, one_spelling
+from labkit.words import shortly
 
 FEW = 20  # distinct texts below which no column is taken for an identifier, unless every row has its own
 ROWS = 8  # and there are more of them
@@ -20,7 +21,7 @@ UNIQUE = 0.5  # fraction of rows with a text of their own above which one is
 NUMBERED = re.compile(r"(^|.*[_ ])(id|idx|index|uuid|guid|key|no|nr|number|row)$|unnamed.*", re.IGNORECASE)
 
 
-def decimal_mark(frame: pd.DataFrame, separator: str) -> str | None:
+def decimal_mark(frame: pd.DataFrame, separator: str, plain: Mapping[str, bool] | None = None) -> str | None:
     """Return the decimal mark that the columns of a file agree on, if any says.
 
     Parameters
@@ -28,13 +29,18 @@ def decimal_mark(frame: pd.DataFrame, separator: str) -> str | None:
     frame : DataFrame of str
     separator : str
         Semicolons speak for decimal commas where no column speaks against them.
+    plain : mapping of str to bool, optional
+        What `labkit.data.plain.plain_columns` found.
 
     Returns
     -------
     {".", ","} or None
     """
-    votes = set()
+    plain = plain or {}
+    votes = {"."} if any(plain.values()) else set()
     for name in frame.columns:
+        if name in plain:
+            continue
         texts = frame[name][~missing(frame[name], number=True)]
         marks = {style.decimal for style in styles_of(texts)}
         if marks == {","} or (marks == {"."} and texts.str.contains(".", regex=False).any()):
@@ -68,7 +74,7 @@ def measured_code(column: pd.Series, where: str, decimal: str | None) -> ColumnC
     """
     name = str(column.name)
     if missing(column).all():
-        raise ValueError(f"{where}: column {name!r} is empty in every row; drop it")
+        raise ValueError(f"{where}: column {shortly(name)} is empty in every row; drop it")
     texts = column[~missing(column, number=True)]
     if not len(texts):
         return None  # only marks that stand for nothing among numbers, e.g. "-"
@@ -88,7 +94,7 @@ def _refuse_mixed(texts: pd.Series, name: str, where: str) -> None:
     if numbers.any():
         place = np.flatnonzero(~numbers)[0]
         raise ValueError(
-            f"{where}, row {texts.index[place]}: column {name!r} holds {texts.iloc[place]!r} among numbers; "
+            f"{where}, row {texts.index[place]}: column {shortly(name)} holds {shortly(texts.iloc[place])} among numbers; "
             "use only numbers or only text, drop it, or name it in categories="
         )
 
@@ -106,21 +112,20 @@ def number_notes(column: pd.Series, code: ColumnCode) -> list[str]:
     list of str
     """
     texts = column[~missing(column, number=True)]
-    what, first, notes = f"column {code.name!r}", texts.iloc[0], []
+    what, first, notes = f"column {shortly(code.name)}", texts.iloc[0], []
     if code.kind == "date" and code.format in CLOCKS:
-        notes.append(f"{what}: clock times became hours ({first} is {days(texts.iloc[:1], code.format)[0]:.6g})")
+        notes.append(f"{what}: clock times became hours ({first[:60]} is {days(texts.iloc[:1], code.format)[0]:.6g})")
     elif code.kind == "date":
         day = days(texts.iloc[:1], code.format)[0]
         read = pd.Timestamp(0) + pd.Timedelta(days=day)
-        notes.append(f"{what}: dates became days since 1970-01-01 ({first} is {read:%Y-%m-%d}, {day:g})")
+        notes.append(f"{what}: dates became days since 1970-01-01 ({first[:60]} is {read:%Y-%m-%d}, {day:g})")
     elif code.style != PLAIN:
         marks = code.style.thousands
         shown = next((text for text in texts if any(mark in text for mark in marks)), first) if marks else first
-        notes.append(f"{what}: {shown} is read as {parse(pd.Series([shown]), code.style)[0]:.10g}")
-    if code.kind == "number":
-        notes += _joined_in_32_bits(texts, code, what)
+        notes.append(f"{what}: {shown[:60]} is read as {parse(pd.Series([shown]), code.style)[0]:.10g}")
+    notes += joined_notes(column, code)
     if texts.nunique() == 1:
-        notes.append(f"{what} holds {first!r} in every row: it tells no two rows apart")
+        notes.append(f"{what} holds {shortly(first)} in every row: it tells no two rows apart")
     if code.style == PLAIN and texts.str.fullmatch(r"0\d+").any():
         notes.append(f"{what} has codes with leading zeros, read as numbers; name it in categories= if they are no quantities")
     if code.style == PLAIN and NUMBERED.fullmatch(code.name) and texts.is_unique:
@@ -154,7 +159,8 @@ def category_code(column: pd.Series, train: np.ndarray, max_categories: int, *, 
     every = distinct == len(values) > ROWS
     if (every or (distinct > FEW and distinct > UNIQUE * len(values))) and not chosen:
         note = (
-            f"column {name!r} holds {distinct:,} different texts in {count(len(values), 'row')}, an identifier or free text rather "
+            f"column {shortly(name)} holds {distinct:,} different texts in {count(len(values), 'row')}, an identifier or free "
+            "text rather "
             "than categories: left out"
         )
         return ColumnCode(name, "left out"), [note]
@@ -165,13 +171,14 @@ def category_code(column: pd.Series, train: np.ndarray, max_categories: int, *, 
     if pooled:
         rows = int(counts.iloc[max_categories - 1 :].sum())
         notes.append(
-            f"column {name!r} has {len(counts):,} categories in train: the {len(kept)} most frequent ones are kept, the others "
+            f"column {shortly(name)} has {len(counts):,} categories in train: the {len(kept)} most frequent ones are kept, the "
+            "others "
             f"({count(rows, 'row')}) became 'other'"
         )
     if empty:
-        notes.append(f"column {name!r} is empty in {count(empty, 'row')}: a category of its own")
+        notes.append(f"column {shortly(name)} is empty in {count(empty, 'row')}: a category of its own")
     if distinct == 1:
-        notes.append(f"column {name!r} holds {values.iloc[0]!r} in every row: it tells no two rows apart")
+        notes.append(f"column {shortly(name)} holds {shortly(values.iloc[0])} in every row: it tells no two rows apart")
     return ColumnCode(name, "category", categories=tuple(sorted(kept)), pooled=pooled), notes
 
 
@@ -193,22 +200,48 @@ def unknown_notes(unknown: Mapping[str, list[str]], codes: Collection[ColumnCode
     pooled = {code.name: code.pooled for code in codes}
     said = []
     for name, values in unknown.items():
-        shown = ", ".join(map(repr, sorted(set(values))[:5])) + (", …" if len(set(values)) > 5 else "")
+        shown = ", ".join(shortly(value, 60) for value in sorted(set(values))[:5]) + (", …" if len(set(values)) > 5 else "")
         become = "'other'" if pooled[name] else "zeros"
         said.append(
-            f"column {name!r}: {count(len(values), 'row')} {where} with values that train lacks ({shown}): encoded as {become}"
+            f"column {shortly(name)}: {count(len(values), 'row')} {where} with values that train lacks ({shown}): encoded as "
+            f"{become}"
         )
     return tuple(said)
 
 
-def _joined_in_32_bits(texts: pd.Series, code: ColumnCode, what: str) -> list[str]:
-    """A note where whole numbers of more than seven digits become equal."""
-    values = pd.unique(parse(texts, code.style))
+def joined_notes(column: pd.Series, code: ColumnCode) -> list[str]:
+    """Say where different numbers or dates of a column become equal, because features have 32 bits.
+
+    Parameters
+    ----------
+    column : Series of str [N]
+    code : ColumnCode
+        Of a number or a date.
+
+    Returns
+    -------
+    list of str
+        Empty, or one note.
+    """
+    texts = column[~missing(column, number=True)]
+    if code.kind == "date":
+        values = pd.unique(days(texts, code.format))
+        written: Collection[object] = values
+    else:
+        values = pd.unique(parse(texts, code.style))
+        large = bool((np.abs(values) > 2**24).any())  # smaller whole numbers are all held
+        written = values if not large else {exact(text) for text in texts.unique()} if code.style == PLAIN else values
+        if not large:
+            return []
     with np.errstate(over="ignore"):
         kept = len(pd.unique(values.astype(np.float32)))
-    if kept == len(values) or not (np.abs(values) > 2**24).any():
+    if kept >= len(written):
         return []
-    return [
-        f"{what}: {len(values):,} different numbers become {kept:,} in 32 bits; if they are identifiers, leave the column out with "
-        "drop= or name it in categories="
-    ]
+    advice = (
+        "if the time of day matters, give it a column of its own"
+        if code.kind == "date"
+        else "if they are identifiers, leave the column out with drop= or name it in categories=; if they are quantities, subtract "
+        "their smallest first"
+    )
+    what = "dates" if code.kind == "date" else "numbers"
+    return [f"column {shortly(code.name)}: {len(written):,} different {what} become {kept:,} in 32 bits; {advice}"]

@@ -8,7 +8,9 @@ from pathlib import Path
 from labkit.data.cells import read_cells
 from labkit.data.favourable import favourable_class
 from labkit.data.numerals import missing as is_missing
+from labkit.data.paths import as_path, shown
 from labkit.messages import unknown_name
+from labkit.words import shortly
 
 SHOWN = 12  # columns in a sentence
 
@@ -36,21 +38,24 @@ def csv_defects(
     tuple of str
         Empty where the file can be read and has every column that is named.
     """
-    path = Path(path)
     try:
+        path = as_path(path, "a CSV file")
         frame = read_cells(path, encoding, separator).frame
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         return (str(error),)
-    columns = ", ".join(frame.columns[:SHOWN]) + (", …" if len(frame.columns) > SHOWN else "")
-    found = [] if target else [f"{path}: a table needs a target column, one of {columns}; give target="]
+    where = shown(path)
+    columns = ", ".join(name[:40] for name in frame.columns[:SHOWN]) + (", …" if len(frame.columns) > SHOWN else "")
+    found = [] if target else [f"{where}: a table needs a target column, one of {columns}; give target="]
     names = [str(name).strip() for name in (*([target] if target else []), *groups, *drop, *categories)]
-    found += [str(unknown_name(f"column of {path}", name, frame.columns)) for name in dict.fromkeys(names) if name not in frame]
+    found += [str(unknown_name(f"column of {where}", name, frame.columns)) for name in dict.fromkeys(names) if name not in frame]
     if target in groups:
-        found.append(f"{path}: column {target!r} cannot be both target and group")
+        found.append(f"{where}: column {shortly(target)} cannot be both target and group")
+    twice = sorted({name for name in groups if list(groups).count(name) > 1})
+    found += [f"{where}: group column {shortly(name)} is named twice; name it once" for name in twice]
     if favourable and target in frame:
         classes = frame[target][~is_missing(frame[target])].unique()
         try:
-            favourable_class(favourable, sorted(map(str, classes)), str(path))
+            favourable_class(favourable, sorted(map(str, classes)), where)
         except ValueError as error:
             found.append(str(error))
     return tuple(found)
@@ -70,6 +75,6 @@ def column_names(path: str | Path, *, encoding: str | None = None, separator: st
         Empty where the file cannot be read.
     """
     try:
-        return tuple(read_cells(Path(path), encoding, separator).frame.columns)
-    except (ValueError, OSError):
+        return tuple(read_cells(as_path(path, "a CSV file"), encoding, separator).frame.columns)
+    except (ValueError, TypeError, OSError):
         return ()

@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from labkit.data.dates import days
-from labkit.data.numerals import Style, lacks_mark, missing, parse
+from labkit.data.dates import FORMATS, days
+from labkit.data.limits import refuse_features
+from labkit.data.numerals import PLAIN, SPACES, Style, lacks_mark, missing, parse
 from labkit.data.pictures import count
+from labkit.data.plain import read_together
 from labkit.data.spelling import FLAGS
+from labkit.words import shortly
 
 OTHER = "other"
 EMPTY = ""
@@ -43,6 +46,13 @@ class ColumnCode:
     format: str = ""
     categories: tuple[str, ...] = ()
     pooled: bool = False
+
+    @property
+    def width(self) -> int:
+        """Number of columns it becomes."""
+        if self.kind != "category":
+            return 0 if self.kind == "left out" else 1
+        return len(self.categories) + (self.pooled and OTHER not in self.categories)
 
     @property
     def features(self) -> list[str]:
@@ -86,7 +96,8 @@ class ColumnCode:
         bare = np.flatnonzero(lacks_mark(column, self.style)) if self.kind == "number" else bad
         if len(bare):
             raise ValueError(
-                f"{where}, row {column.index[bare[0]]}: column {self.name!r} holds {column.iloc[bare[0]]!r} without the mark that "
+                f"{where}, row {column.index[bare[0]]}: column {shortly(self.name)} holds {shortly(column.iloc[bare[0]])} "
+                "without the mark that "
                 f"the numbers of the first file have ({self.style.dressed}); write all cells alike, or encode both files anew"
             )
         with np.errstate(over="ignore"):
@@ -94,7 +105,8 @@ class ColumnCode:
         bad = np.flatnonzero(np.isinf(small))
         if len(bad):
             raise ValueError(
-                f"{where}, row {column.index[bad[0]]}: column {self.name!r} holds {column.iloc[bad[0]]!r}, infinite in 32 bits; "
+                f"{where}, row {column.index[bad[0]]}: column {shortly(self.name)} holds {shortly(column.iloc[bad[0]])}, "
+                "infinite in 32 bits; "
                 f"correct or drop the {len(bad)} such row(s)"
             )
         return small[:, None], []
@@ -103,13 +115,14 @@ class ColumnCode:
         empty = missing(column, number=True)[bad]
         if empty.all():
             return ValueError(
-                f"{where}, row {column.index[bad[0]]}: column {self.name!r} is empty ({len(bad)} such row(s)); fill or drop it, "
+                f"{where}, row {column.index[bad[0]]}: column {shortly(self.name)} is empty ({len(bad)} such row(s)); fill or "
+                "drop it, "
                 "or give missing='drop' to leave those rows out"
             )
         place = bad[~empty][0]
         kind = "numbers" if self.kind == "number" else "dates"
         return ValueError(
-            f"{where}, row {column.index[place]}: column {self.name!r} holds {column.iloc[place]!r} among {kind}; "
+            f"{where}, row {column.index[place]}: column {shortly(self.name)} holds {shortly(column.iloc[place])} among {kind}; "
             f"use only {kind} or only text, drop it, or name it in categories="
         )
 
@@ -126,7 +139,7 @@ class ColumnCode:
         if self.pooled:
             other = self.categories.index(OTHER) if OTHER in self.categories else len(self.categories)
             codes = np.where(codes < 0, other, codes)
-        hot = np.zeros((len(column), len(self.features)), np.float32)
+        hot = np.zeros((len(column), self.width), np.float32)
         known = np.flatnonzero(codes >= 0)
         hot[known, codes[known]] = 1
         return hot, unknown
@@ -181,22 +194,30 @@ class Encoder:
         Raises
         ------
         ValueError
-            If columns are missing, or a cell does not fit.
+            If columns are missing, a cell does not fit, or the table becomes larger than `labkit.data.limits` allow.
         """
         lacking = [code.name for code in self.columns if code.name not in frame and code.kind != "left out"]
         if lacking:
             raise ValueError(
-                f"{where} lacks {count(len(lacking), 'column')} that the encoding was made of: {', '.join(map(repr, lacking))}; "
+                f"{where} lacks {count(len(lacking), 'column')} that the encoding was made of: "
+                f"{', '.join(map(shortly, lacking[:12]))}"
+                f"{', …' if len(lacking) > 12 else ''}; "
                 "add them, or encode both files without them (drop=)"
             )
-        pieces, unknown = [np.empty((len(frame), 0), np.float32)], {}
+        width = sum(code.width for code in self.columns)
+        refuse_features(len(frame), width, where)
+        x, unknown = np.empty((len(frame), width), np.float32), {}
+        together = read_together(frame, [code.name for code in self.columns if code.kind == "number" and code.style == PLAIN])
+        start = 0
         for code in self.columns:
-            if code.kind != "left out":
-                values, strange = code.encode(frame[code.name], where)
-                pieces.append(values)
+            if code.name in together:
+                x[:, start] = together[code.name]
+            elif code.kind != "left out":
+                x[:, start : start + code.width], strange = code.encode(frame[code.name], where)
                 if strange:
                     unknown[code.name] = strange
-        return np.concatenate(pieces, axis=1), unknown
+            start += code.width
+        return x, unknown
 
     def to_json(self) -> str:
         """Return the encoder as JSON.
@@ -231,9 +252,43 @@ class Encoder:
             columns = [replace(ColumnCode(**code), style=Style(**code["style"])) for code in facts.pop("columns")]
             columns = [replace(code, categories=tuple(code.categories)) for code in columns]
             plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
-            return cls(columns=tuple(columns), **plain)
-        except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
-            raise ValueError(f"this is no encoder written by Encoder.to_json ({type(error).__name__}: {error})") from error
+            encoder = cls(columns=tuple(columns), **plain)
+            defect = _defect(encoder)
+        except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+            raise ValueError(
+                f"this is no encoder written by Encoder.to_json ({type(error).__name__}: {str(error)[:200]})"
+            ) from error
+        if defect:
+            raise ValueError(f"this is no encoder written by Encoder.to_json: {defect}")
+        return encoder
+
+
+def _defect(encoder: Encoder) -> str:
+    """What is wrong with an encoder that was read from text, empty if nothing is."""
+    names = (encoder.target, *encoder.classes, *encoder.groups, *encoder.dropped, *(code.name for code in encoder.columns))
+    lists = (encoder.classes, encoder.groups, encoder.dropped, *(code.categories for code in encoder.columns))
+    if not all(isinstance(held, tuple) for held in lists) or not all(isinstance(name, str) for name in names):
+        return "names must be text"
+    if len(set(encoder.classes)) < max(2, len(encoder.classes)):
+        return "it needs two classes or more, each with its own name"
+    if encoder.favourable is not None and encoder.favourable not in encoder.classes:
+        return f"the favourable class {shortly(encoder.favourable)} is none of its classes"
+    found = (f"column {shortly(code.name)} {wrong}" for code in encoder.columns if (wrong := _wrong(code)))
+    return next(found, "")
+
+
+def _wrong(code: ColumnCode) -> str:
+    """What is wrong with one column, empty if nothing is."""
+    style = code.style
+    if code.kind not in ("number", "date", "category", "left out"):
+        return f"has the unknown kind {shortly(code.kind)}"
+    if code.kind == "date" and code.format not in FORMATS:
+        return f"has the unknown format {shortly(code.format)}"
+    if not all(isinstance(name, str) for name in code.categories) or len(set(code.categories)) < len(code.categories):
+        return "needs categories of text, each once"
+    if style.decimal not in (".", ",") or not isinstance(style.thousands, str) or not isinstance(style.dressed, str):
+        return f"has the unknown style {shortly(style)}"
+    return "" if set(style.thousands) <= set(SPACES + ".,") - {style.decimal} else f"has the unknown style {shortly(style)}"
 
 
 def canonical(column: pd.Series) -> pd.Series:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from labkit.data.paths import lies_there, shown, special
 from labkit.data.pictures import SUFFIXES, Remarks, count, is_picture
 
 LEFTOVERS = frozenset(["__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "$recycle.bin", "lost+found", "@eadir", "icon\r"])
@@ -52,7 +53,7 @@ class Passed:
             what = "ending" if len(self.endings) == 1 else "endings"
             said.append(f"{count(number, 'file')} with {what} {_some(self.endings)} {'was' if number == 1 else 'were'} skipped")
         if self.again:
-            said.append(f"{count(len(self.again), 'link')} to folders that are read anyway skipped ({self.again[0]})")
+            said.append(f"{count(len(self.again), 'link')} to folders that are read anyway skipped ({shown(self.again[0])})")
         return tuple(said)
 
 
@@ -97,12 +98,21 @@ def picture_files(folder: Path, root: Path, passed: Passed, remarks: Remarks) ->
     for path in _files(folder, {os.path.realpath(root), os.path.realpath(folder.parent)}, passed):
         if path.suffix.lower() in SUFFIXES:
             found.append(path)
+        elif lies_there(path) != "file":  # a pipe or a device would be waited for
+            passed.endings[_special_name(path)] += 1
         elif is_picture(path):
             remarks.files["content"].append(path)
             found.append(path)
         else:
             passed.endings[path.suffix.lower() or "(none)"] += 1
     return sorted(found)
+
+
+def _special_name(path: Path) -> str:
+    try:
+        return f"({special(path) or 'a file'})"
+    except OSError:
+        return "(a link to nothing)"
 
 
 def count_hidden(folder: Path, passed: Passed) -> None:
@@ -155,9 +165,11 @@ def subfolders_and_files(folder: Path) -> list[Path]:
         return sorted(folder.iterdir())
     except OSError as error:
         reason = error.strerror or error
-        raise ValueError(f"{folder} cannot be opened ({reason}); give yourself the right to read it, or move it away") from error
+        raise ValueError(
+            f"{shown(folder)} cannot be opened ({reason}); give yourself the right to read it, or move it away"
+        ) from error
 
 
 def _some(names: Counter[str]) -> str:
-    shown = [name for name, _ in names.most_common(4)]
-    return ", ".join(shown) + (", …" if len(names) > 4 else "")
+    some = [shown(name)[:40] for name, _ in names.most_common(4)]
+    return ", ".join(some) + (", …" if len(names) > 4 else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,9 @@ import numpy as np
 import pandas as pd
 
 from labkit.data.given_arrays import as_numpy
+from labkit.data.limits import refuse_classes
+from labkit.data.paths import is_text
+from labkit.words import shortly
 
 MANY = 20
 
@@ -32,11 +36,70 @@ def class_names(classes: Sequence[Any], name: str) -> tuple[str, ...]:
     ValueError
         If two are equal as text.
     """
-    names = tuple(label.decode(errors="replace") if isinstance(label, bytes) else str(label) for label in classes)
-    twice = [label for label in names if names.count(label) > 1] if len(set(names)) < len(names) else []
-    if twice:
-        raise ValueError(f"{name}: class name {twice[0]!r} appears {names.count(twice[0])} times; give every class its own name")
+    try:
+        names = tuple(_as_text(label) for label in classes)
+    except TypeError as error:
+        raise TypeError(f"{name}: classes must be a list of names, got {shortly(classes)}") from error
+    if isinstance(classes, str):
+        raise TypeError(f"{name}: classes must be a list of names, got {shortly(classes)}")
+    refuse_classes(len(names), name)
+    refuse_twice(names, "class", name)
     return names
+
+
+def feature_names(features: Any, name: str) -> tuple[str, ...]:
+    """Return names of columns as text.
+
+    Parameters
+    ----------
+    features : sequence
+        Of any type.
+    name : str
+        Name of the data set, for error messages.
+
+    Returns
+    -------
+    tuple of str
+
+    Raises
+    ------
+    TypeError
+        If it is no sequence.
+    """
+    try:
+        return tuple(map(str, features))
+    except TypeError as error:
+        raise TypeError(f"{name}: features must be a list of names, got {shortly(features)}") from error
+
+
+def refuse_twice(names: Sequence[str], what: str, where: str) -> None:
+    """Refuse a name that stands for two things, or that cannot be stored.
+
+    Parameters
+    ----------
+    names : sequence of str
+    what : {"class", "feature"}
+    where : str
+        The data set, for error messages.
+
+    Raises
+    ------
+    ValueError
+        If a name appears twice, or is no text.
+    """
+    twice = next((found for found, times in Counter(names).items() if times > 1), None) if len(set(names)) < len(names) else None
+    if twice is not None:
+        plural = "class" if what == "class" else "column"
+        raise ValueError(
+            f"{where}: {what} name {shortly(twice)} appears {list(names).count(twice)} times; give every {plural} its own name"
+        )
+    strange = next((found for found in names if not is_text(found)), None)
+    if strange is not None:
+        raise ValueError(f"{where}: {what} name {shortly(strange)} is no text that UTF-8 can hold; rename it")
+
+
+def _as_text(label: Any) -> str:
+    return label.decode(errors="backslashreplace") if isinstance(label, bytes) else str(label)
 
 
 def as_labels(
@@ -68,7 +131,7 @@ def as_labels(
     ValueError
         If they mark several classes for one example, are missing, or are a quantity.
     """
-    array, notes = _one_a_row(as_numpy(labels), rows, name)
+    array, notes = _one_a_row(as_numpy(labels, f"{name}: labels"), rows, name)
     if classes is None and isinstance(labels, pd.DataFrame) and labels.shape[1] > 1:
         classes = [str(column) for column in labels.columns]  # as pandas.get_dummies makes them
     names = None if classes is None else class_names(classes, name)
@@ -87,12 +150,12 @@ def as_labels(
 
 
 def _one_a_row(array: np.ndarray, rows: int, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    if array.ndim < 2:
+    if array.ndim == 1:
         return array, ()
     if array.ndim == 2 and array.shape[1] == 1:
         return array[:, 0], ()
     shape = list(array.shape)
-    if array.ndim > 2 or array.dtype.kind not in "biuf":
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
         raise ValueError(f"{name}: labels have shape {shape}; give one class index per example, [N]")
     if len(array) == rows and np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all():
         return array.argmax(axis=1), (f"labels were one-hot {shape}: the class of each example is its column with a 1",)
@@ -119,37 +182,47 @@ def _from_names(array: np.ndarray, classes: tuple[str, ...] | None, name: str) -
     missing = np.flatnonzero(pd.isna(array.astype(object)))
     if len(missing):
         raise ValueError(f"{name}, row {missing[0]}: the label is missing ({len(missing)} such row(s)); drop or fill those rows")
-    texts = [label.decode(errors="replace") if isinstance(label, bytes) else str(label) for label in array]
+    texts = [_as_text(label) for label in array]
     found = tuple(sorted(set(texts)))
     if len(found) > MANY and len(found) > len(texts) / 2:
         raise ValueError(
             f"{name}: labels hold {len(found):,} different texts in {len(texts):,} rows, hardly classes; give class names"
         )
-    known = found if classes is None else classes
+    known = class_names(found, name) if classes is None else classes
     place = {label: i for i, label in enumerate(known)}
     strange = next((i for i, label in enumerate(texts) if label not in place), None)
     if strange is not None:
-        raise ValueError(f"{name}, row {strange}: label {texts[strange]!r} is none of the {len(known)} classes; add it to classes=")
+        raise ValueError(
+            f"{name}, row {strange}: label {shortly(texts[strange])} is none of the {len(known)} classes; add it to classes="
+        )
     return np.array([place[label] for label in texts], np.int64), known
 
 
 def _whole(array: np.ndarray, name: str) -> np.ndarray:
     """Whole numbers as int64, whatever their type: 1.0 is 1."""
     if array.dtype.kind in "biu":
-        return array.astype(np.int64)
+        return _of_64_bits(array, name)
     if array.dtype.kind == "f":
         missing = np.flatnonzero(~np.isfinite(array))
         if len(missing):
             row = missing[0]
             raise ValueError(f"{name}, row {row}: the label is {array[row]} ({len(missing)} such row(s)); drop or fill those rows")
         if (array % 1 == 0).all():
-            return array.astype(np.int64)
+            return _of_64_bits(array, name)
         row = np.flatnonzero(array % 1)[0]
         raise TypeError(
             f"{name}, row {row}: labels must be integer class indices, got {array[row]:g}; if they are a quantity, cut it into a "
             "few classes first, e.g. with numpy.digitize; of other numbers take np.unique(…, return_inverse=True)"
         )
     raise TypeError(f"{name}: labels must be integer class indices, got dtype {array.dtype}; use np.unique(…, return_inverse=True)")
+
+
+def _of_64_bits(array: np.ndarray, name: str) -> np.ndarray:
+    """Larger numbers would become negative ones."""
+    large = np.flatnonzero(np.abs(array.astype(np.float64)) >= 2**63)
+    if len(large):
+        raise ValueError(f"{name}, row {large[0]}: the label is {array[large[0]]}, larger than any class index; number them from 0")
+    return array.astype(np.int64)
 
 
 def _refuse_quantities(labels: np.ndarray, name: str) -> None:
@@ -164,3 +237,4 @@ def _refuse_quantities(labels: np.ndarray, name: str) -> None:
             f"{name}: labels run up to {highest:,}, so that there were {highest + 1:,} classes for {len(labels):,} examples; "
             "number them from 0 with np.unique(…, return_inverse=True)"
         )
+    refuse_classes(highest + 1, name)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from labkit.data.partition import partition
+from labkit.data.paths import as_path, lies_there
 from labkit.data.split import Dataset, Split
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -47,8 +47,8 @@ def _read_npz(path: Path, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
             return {key: file[key] for key in keys}
     except FileNotFoundError:
         raise ValueError(f"{path} is missing; reinstall labkit, which ships it") from None
-    except (zipfile.BadZipFile, OSError, EOFError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} is damaged ({error}); reinstall labkit, which ships it") from error
+    except Exception as error:  # BadZipFile, zlib.error, EOFError, KeyError, SyntaxError of a damaged header, …
+        raise ValueError(f"{path} is damaged ({' '.join(str(error).split())[:200]}); reinstall labkit, which ships it") from error
 
 
 def cifar(name: str, root: str | Path = "data") -> Dataset:
@@ -75,8 +75,8 @@ def cifar(name: str, root: str | Path = "data") -> Dataset:
         "cifar10": ("cifar-10-batches-py", "cifar-10-python.tar.gz (170 MB)"),
         "cifar100": ("cifar-100-python", "cifar-100-python.tar.gz (169 MB)"),
     }[name]
-    root = Path(root)
-    if not (root / folder).is_dir():
+    root = as_path(root, f"the folder that holds {folder}")
+    if lies_there(root / folder) != "folder":
         raise ValueError(
             f"{name} is not under {root.resolve()}: download {archive} from the CIFAR page of the University of Toronto and "
             f"unpack it there (folder {folder}), or run "
@@ -85,9 +85,12 @@ def cifar(name: str, root: str | Path = "data") -> Dataset:
     from torchvision import datasets  # local: importing torchvision takes seconds and only CIFAR needs it
 
     kind = datasets.CIFAR10 if name == "cifar10" else datasets.CIFAR100
+    odd = next((path for path in sorted((root / folder).iterdir()) if lies_there(path) != "file"), None)
+    if odd is not None:  # torchvision would wait for a pipe
+        raise ValueError(f"{odd} is no file of {name}; remove it, or unpack {archive} again")
     try:
         parts = {part: kind(str(root), train=part == "train") for part in ("train", "test")}
-    except RuntimeError as error:  # torchvision verifies checksums
+    except Exception as error:  # torchvision verifies checksums
         raise ValueError(f"the files of {name} under {root / folder} are incomplete or damaged; unpack {archive} again") from error
     splits = {
         part: Split(np.asarray(d.targets, np.int64), tuple(d.classes), images=np.ascontiguousarray(d.data.transpose(0, 3, 1, 2)))

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from labkit.data.limits import refuse_classes
 from labkit.data.numerals import parse, style_of
 from labkit.data.pictures import count
 from labkit.data.spelling import FLAGS, exact
+from labkit.words import shortly
 
 MANY = 20  # different values below which any target holds classes
 
@@ -39,7 +41,10 @@ def classes_of(column: pd.Series, where: str) -> tuple[tuple[str, ...], np.ndarr
     numeric = bool(numbers.notna().all())
     _refuse_quantities(column, names, numbers.to_numpy(float) if numeric else None, where)
     if len(names) < 2:
-        raise ValueError(f"{where}: target column {column.name!r} holds only {names[0]!r}; at least two classes are needed")
+        raise ValueError(
+            f"{where}: target column {shortly(column.name)} holds only {shortly(names[0])}; at least two classes are needed"
+        )
+    refuse_classes(len(names), where)
     names.sort(key=(lambda name: (float(name), name)) if numeric else str)
     return tuple(names), column.map({name: i for i, name in enumerate(names)}).to_numpy(np.int64)
 
@@ -53,12 +58,13 @@ def _refuse_quantities(column: pd.Series, names: list[str], numbers: np.ndarray 
     fractions = numbers is not None and many > MANY and bool((numbers % 1 != 0).any())
     if fractions or (mostly_different and numbers is not None):
         raise ValueError(
-            f"{where}: target column {column.name!r} holds {many:,} different numbers in {count(rows, 'row')}, a quantity "
+            f"{where}: target column {shortly(column.name)} holds {many:,} different numbers in {count(rows, 'row')}, a quantity "
             "rather than classes; cut it into a few classes first, e.g. with pandas.qcut, or choose another target"
         )
     if mostly_different:
         raise ValueError(
-            f"{where}: target column {column.name!r} holds {many:,} different texts in {count(rows, 'row')}, hardly classes; "
+            f"{where}: target column {shortly(column.name)} holds {many:,} different texts in {count(rows, 'row')}, hardly "
+            "classes; "
             "choose another target"
         )
 
@@ -89,8 +95,10 @@ def labels_like(column: pd.Series, classes: Sequence[str], where: str) -> np.nda
     strange = np.flatnonzero(labels < 0)
     if len(strange):
         raise ValueError(
-            f"{where}, row {column.index[strange[0]]}: target column {column.name!r} holds {column.iloc[strange[0]]!r}, which is "
-            f"none of the {len(classes)} classes of the first file ({', '.join(classes[:5])}{', …' if len(classes) > 5 else ''})"
+            f"{where}, row {column.index[strange[0]]}: target column {shortly(column.name)} holds "
+            f"{shortly(column.iloc[strange[0]])}, which is "
+            f"none of the {len(classes)} classes of the first file "
+            f"({', '.join(name[:40] for name in classes[:5])}{', …' if len(classes) > 5 else ''})"
         )
     return labels
 
@@ -119,7 +127,7 @@ def few_notes(labels: np.ndarray, classes: Sequence[str], few: int = 5) -> list[
     list of str
     """
     counts = np.bincount(labels, minlength=len(classes))
-    rare = [f"{classes[i]!r} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < few)).tolist()]
+    rare = [f"{shortly(classes[i])} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < few)).tolist()]
     notes = []
     if rare:
         shown = ", ".join(rare[:5]) + (", …" if len(rare) > 5 else "")

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.data.favourable import favourable_class
+from labkit.data.given_labels import refuse_twice
 from labkit.data.sensitive import as_group_text
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class NodeSplit:
     Raises
     ------
     ValueError
-        When the index is not one-dimensional or points outside the graph, labels or groups have another length, or the favourable
-        class is unknown.
+        When the index is not one-dimensional or points outside the graph, labels or groups have another length, two classes
+        have one name, or the favourable class is unknown.
     """
 
     graph: Any
@@ -49,6 +50,7 @@ class NodeSplit:
     favourable: str | None = None
 
     def __post_init__(self) -> None:
+        refuse_twice(self.classes, "class", "split")
         index, nodes = np.asarray(self.index), len(self.graph.x)
         if index.ndim != 1 or index.dtype.kind not in "iu":
             raise ValueError(f"index must be int [N], got {index.dtype} of shape {list(index.shape)}")

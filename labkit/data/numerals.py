@@ -19,6 +19,8 @@ MISSING = frozenset(
 )
 MISSING_NUMBER = MISSING | {"-", "--", "–", "—", ".", "missing", "..", "*"}  # in a column of text these may be values: + and -
 ADDRESS = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
+DIGIT = re.compile("[0-9]")
+LONGEST = 200  # characters of a number with its currency or unit; to try all styles on longer ones could take minutes
 PROBE = 100  # texts that rule most styles out quickly
 
 
@@ -129,6 +131,8 @@ def styles_of(texts: pd.Series) -> list[Style]:
     plain = bool(np.isfinite(numbers).all())
     if not plain and not np.isnan(numbers).any():  # infinite: refused later, by name
         return [PLAIN]
+    if not plain and _are_words(distinct.iloc[:PROBE].tolist()):
+        return []
     if distinct.str.fullmatch(ADDRESS).all():  # four groups of digits look like thousands
         return []
     if plain and not distinct.str.contains(".", regex=False).any():
@@ -142,6 +146,11 @@ def styles_of(texts: pd.Series) -> list[Style]:
         if (decimal == "," or not plain) and _all(distinct.iloc[:PROBE], style) and _all(distinct.iloc[PROBE:], style):
             found.append(style)
     return found
+
+
+def _are_words(texts: list[str]) -> bool:
+    """Whether one of them is certainly no number, however it is dressed."""
+    return any(DIGIT.search(text) is None or len(text) > LONGEST for text in texts)
 
 
 def _all(texts: pd.Series, style: Style) -> bool:
@@ -180,6 +189,8 @@ def _dress(distinct: pd.Series) -> str:
 
 def _one(text: str, style: Style) -> float:
     """One number, or NaN."""
+    if len(text) > LONGEST:
+        return float("nan")
     text = text.strip().replace("−", "-").replace("＋", "+")
     negative = text.startswith("(") and text.endswith(")")
     if negative:

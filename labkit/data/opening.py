@@ -7,11 +7,12 @@ from typing import Any
 
 from labkit.data.catalogue import CATALOGUE, load
 from labkit.data.csv import from_csv
+from labkit.data.reading import OPENERS
 from labkit.data.split import Dataset
 
 # how a CSV file is read, for people who can name it and not call `from_csv`
 TABLE_OPTIONS = ("encoding", "missing", "categories", "drop", "separator", "decimal")
-TABLES = (".csv", ".tsv", ".csv.gz", ".csv.bz2", ".csv.xz", ".csv.zip", ".tsv.gz")
+TABLES = tuple(kind + packed for kind in (".csv", ".tsv") for packed in ("", *OPENERS, *(f".tar{ending}" for ending in OPENERS)))
 TAB = {"tab": "\t", "\\t": "\t"}
 
 

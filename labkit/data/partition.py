@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
+from typing import Any
 
 import numpy as np
 
 from labkit.data.checks import checked
 from labkit.data.split import Dataset, Split
+from labkit.seeds import checked_seed
+from labkit.words import shortly
 
 
 def stratified_parts(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:
@@ -54,20 +58,39 @@ def training_rows(labels: np.ndarray, *, validation_share: float, test_share: fl
     Raises
     ------
     ValueError
-        If a share is outside (0, 1), or no training data is left.
+        If a share is outside (0, 1), no training data is left, or the seed is negative.
     """
-    _check_shares(validation_share, test_share)
+    check_shares(validation_share, test_share, seed)
     rest, _ = stratified_parts(labels, [1 - test_share], seed)
     train, _ = stratified_parts(labels[rest], [1 - validation_share / (1 - test_share)], seed + 1)
     return rest[train]
 
 
-def _check_shares(validation_share: float, test_share: float, *, whole: bool = True) -> None:
+def check_shares(validation_share: Any, test_share: Any, seed: Any, *, whole: bool = True) -> None:
+    """Refuse fractions and seeds by which nothing can be divided.
+
+    Parameters
+    ----------
+    validation_share, test_share : float
+    seed : int
+    whole : bool
+        Whether both parts are taken from the same rows.
+
+    Raises
+    ------
+    ValueError
+        If a fraction is outside (0, 1), no training data is left, or the seed is negative.
+    TypeError
+        If they are no numbers.
+    """
     for key, share in {"validation_share": validation_share, "test_share": test_share}.items():
+        if isinstance(share, bool) or not isinstance(share, Real):
+            raise TypeError(f"{key} must be a number between 0 and 1, got {shortly(share)}")
         if not 0 < share < 1:
-            raise ValueError(f"{key} must lie between 0 and 1, got {share}")
+            raise ValueError(f"{key} must lie between 0 and 1, got {shortly(share)}")
     if validation_share + test_share >= 1 and whole:
         raise ValueError(f"validation_share {validation_share} + test_share {test_share} leave no training data")
+    checked_seed(seed)
 
 
 def partition(
@@ -109,9 +132,9 @@ def partition(
     Raises
     ------
     ValueError
-        If a share is outside (0, 1), no training data is left, or a part is empty.
+        If a share is outside (0, 1), no training data is left, the seed is negative, or a part is empty.
     """
-    _check_shares(validation_share, test_share, whole=test is None and validation is None)
+    check_shares(validation_share, test_share, seed, whole=test is None and validation is None)
     train = whole
     if test is None:
         rest, held = stratified_parts(train.labels, [1 - test_share], seed)

@@ -1,4 +1,4 @@
-"""One picture file as people see it: upright, 8 bits a channel, grey or RGB, transparency over white."""
+"""One picture file as people see it: upright, 8 bits a channel, grey or RGB, transparency over white or black."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
+
+from labkit.data.paths import shown, special
 
 SUFFIXES = frozenset(
     [
@@ -43,6 +45,7 @@ FORMATS = tuple(
 )
 BY_CONTENT = tuple(name for name in FORMATS if name != "TGA")  # a TGA file has no mark of its own
 SIXTEEN = 65_535
+SEEN = 32  # of 255: a smaller contrast is taken for none where transparency has more
 
 
 @dataclass
@@ -69,12 +72,16 @@ class Remarks:
         said = {
             "frames": "of several frames: only the first frame is used",
             "alpha": "with transparency: shown over white",
+            "black": "with transparency whose shape white would hide: shown over black",
+            "blank": "with transparency: of one colour everywhere, whatever lies behind; if a shape is expected, look at them",
             "sixteen": f"of 16 bits: scaled from 0–65,535 to 0–255 (their brightest value is {self.brightest:,})",
             "float": "of floating-point values: scaled from 0–1 to 0–255",
             "large": "of more than 89 million pixels: read nevertheless",
             "content": "without a known ending: read, because their content is that of a picture",
         }
-        return tuple(f"{count(len(found), 'picture')} {said[key]} ({found[0]})" for key, found in self.files.items() if found)
+        return tuple(
+            f"{count(len(found), 'picture')} {said[key]} ({shown(found[0])})" for key, found in self.files.items() if found
+        )
 
 
 def count(number: int, thing: str) -> str:
@@ -105,7 +112,7 @@ def read_picture(path: Path, remarks: Remarks) -> Image.Image:
     ----------
     path : Path
     remarks : Remarks
-        Takes a record of everything that was scaled, left out or laid over white.
+        Takes a record of everything that was scaled, left out or laid over white or black.
 
     Returns
     -------
@@ -115,11 +122,14 @@ def read_picture(path: Path, remarks: Remarks) -> Image.Image:
     Raises
     ------
     ValueError
-        If the file cannot be read, is larger than Pillow opens, or holds values whose range is not known.
+        If the file cannot be read, is no regular file, is larger than Pillow opens, or holds values whose range is not known.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # said in a note instead
+            warnings.simplefilter("ignore")  # of large pictures a note is made instead; others speak of metadata
+            other = special(path)
+            if other:
+                raise _UnknownRange(f"{shown(path)} is {other}; remove or replace it")
             with Image.open(path, formats=FORMATS) as opened:
                 frames, pixels = getattr(opened, "n_frames", 1), opened.width * opened.height
                 opened.load()
@@ -128,13 +138,12 @@ def read_picture(path: Path, remarks: Remarks) -> Image.Image:
         raise
     except Image.DecompressionBombError as error:
         raise ValueError(
-            f"{path} cannot be read as an image ({str(error).split(',')[0]}); make it smaller or remove it, "
+            f"{shown(path)} cannot be read as an image ({str(error).split(',')[0]}); make it smaller or remove it, "
             "or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
         ) from error
     except Exception as error:  # a damaged file may raise anything: OSError, SyntaxError, struct.error, zlib.error, …
-        raise ValueError(
-            f"{path} cannot be read as an image ({str(error) or type(error).__name__}); remove or replace it"
-        ) from error
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"{shown(path)} cannot be read as an image ({reason}); remove or replace it") from error
     if frames > 1:
         remarks.files["frames"].append(path)
     if Image.MAX_IMAGE_PIXELS is not None and pixels > Image.MAX_IMAGE_PIXELS:
@@ -156,6 +165,8 @@ def is_picture(path: Path) -> bool:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            if special(path):
+                return False
             with Image.open(path, formats=BY_CONTENT):
                 return True
     except Image.DecompressionBombError:
@@ -165,7 +176,7 @@ def is_picture(path: Path) -> bool:
 
 
 class _UnknownRange(ValueError):
-    """Values of which nobody says how bright they are."""
+    """No picture, or one of whose values nobody says how bright they are; the message says so."""
 
 
 def _upright(picture: Image.Image) -> Image.Image:
@@ -182,33 +193,51 @@ def _eight_bits(picture: Image.Image, path: Path, remarks: Remarks) -> Image.Ima
         return _from_float(np.asarray(picture), path)
     if picture.mode == "I" or picture.mode.startswith("I;16"):
         remarks.files["sixteen"].append(path)
-        return _from_integers(np.asarray(picture).astype(np.int64), path, remarks)
+        return _from_integers(np.asarray(picture), path, remarks)
     grey = picture.mode in ("1", "L", "LA", "La")
     if not picture.has_transparency_data:
         return picture.convert("L" if grey else "RGB")
     if picture.mode == "La":  # premultiplied; has no direct way to others
         picture = picture.convert("LA")
     clear = picture.convert("RGBA")
-    if np.asarray(clear.getchannel("A")).min(initial=255) < 255:
-        remarks.files["alpha"].append(path)
-    white = Image.new("RGBA", clear.size, "white")
-    return Image.alpha_composite(white, clear).convert("L" if grey else "RGB")
+    lowest, highest = clear.getchannel("A").getextrema()
+    flat = _over(clear, "white")
+    if lowest < 255:
+        background = "white"
+        if highest - lowest >= SEEN > _contrast(flat):
+            dark = _over(clear, "black")
+            if _contrast(dark) >= SEEN:
+                flat, background = dark, "black"
+        remarks.files["alpha" if background == "white" else "black"].append(path)
+        if _contrast(flat) == 0:
+            remarks.files["blank"].append(path)
+    return flat.convert("L" if grey else "RGB")
+
+
+def _over(clear: Image.Image, background: str) -> Image.Image:
+    return Image.alpha_composite(Image.new("RGBA", clear.size, background), clear).convert("RGB")
+
+
+def _contrast(picture: Image.Image) -> int:
+    """Largest difference between two pixels in one channel."""
+    return max(high - low for low, high in picture.getextrema())
 
 
 def _from_integers(values: np.ndarray, path: Path, remarks: Remarks) -> Image.Image:
     low, high = int(values.min(initial=0)), int(values.max(initial=0))
     if low < 0 or high > SIXTEEN:
         raise _UnknownRange(
-            f"{path} holds integers from {low:,} to {high:,}; only 8 bits or 0 to 65,535 can be scaled: convert it to one of them"
+            f"{shown(path)} holds integers from {low:,} to {high:,}; only 8 bits or 0 to 65,535 can be scaled: convert it to "
+            "one of them"
         )
     remarks.brightest = max(remarks.brightest, high)
-    return Image.fromarray(((values * 255 + SIXTEEN // 2) // SIXTEEN).astype(np.uint8))
+    return Image.fromarray(((values.astype(np.int32) * 255 + SIXTEEN // 2) // SIXTEEN).astype(np.uint8))
 
 
 def _from_float(values: np.ndarray, path: Path) -> Image.Image:
     if not np.isfinite(values).all() or values.min() < 0 or values.max() > 1:
         raise _UnknownRange(
-            f"{path} holds floating-point values from {values.min():.4g} to {values.max():.4g}; only 0 to 1 can be scaled: "
+            f"{shown(path)} holds floating-point values from {values.min():.4g} to {values.max():.4g}; only 0 to 1 can be scaled: "
             "convert it to that range or to 8 bits"
         )
     return Image.fromarray(np.rint(values * 255).astype(np.uint8))

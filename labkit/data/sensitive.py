@@ -6,8 +6,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
+
+from labkit.data.given_arrays import as_numpy, refuse_masked
+from labkit.words import shortly
+
+DIGITS = frozenset("0123456789")
 
 
 def as_group_text(groups: Any) -> pd.DataFrame:
@@ -26,18 +30,19 @@ def as_group_text(groups: Any) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        When an array has more than one dimension, or two columns have the same name.
+        When an array has more than one dimension, two columns have the same name, or values are masked.
 
     Examples
     --------
     >>> as_group_text(pd.DataFrame({"age": pd.cut([5, 40], [0, 30, 50]), "old": [False, True]})).to_dict("list")
     {'age': ['(0, 30]', '(30, 50]'], 'old': ['False', 'True']}
     """
+    refuse_masked(list(groups.values()) if isinstance(groups, dict) else groups, "groups")
     frame = _frame(groups)
     names = [str(name) for name in frame.columns]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ValueError(f"groups have {names.count(twice[0])} columns named {twice[0]!r}; rename or drop one")
+        raise ValueError(f"groups have {names.count(twice[0])} columns named {shortly(twice[0])}; rename or drop one")
     if names == list(frame.columns) and all(_is_text(frame[name]) for name in frame.columns):
         return frame
     columns = {name: _text(frame.iloc[:, place]) for place, name in enumerate(names)}
@@ -48,12 +53,15 @@ def _frame(groups: Any) -> pd.DataFrame:
     if isinstance(groups, pd.DataFrame):
         return groups
     if isinstance(groups, dict):
-        return pd.DataFrame(groups)
+        try:
+            return pd.DataFrame(groups)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"groups cannot become a table ({str(error)[:200]}); give columns of one length each") from error
     if isinstance(groups, pd.Series):
         return groups.to_frame("group" if groups.name is None else groups.name)
     if isinstance(groups, (list, tuple)) and any(isinstance(value, tuple) for value in groups):
         return pd.DataFrame({"group": pd.Series(list(groups), dtype=object)})  # np.asarray would make tuples an axis
-    array = groups if isinstance(groups, (pd.Index, pd.api.extensions.ExtensionArray)) else np.asarray(groups)
+    array = groups if isinstance(groups, (pd.Index, pd.api.extensions.ExtensionArray)) else as_numpy(groups, "groups")
     if array.ndim != 1:
         raise ValueError(f"groups must be a DataFrame, a Series or a 1-D array, got an array of shape {list(array.shape)}")
     return pd.DataFrame({"group": array})
@@ -99,4 +107,6 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 def _natural(name: str) -> tuple:
     parts = re.split(r"([0-9]+)", name)
-    return tuple((0, int(part), "") if part[0] in "0123456789" else (1, 0, part) for part in parts if part), name
+    digits = [part.lstrip("0") if part[:1] in DIGITS else part for part in parts]  # no int(): it takes 4,300 digits at most
+    kinds = [(0, len(held), held) if part[0] in DIGITS else (1, 0, part) for part, held in zip(parts, digits, strict=True) if part]
+    return tuple(kinds), name

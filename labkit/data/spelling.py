@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 
 import pandas as pd
 
+from labkit.words import shortly
+
 FLAGS = ({"true", "false"}, {"yes", "no"}, {"y", "n"}, {"t", "f"}, {"on", "off"})
 
 
@@ -37,7 +39,7 @@ def one_spelling(column: pd.Series, *, numbers: bool = True) -> tuple[pd.Series,
         keys = [name.casefold() for name in names]
         order = list(column.value_counts().index)
     else:
-        return column, tuple(spelling_note(column, f"column {column.name!r}"))
+        return column, tuple(spelling_note(column, f"column {shortly(column.name)}"))
     key_of = dict(zip(names, keys, strict=True))
     chosen: dict[object, str] = {}
     for name in order:
@@ -45,8 +47,10 @@ def one_spelling(column: pd.Series, *, numbers: bool = True) -> tuple[pd.Series,
     joined = [name for name in names if chosen[key_of[name]] != name]
     if not joined:
         return column, ()
-    pairs = ", ".join(f"{name!r} is {chosen[key_of[name]]!r}" for name in joined[:3])
-    return column.map({name: chosen[key_of[name]] for name in names}), (f"column {column.name!r}: equal values are one ({pairs})",)
+    pairs = ", ".join(f"{shortly(name)} is {shortly(chosen[key_of[name]])}" for name in joined[:3])
+    return column.map({name: chosen[key_of[name]] for name in names}), (
+        f"column {shortly(column.name)}: equal values are one ({pairs})",
+    )
 
 
 def exact(number: str) -> object:
@@ -77,4 +81,7 @@ def spelling_note(values: pd.Series, what: str) -> list[str]:
     alike = [names for names in seen.values() if len(names) > 1]
     if not alike:
         return []
-    return [f"{what}: {' and '.join(map(repr, alike[0]))} differ in capitals or spaces only and are kept apart ({len(alike)} such)"]
+    return [
+        f"{what}: {' and '.join(map(shortly, alike[0][:4]))} differ in capitals or spaces only and are kept apart "
+        f"({len(alike)} such)"
+    ]

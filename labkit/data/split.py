@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.data.favourable import favourable_class
+from labkit.data.given_labels import refuse_twice
 from labkit.data.sensitive import as_group_text
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Split:
     Raises
     ------
     ValueError
-        If `favourable` is none of the classes, or groups have no names or one name twice.
+        If two classes have one name, `favourable` is none of the classes, or groups have no names or one name twice.
     """
 
     labels: np.ndarray
@@ -59,6 +60,7 @@ class Split:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", tuple(self.classes))  # a list would do elsewhere, but not where it is looked up
+        refuse_twice(self.classes, "class", "split")
         if self.groups is not None:
             object.__setattr__(self, "groups", as_group_text(self.groups))
         if self.favourable is not None:

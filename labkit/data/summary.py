@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,9 @@ from PIL import Image, ImageDraw, ImageFont
 from labkit.data.sensitive import in_order
 from labkit.data.split import Dataset, Split
 from labkit.files import atomic_path
+from labkit.words import shortly
+
+MAX_SHEET = 32_767  # pixels of a side of a picture grid
 
 
 def counts(dataset: Dataset) -> pd.DataFrame:
@@ -87,19 +91,24 @@ def picture_grid(split: Split, path: str | os.PathLike, *, per_class: int = 10, 
     Raises
     ------
     ValueError
-        If the split holds no images, `per_class` is not positive, or the suffix is not an image format.
+        If the split holds no images, `per_class` is not positive, the grid would be too large, or the suffix is
+        no image format.
     """
     if split.images is None:
         raise ValueError("a picture grid needs images; this split holds none")
-    if per_class < 1:
-        raise ValueError(f"per_class must be at least 1, got {per_class}")
+    for key, number in {"per_class": per_class, "zoom": 1 if zoom is None else zoom}.items():
+        if isinstance(number, bool) or not isinstance(number, Integral) or number < 1:
+            raise ValueError(f"{key} must be a whole number of at least 1, got {shortly(number)}")
     path = Path(path)
-    if path.suffix.lower() not in Image.registered_extensions():
+    if Image.registered_extensions().get(path.suffix.lower()) not in Image.SAVE:
         raise ValueError(f"{path} has no image suffix; end it in .png or .jpg")
     _, channels, height, width = split.images.shape
     zoom = zoom or max(1, round(48 / max(height, width)))
     margin, tall, wide = 110, height * zoom + 4, width * zoom + 4
-    sheet = Image.new("RGB", (margin + per_class * wide, len(split.classes) * tall), "white")
+    size = margin + per_class * wide, len(split.classes) * tall
+    if max(size) > MAX_SHEET or size[0] * size[1] > MAX_SHEET**2 // 8:
+        raise ValueError(f"a grid of {size[0]:,} x {size[1]:,} pixels is too large; give a smaller per_class or zoom")
+    sheet = Image.new("RGB", size, "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=13)
     for label, name in enumerate(split.classes):
         draw.text((6, label * tall + tall // 2), name[:16], fill="black", font=font, anchor="lm")

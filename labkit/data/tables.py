@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 
 from labkit.data.checks import checked
 from labkit.data.partition import partition
+from labkit.data.reading import read_bytes
 from labkit.data.split import Dataset, Split
 
 BUNDLED = Path(__file__).parent / "bundled"
@@ -119,9 +121,14 @@ def bundled(name: str) -> Dataset:
     -------
     Dataset
         Split 60 / 20 / 20 %, stratified by class, with seed 0; sensitive features are groups, not inputs.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or damaged.
     """
     table = TABLES[name]
-    frame = pd.read_csv(BUNDLED / table.file)
+    frame = _read(BUNDLED / table.file)
     features = [column for column in frame if not column.startswith(table.drop)]
     whole = Split(
         labels=frame[table.target].to_numpy(np.int64),
@@ -132,3 +139,12 @@ def bundled(name: str) -> Dataset:
     )
     target = f"{table.meaning} (class 1 = {table.classes[1]!r})"
     return partition(checked(whole, name), name=name, target=target, source=table.source)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(io.BytesIO(read_bytes(path, "a CSV file")))
+    except Exception as error:  # whatever a damaged file makes of pandas
+        raise ValueError(
+            f"{path} is missing or damaged ({' '.join(str(error).split())[:200]}); reinstall labkit, which ships it"
+        ) from error

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 import torch
 from torch import nn
 
@@ -23,11 +24,12 @@ MARKUP = re.compile(r"!?\[[^\]]*\]\(|\$[^$]+\$|\*b\*|`c`|:red\[|:smile:|<b>|<a |
 
 NO_TEXT = ("arrow_data_frame", "plotly_chart", "html", "bidi_component", "component")
 # fields that hold what was typed or chosen, or that no one sees
-TYPED = [
+TYPED = {
     "id",
     "key",
     "options",
     "value",
+    "raw_value",
     "raw_values",
     "default",
     "placeholder",
@@ -36,7 +38,9 @@ TYPED = [
     "url",
     "query_params",
     "query_string",
-]
+    "columns",
+    "column_order",
+}
 
 
 def constant(label, count):
@@ -46,6 +50,14 @@ def constant(label, count):
         network.weight.zero_()
         network.bias.copy_(torch.arange(count) == label)
     return network
+
+
+@pytest.fixture(autouse=True)
+def fresh():
+    """The command line is read once a process."""
+    st.cache_resource.clear()
+    yield
+    st.cache_resource.clear()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +130,7 @@ ADDRESSES = {
 
 @pytest.mark.parametrize("page", ADDRESSES)
 def test_names_are_shown_as_they_are(app, monkeypatch, store, page):
-    monkeypatch.setattr("sys.argv", ["main.py", "--", "--store", str(store.folder)])
+    monkeypatch.setattr("sys.argv", ["main.py", "--store", str(store.folder)])
     app.run()
     app.switch_page(f"views/{page}/page.py")
     for name, value in ADDRESSES[page](store.ids()).items():

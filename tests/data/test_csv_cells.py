@@ -154,7 +154,7 @@ def test_what_is_no_table_is_said_in_one_sentence(tmp_path, content, words):
 
 
 def test_folders_and_missing_files_are_said(tmp_path):
-    with pytest.raises(ValueError, match=r"cannot be read as CSV: Is a directory"):
+    with pytest.raises(ValueError, match=r"is a folder; give the path of a CSV file"):
         data.from_csv(tmp_path, target="y")
     with pytest.raises(ValueError, match="does not exist"):
         data.from_csv(tmp_path / "none.csv", target="y")

@@ -4,7 +4,7 @@ import math
 
 import streamlit as st
 
-from common.shell import library
+from common.shell import library, options
 from common.words import plain
 from labkit import runs
 from labkit.audit import limits
@@ -26,8 +26,9 @@ def networks() -> None:
     for cell, entry in zip(cells, entries, strict=False):
         with cell.container(border=True, height="stretch"):
             _card(entry)
-    with cells[len(entries)].container(border=True, height="stretch"):
-        _your_own()
+    if options().own or not options().public:
+        with cells[len(entries)].container(border=True, height="stretch"):
+            _your_own()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={runs.Library: id})

@@ -24,6 +24,8 @@ def own_model() -> live.Session | None:
 
     Files are read again when they have changed, at the next run of the page.
     """
+    if options().public:
+        return _of_the_command_line()
     absorb()
     session, wrong = _opened()
     with st.container():
@@ -36,6 +38,16 @@ def own_model() -> live.Session | None:
         if wrong:
             st.error(_list([in_fields(sentence) for sentence in dict.fromkeys(wrong)]), icon=":material/warning:")
     note()
+    return session
+
+
+def _of_the_command_line() -> live.Session | None:
+    """Return the session of the network that the dashboard was started with: visitors from elsewhere open no files."""
+    session, wrong = (
+        _opened() if options().own else (None, ["the form that opens files is off, since other machines reach this page"])
+    )
+    if wrong:
+        st.error(_list(wrong), icon=":material/warning:")
     return session
 
 
