@@ -35,18 +35,23 @@ def read_own_table(path: Path, cpu: str) -> dict[str, Any] | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        return _ignored(path, error.strerror if isinstance(error, OSError) and error.strerror else "it cannot be opened")
+        _ignored(path, error.strerror if isinstance(error, OSError) and error.strerror else "it cannot be opened")
+        return None
     if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
-        return _ignored(path, "it is no file" if not stat.S_ISREG(facts.st_mode) else f"it has {facts.st_size:,} bytes")
+        _ignored(path, "it is no file" if not stat.S_ISREG(facts.st_mode) else f"it has {facts.st_size:,} bytes")
+        return None
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        return _ignored(path, error.strerror or "it cannot be read")
+        _ignored(path, error.strerror or "it cannot be read")
+        return None
     except (ValueError, RecursionError):
-        return _ignored(path, "it is no JSON")
+        _ignored(path, "it is no JSON")
+        return None
     why = _wrong(found)
     if why:
-        return _ignored(path, why)
+        _ignored(path, why)
+        return None
     return found if found["cpu"] == cpu else None
 
 
