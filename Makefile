@@ -10,10 +10,10 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 # tests/install builds and installs the wheel: a stage of its own, behind the others
 OTHERS := --ignore=tests/install
-STAGES := lint docs unit browser-tests notebook-tests install-tests
+STAGES := lint docs unit browser-tests notebook-tests install-tests soak-share
 
-.PHONY: help app test check lint style types imports docstrings docs unit browser-tests notebook-tests install-tests notebooks bench \
-	train setup clean
+.PHONY: help app test check lint style types imports docstrings docs unit browser-tests notebook-tests install-tests soak soak-share \
+	notebooks bench train setup clean
 
 help:            ## list the targets
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -21,7 +21,7 @@ help:            ## list the targets
 app: setup       ## open the dashboard (set-up included)
 	$(PY) -m labkit app
 
-test: setup      ## everything: lint, docs, unit, browser, notebook and installation tests, each whatever the others say
+test: setup      ## everything: lint, docs, unit, browser, notebook and installation tests, a share of the soak, each whatever the others say
 	@MAKE="$(MAKE)" tools/stages.sh $(STAGES)
 
 check: setup     ## the fast set, under 3 minutes
@@ -60,6 +60,14 @@ notebook-tests: setup
 install-tests: setup ## wheel and source distribution: build, install, use
 	@tools/browser.sh
 	$(PYTEST) -n 0 tests/install
+
+soak: setup      ## hostile inputs, kills, full disks, many sessions: about an hour; stopped, it goes on where it was (SEED=number)
+	$(PY) -m tools.soak --seed $(or $(SEED),0)
+
+# always the same inputs, and none left from an earlier call
+soak-share: setup ## a short share of each part of the soak (SHARE=minutes each)
+	@rm -rf out/soak-share
+	$(PY) -m tools.soak --share $(or $(SHARE),1) --folder out/soak-share
 
 # waiting threads give way to the browser; .jupyterlab answers JupyterLab's first-run question about news: no
 notebooks: setup ## open JupyterLab at the tour

@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 
 from common.address import follow
+from common.guard import refuse_outsiders
 from common.pages import PAGES
 from common.server import settle
 from common.shell import mistakes, options, tighten
@@ -26,6 +27,7 @@ browser()
 try:
     with mistakes():
         asked = options()
+    refuse_outsiders()
     opened = "started" not in st.session_state
     st.session_state["started"] = True
     if opened and page.url_path == "":

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from multiprocessing import get_context
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from typing import Any
 
-import torch
+from labkit.workers import Workers
 
 
 def shared_out(jobs: Sequence[Any], work: Callable[[Any], Any], processes: int, until: float) -> Iterator[tuple[Any, Any]]:
     """Yield (job, ``work(job)``) in order of completion; no job starts after `until` (of time.monotonic)."""
     waiting, running = list(jobs), dict[Future, Any]()
-    pool = ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,))
-    with pool:
+    with Workers(processes, "torch:set_num_threads", 1) as pool:
         while waiting or running:
             while waiting and len(running) < processes and time.monotonic() < until:
                 job = waiting.pop(0)

@@ -41,10 +41,10 @@ def atomic_path(target: str | os.PathLike) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        _apply_umask(temporary)
-        _flush(temporary)
+        readable(temporary)
+        flush(temporary)
         os.replace(temporary, target)
-        _flush(target.parent)
+        flush(target.parent)
     except OSError as error:
         remedy = "choose another place" if error.errno in PLACE_ERRORS else "free some space or choose another place"
         raise OSError(f"cannot write {target}: {error.strerror or error}; {remedy}") from error
@@ -84,13 +84,11 @@ def atomic_folder(target: str | os.PathLike) -> Iterator[Path]:
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", suffix=".tmp", dir=target.parent))
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o777 & ~umask)
         for path in (*temporary.rglob("*"), temporary):
-            _flush(path)
+            readable(path)
+            flush(path)
         os.replace(temporary, target)
-        _flush(target.parent)
+        flush(target.parent)
     except OSError as error:
         remedy = "choose another place" if error.errno in PLACE_ERRORS else "free some space or choose another place"
         raise OSError(f"cannot write {target}: {error.strerror or error}; {remedy}") from error
@@ -143,15 +141,37 @@ def sha256(path: str | os.PathLike) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _apply_umask(path: Path) -> None:
-    """Give a file the default permissions, since mkstemp creates private files (0600)."""
-    umask = os.umask(0)
-    os.umask(umask)
-    path.chmod(0o666 & ~umask)
+def readable(path: str | os.PathLike) -> None:
+    """Give a file or folder the permissions that a new one has by the umask, whichever those are that its writer chose.
+
+    Temporary files are private (0600), and so is what safetensors writes: others who may read one file of a folder could not read
+    the next.
+
+    Parameters
+    ----------
+    path : path
+    """
+    os.chmod(path, (0o777 if os.path.isdir(path) else 0o666) & ~_umask())
 
 
-def _flush(path: Path) -> None:
-    """Call fsync on a file or folder, so that the rename survives a power failure."""
+def _umask() -> int:
+    """Return the umask; where the system tells it, without changing it, which files of other threads would feel."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1], 8) for line in status if line.startswith("Umask:"))
+    except (OSError, StopIteration):
+        umask = os.umask(0o077)
+        os.umask(umask)
+        return umask
+
+
+def flush(path: str | os.PathLike) -> None:
+    """Call fsync on a file or folder, so that a rename survives a power failure.
+
+    Parameters
+    ----------
+    path : path
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except PermissionError:  # Windows cannot open folders; the rename is atomic nevertheless

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from labkit.messages import said
 from labkit.registry import registries
 
 
@@ -39,12 +40,14 @@ def load_plugin(path: str | os.PathLike) -> list[str]:
     sys.modules[name] = module  # so that worker processes and dataclasses find it by name
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # the user's own code may raise anything
+    except BaseException as error:  # the user's own code may raise anything, and sys.exit raises SystemExit
         for registry, entries in before:
             registry.clear()
             registry.update(entries)
-        del sys.modules[name]
-        raise ValueError(f"plugin {path} failed: {type(error).__name__}: {error}") from error
+        sys.modules.pop(name, None)
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise ValueError(f"plugin {path} failed: {said(error)}") from error
     added = [key for registry, entries in before for key, entry in registry.items() if entries.get(key) is not entry]
     if not added:
         raise ValueError(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from labkit.messages import unknown_name
+from labkit.messages import said, unknown_name
+from labkit.words import shortly
 
 log = logging.getLogger("labkit")
 
@@ -78,12 +79,12 @@ class Param:
         """
         try:
             number = float(value)
-        except (TypeError, ValueError):
-            raise ValueError(f"needs a number, got {value!r}") from None
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"needs a number, got {shortly(value)}") from None
         if not math.isfinite(number):
-            raise ValueError(f"needs a finite number, got {value!r}")
+            raise ValueError(f"needs a finite number, got {shortly(value)}")
         if self.whole and number != int(number):
-            raise ValueError(f"needs a whole number, got {value!r}")
+            raise ValueError(f"needs a whole number, got {shortly(value)}")
         return int(number) if self.whole else number
 
     def grid(self) -> list[float]:
@@ -168,7 +169,7 @@ class Choice:
         """
         if self.free or value in self.options:
             return value
-        raise ValueError(f"must be one of {', '.join(self.options)}, got {value!r}")
+        raise ValueError(f"must be one of {', '.join(self.options)}, got {shortly(value)}")
 
 
 @dataclass(frozen=True)
@@ -209,7 +210,7 @@ class Names:
         """
         parts = value.split(",") if isinstance(value, str) else list(value) if isinstance(value, Iterable) else None
         if parts is None or not all(isinstance(part, str) for part in parts):
-            raise ValueError(f"needs names separated by commas, got {value!r}")
+            raise ValueError(f"needs names separated by commas, got {shortly(value)}")
         return tuple(part.strip() for part in parts if part.strip())
 
 
@@ -349,7 +350,7 @@ class Registry(dict[str, E], Generic[E]):
         if not isinstance(entry, self.entry):
             raise TypeError(f"register takes a {self.home}.{self.entry.__name__}, got {type(entry).__name__}")
         if not str(entry.name).isidentifier():
-            raise ValueError(f"a {self.kind}'s name must be a Python identifier, got {entry.name!r}")
+            raise ValueError(f"a {self.kind}'s name must be a Python identifier, got {shortly(entry.name)}")
         self[entry.name] = entry
         return entry
 
@@ -408,5 +409,5 @@ def load_entry_points(group: str = "labkit.methods", load: Callable = entry_poin
     for point in load(group=group):
         try:
             point.load()
-        except Exception as error:  # somebody else's package may raise anything
-            log.warning("entry point %s (%s) of %s cannot be loaded: %s", point.name, point.value, group, error)
+        except (Exception, SystemExit) as error:  # somebody else's package may raise anything
+            log.warning("entry point %s (%s) of %s cannot be loaded: %s", point.name, point.value, group, said(error))

@@ -12,6 +12,14 @@ class _Brief(reprlib.Repr):
         self.maxdict = self.maxlist = self.maxtuple = self.maxset = self.maxfrozenset = self.maxdeque = self.maxarray = 12
         self.maxstring = self.maxother = self.maxlong = limit
 
+    def repr_bytes(self, x: bytes, level: int) -> str:
+        return repr(x[: self.maxstring])
+
+    repr_bytearray = repr_bytes
+
+    def repr_OrderedDict(self, x: dict, level: int) -> str:
+        return self.repr_dict(x, level)
+
     def repr_int(self, x: int, level: int) -> str:
         """Python refuses to write integers of more than 4,300 digits."""
         return super().repr_int(x, level) if abs(x) < 10**400 else f"an integer of about {x.bit_length()} bits"

@@ -9,6 +9,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from common.kept import Box, Kept
+from common.words import plain
 from widgets.slider import forget_sliders
 
 
@@ -54,7 +55,7 @@ def choose(place: DeltaGenerator, label: str, options: Sequence[str], *, name: s
         drawn.shown, drawn.unknown = chosen, ""
         settings.keep(name, chosen, within)
     if drawn.unknown:
-        place.warning(f"no {label} '{drawn.unknown}'; showing {box['format_func'](chosen)}")
+        place.warning(f"no {label} '{plain(drawn.unknown)}'; showing {plain(box['format_func'](chosen))}")
     _write(name, chosen, start)
     return chosen
 

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 from PIL import Image
 
+from common.words import plain
 from labkit.data import Split
 from labkit.runs import Run, audited_split
 
@@ -25,7 +26,7 @@ def split_of(run: Run) -> Split | None:
     try:
         return _split(run.data_id, run)
     except (ValueError, TypeError, OSError) as error:
-        st.caption(" ".join(str(error).split()))
+        st.caption(plain(error))
         return None
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from common.server import jobs
 from common.shell import MISTAKES, say
+from common.words import plain
 from labkit import live
 from widgets.pulse import background, bell
 from widgets.pulse.presence import presence
@@ -124,7 +125,7 @@ def _how_far(
     seconds, first = job.since_first
     said = doing(answer) if doing is not None else words(done, total)
     rest = live.time_left(seconds, progress(first)[0], done, total) if timed else ""
-    return min(1.0, done / total), ", ".join(filter(None, (said, rest)))
+    return min(1.0, done / total), plain(", ".join(filter(None, (said, rest))))
 
 
 def is_known(question: Hashable) -> bool:

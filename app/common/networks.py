@@ -6,7 +6,8 @@ from streamlit.delta_generator import DeltaGenerator
 
 from common.address import choose
 from common.shell import library, mistakes
-from labkit.runs import Library, Store
+from common.words import code, plain
+from labkit.runs import Library, Store, left_out
 
 FIRST = "vit_fashion"
 
@@ -21,14 +22,20 @@ def network_with_runs(place: DeltaGenerator) -> tuple[Library, str, pd.DataFrame
         st.info("There are no runs yet. Make some with `labkit sweep --gallery`, then reload this page.")
         st.stop()
     if shelf.damaged:
-        st.warning(f"{len(shelf.damaged)} runs cannot be read, e.g. {shelf.damaged[0].id}: {shelf.damaged[0].damaged}.")
+        st.warning(f"{plain(left_out(shelf.damaged))}.")
     own = everything["model"][everything.index.isin(shelf.stores[0].ids())]
     network = choose(place, "network", names, name="model", start=FIRST if own.empty else own.iloc[-1])
     st.caption(_of_whom(shelf.stores[0], len(own)))
     return shelf, network, shelf.table(network)
 
 
+def from_largest(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs by series, the largest first; runs that were audited without costs stay in their order."""
+    keys = {name: up for name, up in (("series", True), ("bytes", False)) if name in table}
+    return table.sort_values(list(keys), ascending=list(keys.values()), kind="stable")
+
+
 def _of_whom(store: Store, number: int) -> str:
     """Say whose runs the page reads."""
     of = "no run of your own yet" if not number else f"{number} run{'' if number == 1 else 's'} of your own"
-    return f"Store `{store.folder}`: {of}; the runs that ship with labkit are shown too."
+    return f"Store {code(store.folder)}: {of}; the runs that ship with labkit are shown too."

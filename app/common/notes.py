@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from common.words import plain
+
 
 def show_notes(notes: Iterable[str]) -> None:
     """Draw notes as a list that can be folded away; nothing where there are none."""
@@ -11,10 +13,3 @@ def show_notes(notes: Iterable[str]) -> None:
     if lines:
         with st.expander(f"Notes ({len(lines)})", icon=":material/info:"):
             st.markdown("\n".join(f"- {plain(line[0].upper() + line[1:])}." for line in lines if line))
-
-
-def plain(text: str) -> str:
-    """Text without what Markdown would take for mark-up, e.g. the asterisk in a pattern of layers."""
-    for sign in "\\`*_[]$#<>~":
-        text = text.replace(sign, f"\\{sign}")
-    return text

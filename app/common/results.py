@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from common.words import code
+
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
 
@@ -44,7 +46,7 @@ def results(name: str, columns: list[str]) -> Results | None:
     """
     path, command = FOLDER / f"{name}.json", f"python benchmarks/{name}.py"
     if not path.is_file():
-        st.info(f"This has not been measured here yet. Run `{command}`, then reload this page.", icon=":material/timer:")
+        st.info(f"This has not been measured here yet. Run {code(command)}, then reload this page.", icon=":material/timer:")
         return None
     try:
         found = json.loads(path.read_text())

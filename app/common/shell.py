@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from common.words import plain
 from labkit import runs
 from labkit.models import is_own
 from labkit.stamps import Stamp, stamp
@@ -29,6 +30,7 @@ class Options:
     plugins: tuple[str, ...]
     folder: Path | None = None  # where `labkit app` was started; the server's own folder is that of the page
     own: dict[str, Any] = field(default_factory=dict)  # the network that it was started with
+    public: bool = False  # other machines may reach it: visitors open no files of this one
 
     @property
     def start(self) -> Path:
@@ -69,8 +71,9 @@ def _options() -> Options:
     parser.add_argument("--plugin", action="append", default=[])
     parser.add_argument("--from", dest="folder", type=Path)
     parser.add_argument("--own", default="{}", type=json.loads)
+    parser.add_argument("--public", action="store_true")
     given, _ = parser.parse_known_args(sys.argv[1:])
-    return Options(Path(given.store).resolve(), tuple(given.plugin), given.folder, given.own)
+    return Options(Path(given.store).resolve(), tuple(given.plugin), given.folder, given.own, given.public)
 
 
 def library() -> runs.Library:
@@ -106,7 +109,7 @@ def theme() -> str:
 def figure(chart: go.Figure, reading: str, *, alt: str) -> None:
     """Draw `chart` over the full width and, below it, one line on how to read it."""
     st.plotly_chart(chart, theme=None, width="stretch", alt=alt, config={"displayModeBar": False, "responsive": True})
-    st.caption(f"How to read this: {reading}")
+    st.caption(f"How to read this: {plain(reading)}")
 
 
 @contextmanager
@@ -121,5 +124,5 @@ def mistakes() -> Iterator[None]:
 
 def say(error: Exception) -> None:
     """Show an error as one sentence."""
-    words = " ".join(str(error).split()) or "there is not enough memory for this"  # Python says nothing more of it
-    st.error(words, icon=":material/warning:")
+    words = str(error) or "there is not enough memory for this"  # Python says nothing more of it
+    st.error(plain(words), icon=":material/warning:")

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from common.long_work import Make, is_known, long_work
+from common.words import code, plain
 from labkit import runs
 from labkit.export import FORMATS, STAGES, Exported, Material, export_stages, material_of
 from labkit.stamps import Stamp, stamp
@@ -50,7 +51,7 @@ def _formats(run: runs.Run) -> None:
     st.write("The network with a script that loads it, the figures of its audit, and sample inputs and outputs.")
     why = "" if run.has_weights else runs.cannot_rebuild(run)
     if why:
-        st.info(why)
+        st.info(plain(why))
         return
     place = f"take-away-format-{run.id}"
     if place not in st.session_state:
@@ -63,7 +64,7 @@ def _formats(run: runs.Run) -> None:
         key=place,
     )
     if FORMATS[name].missing:
-        st.info(FORMATS[name].missing)
+        st.info(plain(FORMATS[name].missing))
         return
     question, make = _asked(run, name)
     long_work(
@@ -99,8 +100,8 @@ def _ready(run: runs.Run, name: str, parcel: Parcel | None) -> None:
         width="stretch",
     )
     file = FORMATS[name].file
-    st.caption(f"`{file}` has {parcel.files[file]:,} bytes.")
-    st.caption("\n".join(f"- {note}" for note in (*parcel.notes, parcel.check)))
+    st.caption(f"{code(file)} has {parcel.files[file]:,} bytes.")
+    st.caption("\n".join(f"- {plain(note)}" for note in (*parcel.notes, parcel.check)))
 
 
 def _packing(run: runs.Run, name: str) -> Iterator[Packing]:

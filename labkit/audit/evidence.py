@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from labkit.audit.group_changes import group_changes
-from labkit.audit.groups import Fairness, class_fairness
+from labkit.audit.groups import DIFFERENCES, Fairness, class_fairness
+from labkit.audit.permutation import shuffled_gaps
 from labkit.audit.reliability import reliability
 from labkit.audit.tables import class_table, softmax
 from labkit.audit.tasks import task_of
@@ -130,6 +131,15 @@ class Evidence:
             return None
         good = len(self.classes) - 1 if self.split.favourable is None else self.classes.index(self.split.favourable)
         return self.labels == good, self.predicted == good
+
+    @cached_property
+    def chance_gaps(self) -> dict[str, dict[str, np.ndarray]]:
+        """Of every group column the largest gaps of the rates over shuffled groups; empty where no class is favourable."""
+        if self.favourable_answers is None or self.split.groups is None:
+            return {}
+        rates = {rate for rates in DIFFERENCES.values() for rate in rates}
+        table, answers = self.split.groups, self.favourable_answers
+        return {column: shuffled_gaps(*answers, table[column], sorted(rates), seed=self.seed) for column in table.columns}
 
     @cached_property
     def reference_groups(self) -> Fairness | None:

@@ -10,6 +10,7 @@ from labkit.audit.assemble import Asked, assemble
 from labkit.audit.checks import check_level, check_split, checked_logits
 from labkit.audit.evidence import Evidence
 from labkit.audit.result import Audit
+from labkit.seeds import checked_seed
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,6 +61,7 @@ def audit_logits(
     """
     check_split(split)
     check_level(level)
+    seed = checked_seed(seed)
     own = checked_logits(logits, split, "model")
     other = None if reference_logits is None else checked_logits(reference_logits, split, "reference")
     evidence = Evidence(

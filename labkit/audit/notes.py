@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from labkit.audit.classes import ONE_RUN
 from labkit.audit.evidence import Evidence
 from labkit.layers import notes_of as network_notes
+from labkit.words import shortly
 
 if TYPE_CHECKING:
     from torch import nn
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from labkit.cost import Cost
 
 # a model is called larger or slower from here on; below it the median is within what a busy machine does
+NAMED = 10  # classes that notes name
 LARGER = 1.0
 SLOWER = 1.2
 SLOW = "on this machine the network is slower than the reference"
@@ -38,9 +40,7 @@ def notes_of(evidence: Evidence) -> tuple[str, ...]:
             *([f"{empty:,} of {len(counts):,} classes have no positive example"] if empty else []),
             *_of_networks(evidence),
         )
-    empty_classes = [
-        f"class {name!r} has no example: its figures are NaN and it is not tested" for name in counts.index[counts == 0]
-    ]
+    empty_classes = _of_empty(list(counts.index[counts == 0]), len(counts))
     single = (
         [f"every example is of class {counts.idxmax()!r}: the audit says nothing about the others"]
         if (counts > 0).sum() == 1
@@ -49,6 +49,14 @@ def notes_of(evidence: Evidence) -> tuple[str, ...]:
     compared = [] if evidence.reference_logits is None else [ONE_RUN]
     groups = () if evidence.groups is None else evidence.groups.notes
     return (*evidence.split.notes, *empty_classes, *single, *compared, *groups, *_of_networks(evidence))
+
+
+def _of_empty(names: list[str], classes: int) -> list[str]:
+    """One note for each class without examples, or one for all of them where they are many."""
+    if len(names) <= NAMED:
+        return [f"class {name!r} has no example: its figures are NaN and it is not tested" for name in names]
+    first = ", ".join(map(shortly, names[:NAMED]))
+    return [f"{len(names):,} of {classes:,} classes have no example ({first}, …): their figures are NaN and they are not tested"]
 
 
 def _of_networks(evidence: Evidence) -> tuple[str, ...]:

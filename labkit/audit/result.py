@@ -10,6 +10,7 @@ import pandas as pd
 
 from labkit.audit.plain import plain
 from labkit.audit.render import as_html, as_text
+from labkit.audit.tables import plain_confusion
 from labkit.cost import Cost
 
 SCHEMA = "labkit.audit/1"
@@ -92,6 +93,8 @@ class Audit:
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, ready for JSON: tables as lists of rows, NaN as None; without the predictions.
 
+        The confusion matrix of more than 1,000 classes holds the cells that are not 0, see `labkit.audit.tables.plain_confusion`.
+
         Returns
         -------
         dict
@@ -107,7 +110,7 @@ class Audit:
             "per_class": plain(self.per_class),
             "task": self.task,
             "measures": plain(self.measures),
-            "confusion": None if self.confusion is None else plain(self.confusion.to_numpy()),
+            "confusion": None if self.confusion is None else plain_confusion(self.confusion),
             "calibration": plain(self.reliability),  # the name under which stored audits have it
             "fairness": plain(self.fairness),
             "by_group": plain(self.by_group),

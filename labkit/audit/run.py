@@ -16,6 +16,7 @@ from labkit.audit.result import Audit
 from labkit.audit.tasks import batch_of, example_of, outputs, task_of
 from labkit.cost import Cost
 from labkit.cost import cost as measure_cost
+from labkit.seeds import checked_seed
 from labkit.training.prediction import device_of
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def audit(
     """
     check_split(split)
     check_level(level)
+    seed = checked_seed(seed)
     if favourable is not None:
         split = replace(split, favourable=favourable)
     measures = named(measures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -9,6 +11,7 @@ from labkit.audit.classes import benjamini_hochberg, mcnemar_by_class
 from labkit.audit.verdicts import with_verdicts
 from labkit.audit.wilson import wilson_interval
 
+DENSE = 1000  # classes up to which JSON holds every cell of a confusion matrix: 4,000 classes have 16 million
 AFFECTED = 0.05  # significance level of an affected class, after correction
 
 
@@ -24,8 +27,10 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     ndarray
         float32 [N, C].
     """
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (shifted / shifted.sum(axis=1, keepdims=True)).astype(np.float32, copy=False)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    np.exp(shifted, out=shifted)  # in place: fresh memory for every step takes longer than the exponentials where classes are many
+    shifted /= shifted.sum(axis=1, keepdims=True)
+    return shifted.astype(np.float32, copy=False)
 
 
 def class_table(
@@ -108,6 +113,46 @@ def prediction_table(
     return table if probabilities is None else table.assign(probabilities=list(probabilities))
 
 
+def plain_confusion(confusion: pd.DataFrame) -> list[list[int]] | dict[str, Any]:
+    """Return a confusion matrix as plain values for JSON: rows, or the cells that are not 0 where there are many classes.
+
+    Parameters
+    ----------
+    confusion : DataFrame of int [C, C]
+
+    Returns
+    -------
+    list of C lists, or dict
+        For more than `DENSE` classes ``classes`` (C), and of every cell that is not 0 ``label``, ``predicted`` (indices) and
+        ``count``.
+    """
+    counts = confusion.to_numpy()
+    if len(counts) <= DENSE:
+        return counts.tolist()
+    label, predicted = np.nonzero(counts)
+    cells = {"label": label, "predicted": predicted, "count": counts[label, predicted]}
+    return {"classes": len(counts), **{name: values.tolist() for name, values in cells.items()}}
+
+
+def full_confusion(plain: list[list[int]] | dict[str, Any]) -> np.ndarray:
+    """Return the matrix that `plain_confusion` described.
+
+    Parameters
+    ----------
+    plain : list or dict
+
+    Returns
+    -------
+    ndarray
+        int [C, C].
+    """
+    if not isinstance(plain, dict):
+        return np.array(plain)
+    counts = np.zeros((plain["classes"], plain["classes"]), np.int64)
+    counts[plain["label"], plain["predicted"]] = plain["count"]
+    return counts
+
+
 def named_confusion(confusion: np.ndarray, classes: tuple[str, ...]) -> pd.DataFrame:
     """Return a confusion matrix with class names on both axes.
 
@@ -120,4 +165,5 @@ def named_confusion(confusion: np.ndarray, classes: tuple[str, ...]) -> pd.DataF
     -------
     DataFrame
     """
-    return pd.DataFrame(confusion, index=pd.Index(classes, name="label"), columns=pd.Index(classes, name="predicted"))
+    names = {"index": pd.Index(classes, name="label"), "columns": pd.Index(classes, name="predicted")}
+    return pd.DataFrame(confusion, **names, copy=False)

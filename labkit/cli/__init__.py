@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import gc
 import shlex
+import signal
 import sys
+import threading
+from contextlib import suppress
+from types import FrameType
 
 import click
 
 from labkit import __version__
 from labkit.cli import app, compress, data, export, kernels, measures, methods, models, rules, runs, sweep, train
+from labkit.cli.output import say
 from labkit.cli.words import command_of, in_options
+from labkit.messages import cut, said
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came; what cleans up after Ctrl-C does after it too."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -53,7 +64,8 @@ for command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; user errors are one sentence on stderr and exit code 2."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    alone, arguments = arguments is None, sys.argv[1:] if arguments is None else arguments
+    _prepare()
     try:
         code = cli.main(arguments, prog_name="labkit", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:  # no command given: the help is the answer
@@ -62,19 +74,41 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see: {context.command_path} --help)" if context else ""
-        code = _fail(_misplaced(error, arguments) or f"{error.format_message()}{hint}")
+        code = _fail(_misplaced(error, arguments) or f"{cut(error.format_message())}{hint}")
     except (ValueError, TypeError, OSError) as error:
         if "--debug" in arguments:
             raise
-        code = _fail(in_options(str(error), command_of(cli, arguments)))
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("labkit: interrupted", err=True)
-        code = 130
-    except Exception as error:  # plugins, methods and networks of users raise errors of any type
+        code = _fail(in_options(cut(str(error)), command_of(cli, arguments)))
+    except click.Abort as error:  # click's word for KeyboardInterrupt
+        code = _interrupted(error.__cause__ or error)
+    except KeyboardInterrupt as error:
+        code = _interrupted(error)
+    except BaseException as error:  # plugins, methods and networks of users raise errors of any type, and call sys.exit
         if "--debug" in arguments:
             raise
-        code = _fail(f"{_in_words(error)} (labkit --debug shows where)")
+        code = _fail(f"{said(error)} (labkit --debug shows where)")
+    if alone:
+        gc.freeze()  # at its end Python looks through all objects for cycles, with torch for a second and more
     sys.exit(code or 0)
+
+
+def _prepare() -> None:
+    """Make SIGTERM an interruption, and print what the terminal's encoding cannot write as an escape."""
+
+    def terminate(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated
+
+    if threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, terminate)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError, OSError):  # a program that calls main may have put another stream there
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def _interrupted(error: BaseException) -> int:
+    words = f": {error}" if str(error) and isinstance(error, KeyboardInterrupt) else ""
+    say(f"labkit: interrupted{words}", err=True)
+    return 143 if isinstance(error, Terminated) else 130
 
 
 def _misplaced(error: click.ClickException, arguments: list[str]) -> str:
@@ -89,12 +123,6 @@ def _misplaced(error: click.ClickException, arguments: list[str]) -> str:
     return f"{option} is an option of labkit itself and stands before the command; write: labkit {right}"
 
 
-def _in_words(error: Exception) -> str:
-    """Return the type and the first line of an error that no command expected."""
-    line = (str(error).strip().splitlines() or [""])[0]
-    return f"{type(error).__name__}: {line}".rstrip(": ")
-
-
 def _fail(sentence: str) -> int:
-    click.echo(f"labkit: {' '.join(sentence.split())}", err=True)
+    say(f"labkit: {cut(' '.join(sentence.split()))}", err=True)
     return 2

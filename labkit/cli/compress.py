@@ -19,7 +19,7 @@ from labkit.cli.options import (
     parse_settings,
     store_option,
 )
-from labkit.cli.output import as_json, print_json, print_table
+from labkit.cli.output import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
     from torch import nn
@@ -74,7 +74,7 @@ def compress(
         print_json({"run": run.id, "folder": str(run.folder), **found.to_dict()})
     else:
         show_audit(found)
-        click.echo(f"stored as run {run.id} in {store}{'' if run.has_weights else ', without weights'}")
+        say(f"stored as run {run.id} in {store}{'' if run.has_weights else ', without weights'}")
 
 
 @click.command()
@@ -145,7 +145,7 @@ def _of_run(
     network, dataset = runs.reopen(facts, model=model, weights=weights, data=where.pop("data"), **open_arguments(where))
     if not facts.has_weights:
         made = runs.rebuild(facts, base=network, dataset=dataset)
-        click.echo(f"run {facts.id}: {made.note}", err=True)
+        say(f"run {facts.id}: {made.note}", err=True)
         return network, dataset, made.model
     small, _ = place.load(run, base=network)
     assert small is not None
@@ -159,7 +159,7 @@ def show_audit(found: Audit) -> None:
     ----------
     found : Audit
     """
-    click.echo(repr(found))
+    say(repr(found))
     hidden = {name for name in found.per_class if name.endswith(("_low", "_high")) or name in ("recall", "p", "n01", "n10")}
     print_table(found.per_class[[name for name in found.per_class if name not in hidden]], "by class")
     if found.fairness is not None:

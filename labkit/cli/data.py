@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labkit.cli.options import open_arguments, open_options
-from labkit.cli.output import as_json, print_json, print_table
+from labkit.cli.output import as_json, print_json, print_table, say
 
 if TYPE_CHECKING:
     from labkit.data import Dataset
@@ -63,14 +63,14 @@ def show(name: str, grid: str | None, json_output: bool, **where: Any) -> None:
             }
         )
         return
-    click.echo(f"{dataset!r}\ntarget: {dataset.target}\nsource: {dataset.source}")
+    say(f"{dataset!r}\ntarget: {dataset.target}\nsource: {dataset.source}")
     print_table(by_class.rename_axis("class"), "examples by class")
     if by_group is not None:
         print_table(by_group, "examples by group, and the fraction of each class in it")
     for note in dataset.notes:
-        click.echo(f"note: {note}")
+        say(f"note: {note}")
     if grid:
-        click.echo(f"wrote {grid}")
+        say(f"wrote {grid}")
 
 
 def open_dataset(name: str, **where: Any) -> Dataset:

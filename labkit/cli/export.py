@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labkit.cli.options import data_options, name_own, open_arguments, open_store, store_option
-from labkit.cli.output import as_json, print_json
+from labkit.cli.output import as_json, print_json, say
 
 if TYPE_CHECKING:
     from labkit.export import Exported
@@ -81,7 +81,7 @@ def export(
     for one in made:
         _show(one)
     for sentence in failed.values():
-        click.echo(f"left out: {sentence}")
+        say(f"left out: {sentence}")
 
 
 def _written(material: Any, formats: tuple[str, ...], folder: Path, *, strict: bool) -> tuple[list[Exported], dict[str, str]]:
@@ -108,6 +108,6 @@ def _facts(one: Exported) -> dict[str, Any]:
 
 
 def _show(one: Exported) -> None:
-    click.echo(f"{one.format}: {one.folder} ({one.bytes:,} bytes of {sum(one.files.values()):,} in {len(one.files)} files)")
+    say(f"{one.format}: {one.folder} ({one.bytes:,} bytes of {sum(one.files.values()):,} in {len(one.files)} files)")
     for note in (*one.notes, one.check.sentence()):
-        click.echo(f"  {note}")
+        say(f"  {note}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from labkit.cli.output import as_json, print_json, print_table
+from labkit.cli.output import as_json, print_json, print_table, say
 
 SHAPES = ((768, 3072), (3072, 768), (128, 512))
 BATCHES = (1, 16, 256)
@@ -16,13 +16,14 @@ SPARSITIES = (0.3, 0.6, 0.9)
 def _measured() -> dict:
     """This machine's table, with a bar on stderr."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import Progress
 
     from labkit.kernels import tuning
 
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task("measuring", total=1.0)
-        found = tuning.measure_table(lambda done, message: bar.update(task, completed=done, description=message))
+        found = tuning.measure_table(lambda done, message: bar.update(task, completed=done, description=escape(message)))
         bar.update(task, completed=1.0, description="measured")
     return found
 
@@ -44,7 +45,7 @@ def kernels(measure: bool, write: Path | None, json_output: bool) -> None:
     from labkit.kernels import choice
 
     if measure:
-        click.echo(f"kept in {choice.save_table(_measured())}", err=True)
+        say(f"kept in {choice.save_table(_measured())}", err=True)
     if write is not None:
         write_text(write, json.dumps(choice.table(), indent=1) + "\n")
     rows = [_row(*shape, sparsity, batch) for shape in SHAPES for sparsity in SPARSITIES for batch in BATCHES]
@@ -55,10 +56,10 @@ def kernels(measure: bool, write: Path | None, json_output: bool) -> None:
         print_json({**facts, "rows": rows})
         return
     print_table(pd.DataFrame(rows).drop(columns="reason").set_index("layer"), title="What backend='auto' takes on the processor")
-    click.echo("kernel, dense: microseconds of the nearest measurement; dense rebuilds the weight on every call")
-    click.echo("  ".join(f"{name}: {value}" for name, value in facts.items()))
+    say("kernel, dense: microseconds of the nearest measurement; dense rebuilds the weight on every call")
+    say("  ".join(f"{name}: {value}" for name, value in facts.items()))
     if table["cpu"] != facts["cpu"]:
-        click.echo("The table was measured on another processor: labkit kernels --measure makes this machine's own.")
+        say("The table was measured on another processor: labkit kernels --measure makes this machine's own.")
 
 
 def _row(inputs: int, outputs: int, sparsity: float, batch: int) -> dict:

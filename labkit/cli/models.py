@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from labkit.cli.options import name_own
-from labkit.cli.output import as_json, print_json, print_table
+from labkit.cli.output import as_json, print_json, print_table, say
+from labkit.words import shortly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,9 +66,9 @@ def show(name: str, weights: str | None, classes: int | None, seed: int, shape: 
     if json_output:
         print_json({"name": name, "loaded": model.loaded_from, "input": list(size), **c.to_dict()})
         return
-    click.echo(f"loaded {model.loaded_from}; input [1, {', '.join(map(str, size))}]")
-    click.echo(f"parameters {c.parameters:,} ({c.nonzeros:,} not zero), {c.total_bytes:,} bytes, {c.macs:,} multiply-accumulates")
-    click.echo(f"latency {c.latency}")
+    say(f"loaded {model.loaded_from}; input [1, {', '.join(map(str, size))}]")
+    say(f"parameters {c.parameters:,} ({c.nonzeros:,} not zero), {c.total_bytes:,} bytes, {c.macs:,} multiply-accumulates")
+    say(f"latency {c.latency}")
     print_table(c.layers)
 
 
@@ -78,7 +79,7 @@ def _shape(words: str) -> tuple[int, ...]:
     except ValueError:
         size = (0,)
     if any(side < 1 for side in size):
-        raise ValueError(f"--shape is whole numbers separated by commas, such as 3,224,224, got {words!r}")
+        raise ValueError(f"--shape is whole numbers separated by commas, such as 3,224,224, got {shortly(words)}")
     return size
 
 

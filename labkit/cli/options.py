@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labkit.words import shortly
+
 if TYPE_CHECKING:
     from torch import nn
 
@@ -52,10 +54,15 @@ def open_arguments(given: dict[str, Any]) -> dict[str, Any]:
     -------
     dict
         Without what was not given.
+
+    Raises
+    ------
+    ValueError
+        For a column that is named twice.
     """
     names = ("groups", "categories", "drop")
     found = {key: given.pop(key, None) for key in ("target", "groups", "size", "favourable", *TABLE_OPTIONS)}
-    return {key: split_names(value) if key in names else value for key, value in found.items() if value}
+    return {key: split_names(value, f"--{key}") if key in names else value for key, value in found.items() if value}
 
 
 def data_options(command: Callable | None = None, *, default: str = "what the model was trained on") -> Callable:
@@ -147,23 +154,34 @@ def foreign(what: str, dataset: Dataset) -> Iterator[None]:
         yield
 
 
-def split_names(words: str) -> list[str]:
+def split_names(words: str, option: str = "") -> list[str]:
     """Split names separated by commas; empty ones are dropped.
 
     Parameters
     ----------
     words : str
+    option : str
+        Where it is given, no name may come twice; for the message.
 
     Returns
     -------
     list of str
+
+    Raises
+    ------
+    ValueError
+        For a name that comes twice.
 
     Examples
     --------
     >>> split_names("sex, race,")
     ['sex', 'race']
     """
-    return [word.strip() for word in words.split(",") if word.strip()]
+    names = [word.strip() for word in words.split(",") if word.strip()]
+    if option and len(set(names)) < len(names):
+        twice = next(name for place, name in enumerate(names) if name in names[:place])
+        raise ValueError(f"{option} names {shortly(twice)} twice; name it once")
+    return names
 
 
 def parse_settings(pairs: tuple[str, ...], option: str = "--set", form: str = "NAME=VALUE") -> dict[str, str]:
@@ -183,17 +201,20 @@ def parse_settings(pairs: tuple[str, ...], option: str = "--set", form: str = "N
     Raises
     ------
     ValueError
-        For a pair without a name or an equals sign.
+        For a pair without a name or an equals sign, or a name that comes twice.
 
     Examples
     --------
     >>> parse_settings(("sparsity=0.9",))
     {'sparsity': '0.9'}
     """
-    settings = {}
+    settings: dict[str, str] = {}
     for pair in pairs:
-        name, equals, value = pair.partition("=")
+        name, equals, value = map(str.strip, pair.partition("="))
         if not equals or not name:
-            raise ValueError(f"{option} takes {form}, got {pair!r}; for example {option} {form.lower().replace('value', '0.9')}")
-        settings[name.strip()] = value.strip()
+            example = f"{option} {form.lower().replace('value', '0.9')}"
+            raise ValueError(f"{option} takes {form}, got {shortly(pair)}; for example {example}")
+        if name in settings:
+            raise ValueError(f"{option} gives {shortly(name)} twice; give it once")
+        settings[name] = value
     return settings

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.progress import Progress
 
     from labkit.registry import Entry
 
@@ -19,6 +21,40 @@ MANY = 500  # rows; rich lays out a long table slowly
 GAP = 2  # characters between columns
 HEADER = re.compile(r"(?<=[_ ])")  # where the name of a column may be broken
 SHORT = 14  # characters; what is not longer is not wrapped
+# what a terminal obeys instead of showing it (control characters, directions of writing), and bytes of a name that are no text
+UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Show what a terminal would obey as an escape; names of classes, groups, columns and files come from outside.
+
+    Parameters
+    ----------
+    text : str
+        One line.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> visible("caf\\udce9 \\x1b[31m")
+    'caf\\\\udce9 \\\\x1b[31m'
+    """
+    return UNSEEN.sub(lambda match: repr(match.group())[1:-1], text)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Print lines.
+
+    Parameters
+    ----------
+    text : str
+    err : bool
+        To stderr.
+    """
+    click.echo("\n".join(map(visible, text.split("\n"))), err=err)
 
 
 def print_json(value: object) -> None:
@@ -28,7 +64,33 @@ def print_json(value: object) -> None:
     ----------
     value : object
     """
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    encoding = (getattr(sys.stdout, "encoding", None) or "").lower().replace("-", "")
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not encoding.startswith("utf")))
+
+
+def progress_bar() -> tuple[Progress, Callable[[int, int, str], None]]:
+    """Make a bar on stderr, shown on a terminal only.
+
+    Returns
+    -------
+    bar : rich.progress.Progress
+        A context manager.
+    report : callable (done, total, sentence)
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    words = TextColumn("{task.description}", markup=False)  # sentences name what comes from outside
+    bar = Progress(
+        BarColumn(), MofNCompleteColumn(), words, TimeRemainingColumn(), console=console, disable=not console.is_terminal
+    )
+    task = bar.add_task("starting", total=None)
+
+    def report(done: int, total: int, sentence: str) -> None:
+        bar.update(task, completed=done, total=total, description=visible(sentence))
+
+    return bar, report
 
 
 def print_table(frame: pd.DataFrame, title: str = "", keep: int = 1) -> None:
@@ -55,11 +117,11 @@ def print_table(frame: pd.DataFrame, title: str = "", keep: int = 1) -> None:
     if len(plain) > MANY:
         _print_plain(plain, title)
         return
-    console = Console(markup=False)  # "dpd[sex]" is a name, not markup
-    cells = {str(name): [_cell(value) for value in column] for name, column in plain.items()}
+    console = Console(markup=False, emoji=False)  # "dpd[sex]" is a name, not markup
+    cells = {visible(str(name)): [_cell(value) for value in column] for name, column in plain.items()}
     widths = _widths(cells, console.width, len(index) + keep)
     table = Table(
-        title=title or None,
+        title=visible(title) or None,
         title_justify="left",
         header_style="bold",
         box=SIMPLE_HEAD,
@@ -147,13 +209,16 @@ def print_entries(
 
 def _print_plain(frame: pd.DataFrame, title: str) -> None:
     """Print aligned text, for tables that rich lays out slowly."""
-    rows = [list(map(str, frame.columns)), *([_cell(value) for value in row] for row in frame.itertuples(index=False))]
+    rows = [
+        [visible(str(name)) for name in frame.columns],
+        *([_cell(value) for value in row] for row in frame.itertuples(index=False)),
+    ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    click.echo("\n".join([title, *lines] if title else lines))
+    say("\n".join([title, *lines] if title else lines))
 
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return "–" if value != value else f"{value:.4g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else visible(str(value))

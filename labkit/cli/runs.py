@@ -9,7 +9,8 @@ from click.core import ParameterSource
 
 from labkit.cli.compress import show_audit
 from labkit.cli.options import open_store, store_option
-from labkit.cli.output import as_json, print_json, print_table
+from labkit.cli.output import as_json, print_json, print_table, progress_bar, say
+from labkit.words import shortly
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def list_(store: str, gallery: bool, json_output: bool) -> None:
         )
         return
     if not found:
-        click.echo(f"no runs in {store}; make one with: labkit compress --model vit_fashion --method condense --set sparsity=0.9")
+        say(f"no runs in {store}; make one with: labkit compress --model vit_fashion --method condense --set sparsity=0.9")
         return
     import pandas as pd
 
@@ -109,7 +110,7 @@ def show(run: str, store: str, gallery: bool, json_output: bool) -> None:
     if json_output:
         print_json({"run": where.run(run).id, **found.to_dict()})
     else:
-        click.echo(repr(where.run(run)))
+        say(repr(where.run(run)))
         show_audit(found)
 
 
@@ -135,11 +136,9 @@ def compare(first: str, second: str, store: str, gallery: bool, json_output: boo
         print_json({**result.to_dict(), "speed": {key: plain(asdict(speed)) for key, speed in speeds.items()}})
         return
     change = result.accuracy
-    click.echo(
-        f"accuracy {100 * change['change']:+.2f} points (p = {change['p']:.2g}), equal predictions {change['agreement']:.2%}"
-    )
+    say(f"accuracy {100 * change['change']:+.2f} points (p = {change['p']:.2g}), equal predictions {change['agreement']:.2%}")
     for key, speed in speeds.items():
-        click.echo(f"{MEASURES[key].title} of the second relative to the first: {speed}")
+        say(f"{MEASURES[key].title} of the second relative to the first: {speed}")
     # times of two sittings have no difference
     sittings = [
         name for name in result.summary.index if name == "latency_ms" or name.removesuffix("_low").removesuffix("_high") in speeds
@@ -161,7 +160,7 @@ def _groups(where: Store, run: str, *audits: Audit) -> pd.DataFrame | None:
     try:
         return audited_split(where.run(run)).groups
     except (ValueError, TypeError, OSError) as error:
-        click.echo(f"groups are not compared: {error}", err=True)
+        say(f"groups are not compared: {error}", err=True)
         return None
 
 
@@ -207,7 +206,7 @@ class LimitValue(click.ParamType):
         try:
             return float(value)
         except ValueError:
-            self.fail(f"{value!r} is neither a number nor 'off', which lifts the limit", param, ctx)
+            self.fail(f"{shortly(value)} is neither a number nor 'off', which lifts the limit", param, ctx)
 
 
 @runs.command("time")
@@ -224,30 +223,19 @@ def time_(
 
     The ratios to the reference get their interval, machine and date. Networks that were not kept are made again.
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from labkit import runs as room
 
     where = open_store(store, gallery)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def report(done: int, total: int, sentence: str) -> None:
-            bar.update(task, completed=done, total=total, description=sentence)
-
+    bar, report = progress_bar()
+    with bar:
         left = room.time_again(where, list(names) or None, seconds=seconds, budget=budget, again=again, report=report)
     known = [run.id for run in where.runs() if run.summary.get("latency_ratio_low") is not None]
     if json_output:
         print_json({"timed": known, "left": left})
         return
     for run, reason in left.items():
-        click.echo(f"not timed: {run[:8]}: {reason}")
-    click.echo(
-        f"{len(known)} runs have an interval; see them with: labkit runs list{' --gallery' if gallery else f' --store {store}'}"
-    )
+        say(f"not timed: {run[:8]}: {reason}")
+    say(f"{len(known)} runs have an interval; see them with: labkit runs list{' --gallery' if gallery else f' --store {store}'}")
 
 
 class LimitsCommand(click.Command):
@@ -315,8 +303,12 @@ def recommend(
     """Recommend the smallest model within limits, with the reason; a limit of "off" is lifted."""
     from labkit import runs as room
 
-    answer = room.recommend(open_store(store, gallery), model=model, data=data, by=by, **_given(stated))
+    where = open_store(store, gallery)
+    damaged = room.left_out(where.runs())
+    if damaged:
+        click.echo(damaged, err=True)
+    answer = room.recommend(where, model=model, data=data, by=by, **_given(stated))
     if json_output:
         print_json({"run": answer.id, "reason": answer.reason})
     else:
-        click.echo(f"{answer.id or 'no run'}: {answer.reason}")
+        say(f"{answer.id or 'no run'}: {answer.reason}")

@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from labkit.cli.grid_file import read_grid
 from labkit.cli.measures import measure_options, parse_measures
 from labkit.cli.options import data_options, name_own, open_arguments
-from labkit.cli.output import as_json, print_json
+from labkit.cli.output import as_json, print_json, progress_bar, say
+from labkit.messages import cut
 
 if TYPE_CHECKING:
     from labkit.runs import Job, Run, Store
@@ -54,9 +56,6 @@ def sweep(
     rules:
       srigl: {sparsity: 0.9, epochs: 1}
     """
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from labkit import runs
     from labkit.models import is_own
 
@@ -73,48 +72,41 @@ def sweep(
         name_own(model)
     jobs = []
     if not gallery:
-        wanted = _with_measures(_read(str(grid)), parse_measures(asked, measure_set))
+        wanted = _with_measures(read_grid(str(grid)), parse_measures(asked, measure_set))
         jobs = runs.jobs(_with_data(_with_models(wanted, models), data, opened))
-    failures: list[tuple[runs.Job, str]] = []
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("starting", total=None)
-
-        def report(done: int, total: int, sentence: str) -> None:
-            bar.update(task, completed=done, total=total, description=sentence)
-
+    failures = 0
+    bar, report = progress_bar()
+    with bar:
         if gallery:
             from labkit.live import make_gallery
 
             made = make_gallery(report=report)
         else:
-            plugins = tuple((context.obj or {}).get("plugins", ()))
-            own = tuple(filter(is_own, models))
-            made, failures = _made(
-                jobs, runs.Store(store), processes=processes, weights=weights, plugins=plugins, networks=own, report=report
-            )
+            how: dict[str, Any] = {"processes": processes, "weights": weights, "networks": tuple(filter(is_own, models))}
+            how["plugins"] = tuple((context.obj or {}).get("plugins", ()))
+            made, failures = _made(jobs, runs.Store(store), report=report, **how)
     if json_output:
         print_json([{"run": run.id, "method": run.method, "parameters": run.parameters, "summary": run.summary} for run in made])
     else:
         for note in dict.fromkeys(note for run in made for note in _notes(run)):
-            click.echo(f"note: {note}")
-        click.echo(f"{len(made)} runs; see them with: labkit runs list {'--gallery' if gallery else f'--store {store}'}")
-    for _, reason in failures:
-        click.echo(f"failed: {reason}", err=True)
+            say(f"note: {note}")
+        say(f"{len(made)} runs; see them with: labkit runs list {'--gallery' if gallery else f'--store {store}'}")
     if failures:
-        click.echo(f"labkit: {len(failures)} of {len(jobs)} runs failed; the others are stored in {store}", err=True)
+        say(f"labkit: {failures} of {len(jobs)} runs failed; the others are stored in {store}", err=True)
         context.exit(1)
 
 
-def _made(jobs: list[Job], store: Store, **how: Any) -> tuple[list[Run], list[tuple[Job, str]]]:
-    """Make the runs of a grid; return them, and the jobs that failed with their reasons."""
+def _made(jobs: list[Job], store: Store, **how: Any) -> tuple[list[Run], int]:
+    """Make the runs of a grid and say of each that fails why; return those made, and how many failed."""
     from labkit import runs
 
+    def tell(_job: Job, reason: str) -> None:
+        say(f"failed: {cut(reason)}", err=True)
+
     try:
-        return runs.sweep(jobs, store, **how), []
+        return runs.sweep(jobs, store, tell=tell, **how), 0
     except runs.SweepFailed as error:
-        return error.made, error.failures
+        return error.made, len(error.failures)
 
 
 def _notes(run: Run) -> list[str]:
@@ -158,16 +150,3 @@ def _with_measures(grid: dict, asked: dict[str, dict]) -> dict:
     if not isinstance(named, dict):
         named = {name: {} for name in ([named] if isinstance(named, str) else named)}
     return {**grid, "measures": {**named, **asked}}
-
-
-def _read(path: str) -> dict:
-    """Read a YAML grid; a mistake is one sentence with its line."""
-    import yaml
-
-    try:
-        with open(path, encoding="utf-8") as file:
-            return yaml.safe_load(file)
-    except FileNotFoundError:
-        raise ValueError(f"{path} does not exist; give a YAML file with models and methods") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not YAML: {error}") from error

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from labkit.cli.options import parse_settings
-from labkit.cli.output import as_json, print_json, print_table
+from labkit.cli.output import as_json, print_json, print_table, say
 
 
 @click.command()
@@ -74,12 +74,12 @@ def _dense(name: str, folder: str | None, json_output: bool, **common: Any) -> N
     if json_output:
         print_json(asdict(card))
         return
-    click.echo(
+    say(
         f"{card.name}: test accuracy {card.test_accuracy:.2%} ({card.test_correct:,} of {card.test_examples:,}), "
         f"validation {card.validation_accuracy:.2%} at epoch {card.best_epoch} of {card.epochs}, {card.minutes} minutes"
     )
     if card.test_accuracy < recipe.min_test_accuracy:
-        click.echo(f"note: below the {recipe.min_test_accuracy:.1%} that this recipe should reach", err=True)
+        say(f"note: below the {recipe.min_test_accuracy:.1%} that this recipe should reach", err=True)
 
 
 def _sparse(name: str, rule: str, store: str, json_output: bool, **given: Any) -> None:
@@ -97,8 +97,8 @@ def _sparse(name: str, rule: str, store: str, json_output: bool, **given: Any) -
     if last is not None:
         print_table(last, "connections at the end")
     share = training["training"] / training["dense_training"]
-    click.echo(
+    say(
         f"test accuracy {run.summary['accuracy']:.2%}, {100 * run.summary['accuracy_change']:+.2f} pp against the shipped {name}; "
         f"training took {share:.0%} of the FLOPs of a dense training (zeros not counted)"
     )
-    click.echo(f"stored as run {run.id} in {store}")
+    say(f"stored as run {run.id} in {store}")

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
+from labkit.seeds import checked_seed
+
 
 @contextmanager
 def apart(seed: int) -> Iterator[None]:
@@ -34,6 +36,7 @@ def apart(seed: int) -> Iterator[None]:
     >>> torch.equal(before, torch.get_rng_state())
     True
     """
+    seed = checked_seed(seed)
     arrays, plain = np.random.get_state(), random.getstate()  # noqa: NPY002, it is the caller's
     try:
         with torch.inference_mode(False), torch.enable_grad(), torch.random.fork_rng():

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from labkit.data import Dataset, Split
 from labkit.forwarding import running
+from labkit.seeds import checked_seed
 from labkit.untouched import untouched
 
 Inputs = Tensor | Mapping[str, Tensor]
@@ -43,6 +44,7 @@ def calibration_inputs(data: Any, count: int = 1024, seed: int = 0) -> Inputs:
     split = data.train if isinstance(data, Dataset) else data
     if not isinstance(split, Split):
         raise TypeError(f"calibration must be a tensor, a dict of tensors or a data set, got {type(data).__name__}")
+    seed = checked_seed(seed)
     if split.multilabel:
         return split.inputs(np.random.default_rng(seed).permutation(len(split))[:count])
     return split.inputs(_stratified(np.asarray(split.labels), min(count, len(split)), np.random.default_rng(seed)))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from torch import nn
 
 from labkit.registry import Choice, Entry, Param, Parameter, Registry
+from labkit.seeds import checked_seed
 from labkit.untouched import restored
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ class Method(Entry):
         TypeError
             When the method's ``apply`` returns something else than a module.
         """
-        settings = self.settings(given)
+        settings, seed = self.settings(given), checked_seed(seed)
         needed = self.takes_data(settings)
         if needed and data is None:
             what = "a data set to learn from (data=…)" if self.needs == "training" else "calibration inputs (data=…)"

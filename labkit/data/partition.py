@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from labkit.data.checks import checked
 from labkit.data.split import Dataset, Split
+from labkit.seeds import checked_seed
 from labkit.words import shortly
-
-MAX_SEED = 2**63 - 1
 
 
 def stratified_parts(labels: np.ndarray, shares: Sequence[float], seed: int) -> list[np.ndarray]:
@@ -91,10 +90,7 @@ def check_shares(validation_share: Any, test_share: Any, seed: Any, *, whole: bo
             raise ValueError(f"{key} must lie between 0 and 1, got {shortly(share)}")
     if validation_share + test_share >= 1 and whole:
         raise ValueError(f"validation_share {validation_share} + test_share {test_share} leave no training data")
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise TypeError(f"seed must be a whole number, got {shortly(seed)}")
-    if not 0 <= int(seed) <= MAX_SEED:
-        raise ValueError(f"seed must be a whole number from 0 to {MAX_SEED:,}, got {shortly(seed)}")
+    checked_seed(seed)
 
 
 def partition(

@@ -59,6 +59,7 @@ class Split:
     favourable: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", tuple(self.classes))  # a list would do elsewhere, but not where it is looked up
         refuse_twice(self.classes, "class", "split")
         if self.groups is not None:
             object.__setattr__(self, "groups", as_group_text(self.groups))

@@ -17,6 +17,7 @@ from labkit.models.card import WEIGHTS, Card, read_card, weights_in_words
 from labkit.models.own import build, is_own
 from labkit.models.provenance import source
 from labkit.models.small_mlp import SMALL_MLP, build_small_mlp
+from labkit.seeds import checked_seed
 
 if TYPE_CHECKING:
     from labkit.models.recipe import Recipe
@@ -115,6 +116,7 @@ def load(name: str, *, weights: str | os.PathLike | None = None, seed: int = 0, 
     >>> model(torch.zeros(2, 1, 28, 28)).shape
     torch.Size([2, 10])
     """
+    seed = checked_seed(seed)
     origin = {"name": name, "options": options}
     if name.startswith("timm:"):
         from labkit.models.from_timm import create  # local: importing timm takes seconds

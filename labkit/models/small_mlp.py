@@ -14,6 +14,7 @@ from torch import nn
 
 from labkit.data import Dataset, Split
 from labkit.models.normalize import Normalize
+from labkit.seeds import checked_seed
 from labkit.training import Batches, Callback, KeepBest, fit, warmup_cosine
 
 SMALL_MLP = "small_mlp"
@@ -40,7 +41,7 @@ def build_small_mlp(*, num_classes: int, in_chans: int, seed: int = 0) -> nn.Mod
     """
     first, second = HIDDEN
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+        torch.manual_seed(checked_seed(seed))
         model = nn.Sequential(
             OrderedDict(
                 normalize=Normalize([0.0] * in_chans, [1.0] * in_chans),

@@ -15,6 +15,7 @@ from labkit import data, sparsify
 from labkit.cost import macs_by_module
 from labkit.models.recipe import Recipe
 from labkit.models.trainer import Clock, batches_of, fit_recipe
+from labkit.seeds import checked_seed
 from labkit.training import Callback, Curve, checkpoint
 
 
@@ -96,7 +97,8 @@ def train_sparse(
         For an unknown rule, or parameters that it does not take.
     """
     entry = sparsify.rule_or_dense(rule)
-    recipe = replace(recipe, seed=recipe.seed if seed is None else seed, epochs=recipe.epochs if epochs is None else epochs)
+    seed = recipe.seed if seed is None else checked_seed(seed)
+    recipe = replace(recipe, seed=seed, epochs=recipe.epochs if epochs is None else epochs)
     if recipe.epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {recipe.epochs}")
     if sparsity is not None:

@@ -14,6 +14,7 @@ from torch import nn
 from labkit import data
 from labkit.models.card import WEIGHTS, Card, save_weights, write_card
 from labkit.models.recipe import Recipe
+from labkit.seeds import checked_seed
 from labkit.training import Batches, Callback, KeepBest, checkpoint, fit, predict, warmup_cosine
 
 
@@ -73,7 +74,8 @@ def train(
     ValueError
         If epochs is less than 1, or the checkpoint belongs to another run.
     """
-    recipe = replace(recipe, seed=recipe.seed if seed is None else seed, epochs=recipe.epochs if epochs is None else epochs)
+    seed = recipe.seed if seed is None else checked_seed(seed)
+    recipe = replace(recipe, seed=seed, epochs=recipe.epochs if epochs is None else epochs)
     if recipe.epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {recipe.epochs}")
     folder = Path(folder)

@@ -22,6 +22,7 @@ from labkit.runs.sweeping import sweep
 from labkit.runs.timing_again import time_again
 from labkit.runs.timings import SpeedChange, speed_change, timing_notes
 from labkit.runs.trained import train_run
+from labkit.runs.wording import left_out
 
 __all__ = [
     "TRAINED",
@@ -47,6 +48,7 @@ __all__ = [
     "groups_before_and_after",
     "in_words",
     "jobs",
+    "left_out",
     "measure_run",
     "measure_runs",
     "noted",

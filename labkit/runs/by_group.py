@@ -39,9 +39,8 @@ def group_measures(library: Library, table: pd.DataFrame, column: str) -> list[t
         name = f"{measure.key}[{column}]"
         if name in table and table[name].notna().any():
             held[measure.key] = table[name].dropna().astype(float)
-    ids = {run for values in held.values() for run in values.index}
-    audits = {run: library.audit(run).fairness for run in ids}
-    tables = {run: found.loc[column] for run, found in audits.items() if found is not None and column in found.index}
+    ids = sorted({run for values in held.values() for run in values.index})
+    tables = {run: found.loc[column] for run, found in library.fairness(ids).items() if column in found.index}
     return [(MEASURES[key], _with_intervals(values, tables)) for key, values in held.items()]
 
 

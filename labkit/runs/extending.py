@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -83,25 +81,3 @@ def locked(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def exchange(temporary: Path, final: Path) -> None:
-    """Replace the folder of a run; if that fails, restore the old one.
-
-    Parameters
-    ----------
-    temporary, final : Path
-        Folders beside each other.
-
-    Raises
-    ------
-    OSError
-    """
-    old = Path(tempfile.mkdtemp(prefix=f".{final.name}-", suffix=".tmp", dir=final.parent)) / "old"
-    os.rename(final, old)
-    try:
-        os.rename(temporary, final)
-    except OSError:
-        os.rename(old, final)
-        raise
-    shutil.rmtree(old.parent, ignore_errors=True)

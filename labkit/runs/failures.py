@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from labkit.messages import said
+
 if TYPE_CHECKING:
     from labkit.runs.grid_jobs import Job
     from labkit.runs.run import Run
@@ -58,7 +60,6 @@ def in_words(what: str, example: str = "") -> Iterator[None]:
         yield
     except (ValueError, TypeError, OSError):
         raise
-    except Exception as error:  # methods, networks and plugins of users raise errors of any type
-        line = (str(error).strip().splitlines() or [""])[0]
+    except (Exception, SystemExit) as error:  # methods, networks and plugins of users raise errors of any type
         where = f" on {example}" if example else ""
-        raise ValueError(f"{what} failed{where}: {type(error).__name__}: {line}".rstrip(": ")) from error
+        raise ValueError(f"{what} failed{where}: {said(error)}") from error

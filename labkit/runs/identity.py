@@ -6,6 +6,8 @@ import hashlib
 import json
 from typing import Any
 
+from labkit.words import shortly
+
 TRAINED = "train_"  # prefix of the rule in the method of a run that was trained from scratch
 
 
@@ -39,5 +41,7 @@ def run_id(*, method: str, version: int, parameters: dict[str, Any], model_sha: 
     try:
         text = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise TypeError(f"parameters of a run must be numbers, words, lists or dicts, got {parameters!r} ({error})") from error
+        raise TypeError(
+            f"parameters of a run must be numbers, words, lists or dicts, got {shortly(parameters)} ({error})"
+        ) from error
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -23,6 +23,8 @@ from labkit.audit.measures.harm import counts_of
 from labkit.audit.permutation import permuted_gap
 from labkit.audit.verdicts import with_verdicts
 from labkit.data import CATALOGUE, Split, open_dataset
+from labkit.runs.checking import MOST_AUDIT, read_json
+from labkit.runs.tables import read_table
 
 REFERENCES = Path(__file__).with_name("gallery_references.json")
 COLUMNS = ["label", "predicted", "reference_predicted"]
@@ -52,10 +54,10 @@ def with_class_verdicts(folder: Path, summary: dict[str, Any]) -> dict[str, Any]
 @lru_cache(maxsize=4096)
 def _class_figures(folder: Path, stamp: int) -> dict[str, float]:
     try:
-        facts = json.loads((folder / "audit.json").read_text())
+        facts = read_json(folder / "audit.json", MOST_AUDIT)
         table = with_verdicts(pd.DataFrame(facts["per_class"]).set_index("class").astype(float), level=facts["level"])
         return flat(Measured(counts_of(table, "classes"))) | _ends(facts["fairness"] or [])
-    except (OSError, ValueError, KeyError, TypeError):  # damaged: said where the run is read as a whole
+    except Exception:  # damaged in whichever way: said where the run is read as a whole
         return {}
 
 
@@ -117,8 +119,16 @@ def group_figures(folder: Path, data: str, data_id: str, stamp: int) -> tuple[pd
     split = _split(data, data_id)
     if split is None or split.groups is None:
         return None, {}
-    predictions = pd.read_parquet(folder / "predictions.parquet", columns=COLUMNS)
-    if len(predictions) != len(split.labels):
+    try:
+        return _group_figures(read_table(folder, "predictions.parquet", COLUMNS), split, data, data_id)
+    except Exception:  # damaged in whichever way: said where the run is read as a whole
+        return None, {}
+
+
+def _group_figures(
+    predictions: pd.DataFrame, split: Split, data: str, data_id: str
+) -> tuple[pd.DataFrame | None, dict[str, float]]:
+    if len(predictions) != len(split.labels) or split.groups is None:
         return None, {}
     label, after, before = (predictions[name].to_numpy() for name in COLUMNS)
     table = group_changes(before == label, after == label, split.groups)

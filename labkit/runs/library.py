@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from labkit.audit import MEASURES, Measure, group_column
 from labkit.compress import METHODS
 from labkit.messages import unknown_name
+from labkit.runs.checking import FACTS, brief
 from labkit.runs.identity import TRAINED
 from labkit.runs.networks import by_data, labelled
 from labkit.runs.stored_audit import read_audit, read_per_class
@@ -24,11 +28,14 @@ if TYPE_CHECKING:
     from labkit.runs.run import Run
     from labkit.runs.store import Store
 
+Read = TypeVar("Read")
+WORDS = ("label", "in_words", "series")
+
 
 class Library:
     """The runs of several stores; where two have the same id, that of the first store is used. Damaged runs are left out.
 
-    Runs saved later are seen only by a new `Library`.
+    Runs saved later are seen only by a new `Library`. A run whose damage is found only when it is read is left out from then on.
 
     Parameters
     ----------
@@ -40,7 +47,7 @@ class Library:
         self._runs: dict[str, Run] = {}
         self._classes: dict[str, tuple[Stamp, pd.DataFrame]] = {}  # a page reads the table of every run several times
         self.damaged: list[Run] = []
-        for run in (run for store in stores for run in store.runs()):
+        for run in (_named(run) for store in stores for run in store.runs()):
             if run.damaged:
                 self.damaged.append(run)
             else:
@@ -75,13 +82,9 @@ class Library:
         plain, table = table, by_data(labelled(table))
         if model is not None:
             table = _of_network(table, plain, model).dropna(axis="columns", how="all")
-        runs = [self._runs[run] for run in table.index]
-        words = {
-            "label": [label(run.method, run.parameters) for run in runs],
-            "in_words": [run_in_words(run.method, run.parameters) for run in runs],
-            "series": [series(run.method, run.parameters) for run in runs],
-        }
-        return table.assign(**{name: pd.Series(said, index=table.index, dtype=object) for name, said in words.items()})
+        words = [_words(self._runs[run]) for run in table.index]
+        said = {name: pd.Series([one[name] for one in words], index=table.index, dtype=object) for name in WORDS}
+        return table.assign(**said)
 
     def reference(self, model: str) -> pd.DataFrame:
         """Return the uncompressed network as a row with the columns of `table`, see `reference_rows`; a name may have several.
@@ -150,7 +153,7 @@ class Library:
         ValueError
             For an id that no store has.
         """
-        return read_audit(self._run(run).folder)
+        return self._read(run, read_audit)
 
     def per_class(self, run: str) -> pd.DataFrame:
         """Return the class table of a run's audit, without reading the rest.
@@ -162,14 +165,51 @@ class Library:
         Returns
         -------
         DataFrame
+
+        Raises
+        ------
+        ValueError
+            For an id that no store has, or a damaged table.
         """
-        folder = self._run(run).folder
-        now = stamp(folder)
+        now = stamp(self._run(run).folder)
         read, table = self._classes.get(run, (None, None))
         if table is None or read != now:
-            table = read_per_class(folder)
+            table = self._read(run, read_per_class)
             self._classes[run] = (now, table)
         return table.copy()
+
+    def fairness(self, runs: Sequence[str]) -> dict[str, pd.DataFrame]:
+        """Return `Audit.fairness` of some runs.
+
+        Parameters
+        ----------
+        runs : sequence of str
+
+        Returns
+        -------
+        dict of str to DataFrame
+            Without runs that have none or are damaged.
+        """
+        tables = {run: audit.fairness for run, audit in self._readable(runs, self.audit).items()}
+        return {run: table for run, table in tables.items() if table is not None}
+
+    def _read(self, run: str, read: Callable[[Path], Read]) -> Read:
+        """Read something of a run; where that fails, the run is left out from now on."""
+        found = self._run(run)
+        try:
+            return read(found.folder)
+        except (ValueError, OSError) as error:
+            self._runs.pop(run, None)
+            self.damaged.append(replace(found, damaged=str(error).removeprefix(f"run {run} is damaged: ")))
+            raise
+
+    def _readable(self, runs: Sequence[str], read: Callable[[str], Read]) -> dict[str, Read]:
+        """Read something of each run, without those that turn out to be damaged."""
+        found = {}
+        for run in runs:
+            with suppress(ValueError, OSError):
+                found[run] = read(run)
+        return found
 
     def class_changes(self, runs: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the change of accuracy of every class, and whether it is significant.
@@ -186,7 +226,7 @@ class Library:
         affected : DataFrame
             bool, alike.
         """
-        tables = {run: self.per_class(run) for run in runs}
+        tables = self._readable(runs, self.per_class)
         kept = {run: table for run, table in tables.items() if "change" in table}
         changes = pd.DataFrame({run: table["change"] for run, table in kept.items()}).T
         affected = pd.DataFrame({run: table["affected"].astype(bool) for run, table in kept.items()}).T
@@ -203,7 +243,7 @@ class Library:
         -------
         list of str
         """
-        tables = [self._run(run).summary for run in runs]
+        tables = [self._runs[run].summary for run in runs if run in self._runs]
         return sorted({group_column(name) for summary in tables for name in summary if "[" in name})
 
     def group_metric(self, runs: Sequence[str], column: str, metric: str) -> pd.DataFrame:
@@ -223,9 +263,8 @@ class Library:
             ``value``, ``low``, ``high``; one row per run that has it.
         """
         rows = {}
-        for run in runs:
-            found = self.audit(run).fairness
-            if found is not None and (column, metric) in found.index:
+        for run, found in self.fairness(runs).items():
+            if (column, metric) in found.index:
                 rows[run] = found.loc[(column, metric), ["value", "low", "high"]]
         return pd.DataFrame(rows, index=["value", "low", "high"]).T.astype(float)
 
@@ -233,6 +272,22 @@ class Library:
         if run not in self._runs:
             raise unknown_name("run", run, self._runs, "labkit runs list shows all")
         return self._runs[run]
+
+
+def _words(run: Run) -> dict[str, str]:
+    """Return what a table says of a run in words."""
+    facts = run.method, run.parameters
+    return dict(zip(WORDS, (label(*facts), run_in_words(*facts), series(*facts)), strict=True))
+
+
+def _named(run: Run) -> Run:
+    """Return a run; as a damaged one where its method and parameters cannot be said in words."""
+    try:
+        if not run.damaged:
+            _words(run)
+        return run
+    except Exception as error:  # parameters from a stranger, in a format that they do not have
+        return replace(run, damaged=f"the parameters in {FACTS} cannot be shown ({brief(error)})")
 
 
 def _of_network(table: pd.DataFrame, plain: pd.DataFrame, model: str) -> pd.DataFrame:

@@ -89,11 +89,21 @@ def _untold(
         if not unclear:
             continue
         run = one.nearest(pd.Index(unclear))
-        if per_class is None:
+        found = None if per_class is None else _classes(per_class, run)
+        if found is None:
             number = count_of(int(table.loc[run, "unclear_classes"]), "class")
             return [f"cannot tell of {number} whether {names[run]} harms it"]
-        return [untold_class(per_class(run), f" by {names[run]}")]
+        return [untold_class(found, f" by {names[run]}")]
     return []
+
+
+def _classes(per_class: Callable[[str], pd.DataFrame], run: str) -> pd.DataFrame | None:
+    """Return the class table of a run; None where it is damaged or says nothing of a class that cannot be told."""
+    try:
+        found = per_class(run)
+    except (ValueError, OSError):
+        return None
+    return found if "verdict" in found and (found["verdict"] == UNCLEAR).any() else None
 
 
 def untold_class(table: pd.DataFrame, by: str = "") -> str:

@@ -13,6 +13,7 @@ from torch import nn
 from labkit.audit import model_sha
 from labkit.compress import METHODS
 from labkit.layers import copied
+from labkit.runs.failures import in_words
 from labkit.runs.identity import TRAINED
 from labkit.runs.sources import data_of, reopen
 from labkit.runs.stored_audit import read_audit
@@ -86,7 +87,8 @@ def rebuild(run: Run, *, base: nn.Module | None = None, dataset: Dataset | None 
     dataset = data_of(run) if dataset is None else dataset
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the run's notes have them
-        model = METHODS[run.method](base, data=dataset, seed=run.seed, **run.parameters)
+        with in_words(f"making run {run.id} again"):
+            model = METHODS[run.method](base, data=dataset, seed=run.seed, **run.parameters)
     return _compared(run, model, dataset)
 
 

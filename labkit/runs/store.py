@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import math
 import os
-import re
 import shutil
-import tempfile
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -22,22 +17,28 @@ from torch import nn
 
 from labkit import __version__
 from labkit.audit import model_sha
-from labkit.files import sha256
+from labkit.audit.plain import plain
+from labkit.files import flush, sha256
 from labkit.messages import unknown_name
-from labkit.models import rebuild, source_of
-from labkit.runs.extending import check_extends, exchange, locked, merged
+from labkit.models import source_of
+from labkit.runs.checking import ID, WEIGHTS, plain_facts, read_facts, write_facts
+from labkit.runs.extending import check_extends, locked, merged
+from labkit.runs.half_written import ENDING, copied, exchange, finished, half_written
 from labkit.runs.identity import run_id
 from labkit.runs.later_figures import with_group_verdicts
 from labkit.runs.run import FACTS, FORMAT, KINDS, Run, read_run
 from labkit.runs.stored_audit import read_audit, write_audit
-from labkit.runs.tables import metrics_row, write_row, write_table
-from labkit.runs.weights import load_state, save_state, unbuildable
+from labkit.runs.table_names import check_extras, check_name, check_tables
+from labkit.runs.tables import metrics_row, read_table, write_row, write_table
+from labkit.runs.weights import built, save_state, unbuildable
+from labkit.words import shortly
 
 if TYPE_CHECKING:
     from labkit.audit import Audit
 
+OWN = ("id", "method", "model", "data", "seed", "created", "network_sha", "data_id", "damaged")  # columns that are no figures
+TABLES = ("metrics", "per_class", "predictions", "group_changes")  # of every run
 KEYS = ("method", "version", "parameters", "model", "data", "seed")
-RESERVED = ("metrics", "per_class", "predictions", "group_changes")
 
 
 def _made_again(run: Run, base: nn.Module | None) -> nn.Module | None:
@@ -46,33 +47,16 @@ def _made_again(run: Run, base: nn.Module | None) -> nn.Module | None:
 
     try:
         return made_again(run, base=base).model
-    except ValueError:
+    except Exception:  # whatever stands in the file of a stranger as parameters or sources
         return None
-
-
-def check_tables(tables: Mapping[str, pd.DataFrame]) -> None:
-    """Refuse tables that would overwrite those of the audit or be written elsewhere.
-
-    Parameters
-    ----------
-    tables : mapping of str to DataFrame
-
-    Raises
-    ------
-    ValueError
-    """
-    for name in tables:
-        if name in RESERVED:
-            raise ValueError(f"a table of a run cannot be named {name!r}: the audit has one; choose another name")
-        if not re.fullmatch(r"[A-Za-z0-9_]+", name):
-            raise ValueError(f"a table of a run must be named with letters, digits and underscores, got {name!r}")
 
 
 class Store:
     """A folder of runs.
 
     Each run is a folder ``ID/`` with ``run.json`` (facts), ``metrics.parquet`` (one row), ``per_class.parquet``,
-    ``predictions.parquet`` and, with weights, ``model.safetensors``. A run is written atomically. From other programs::
+    ``predictions.parquet`` and, with weights, ``model.safetensors``; docs/format.md describes them. A run is written atomically.
+    From other programs::
 
         duckdb -c "select * from read_parquet('runs/*/metrics.parquet', union_by_name = true)"
         polars.read_parquet("runs/*/predictions.parquet")
@@ -90,7 +74,7 @@ class Store:
         return f"Store({str(self.folder)!r}, {len(self.ids())} runs)"
 
     def __contains__(self, run: object) -> bool:
-        return isinstance(run, str) and not read_run(self.folder / run).damaged
+        return isinstance(run, str) and ID.fullmatch(run) is not None and not read_run(self.folder / run).damaged
 
     def runs(self) -> list[Run]:
         """Return every run, damaged ones included, oldest first.
@@ -111,7 +95,7 @@ class Store:
         if not self.folder.is_dir():
             return []
         with os.scandir(self.folder) as entries:
-            return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+            return sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is_folder(entry))
 
     def run(self, name: str) -> Run:
         """Return one run.
@@ -151,11 +135,17 @@ class Store:
             if run.damaged:
                 rows.append({"id": run.id, "damaged": run.damaged})
                 continue
-            facts = {"method": run.method, "model": run.model, "data": run.data, "seed": run.seed, "created": run.created}
+            facts: dict[str, Any] = {
+                "method": run.method,
+                "model": run.model,
+                "data": run.data,
+                "seed": run.seed,
+                "created": run.created,
+            }
             facts |= {"network_sha": run.reference_sha, "data_id": run.data_id}
             parameters = {f"param.{name}": value for name, value in run.parameters.items()}
             summary = with_group_verdicts(run.folder, run.data, run.data_id, run.summary)
-            figures = {name: math.nan if value is None else value for name, value in summary.items()}
+            figures = {name: math.nan if value is None else value for name, value in summary.items() if name not in OWN}
             rows.append({"id": run.id, **facts, **parameters, **figures, "damaged": ""})
         return pd.DataFrame(rows, columns=None if rows else ["id", "method", "model", "data", "damaged"]).set_index("id")
 
@@ -203,31 +193,57 @@ class Store:
             For a table whose name is taken or cannot be a file's.
         """
         check_tables(tables or {})
+        check_extras(audit.extras)
         facts = {
             **self._facts(model, audit, dict(config or {})),
             "compact": compact,
             "sources": dict(sources or {}),
         }
-        if facts["id"] in self:
-            return read_run(self.folder / facts["id"])
+        there = self.find(facts["id"])
+        if there is not None:
+            return there
         why = unbuildable(model) if weights and model is not None else ""
         if why:
             warnings.warn(f"run {facts['id']}: {why}", stacklevel=2)
             audit, weights = replace(audit, notes=(*audit.notes, why)), False
         final = self.folder / facts["id"]
-        temporary = self._temporary(final)
-        try:
-            for table, frame in (tables or {}).items():
-                write_table(frame, temporary / f"{table}.parquet")
-            self._fill(temporary, facts, model if weights else None, audit, compact)
-            self._publish(temporary, final)
-        except OSError as error:
-            raise OSError(
-                f"cannot save run {facts['id']} in {self.folder}: {error.strerror or error}; free some space there"
-            ) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with half_written(self.folder, final.name) as place:
+            try:
+                for table, frame in (tables or {}).items():
+                    write_table(frame, place / f"{table}.parquet{ENDING}")
+                self._fill(place, facts, model if weights else None, audit, compact)
+                self._publish(place, final)
+            except OSError as error:
+                raise OSError(
+                    f"cannot save run {facts['id']} in {self.folder}: {error.strerror or error}; free some space there"
+                ) from error
         return read_run(final)
+
+    def find(self, run: str) -> Run | None:
+        """Return a run that is there already, before it is made.
+
+        Parameters
+        ----------
+        run : str
+            Its whole id.
+
+        Returns
+        -------
+        Run or None
+            None where there is none, or a damaged one that may be made again.
+
+        Raises
+        ------
+        ValueError
+            When something is in its place that must not be overwritten: a run of a newer format, one that this user may not read,
+            or a folder with another run.
+        """
+        there = read_run(self.folder / run)
+        if there.protected and os.path.lexists(there.folder):
+            raise ValueError(
+                f"run {run} is in {self.folder} already, where it is not overwritten: {there.damaged}; or use another store"
+            )
+        return None if there.damaged else there
 
     def extend(self, name: str, audit: Audit) -> Run:
         """Add the figures and tables of a later audit of the same model to a stored run; existing figures are kept.
@@ -250,25 +266,23 @@ class Store:
         OSError
             When the folder cannot be written; the run then stays as it was.
         """
+        check_extras(audit.extras)
         run = self.run(name)
         with locked(self.folder):
             return self._extended(run, audit)
 
     def _extended(self, run: Run, audit: Audit) -> Run:
-        stored = read_audit(run.folder)
+        stored = self._sound(run.id)[1]  # checksums are written anew: damage must not be taken over
         check_extends(run, stored, audit)
         whole = merged(stored, audit)
-        temporary = self._temporary(run.folder)
-        try:
-            facts = json.loads((run.folder / FACTS).read_text())
-            for file in facts["files"]:
-                shutil.copy2(run.folder / file, temporary / file)
-            self._fill(temporary, facts, None, whole, compact=facts.get("compact", False))
-            exchange(temporary, run.folder)
-        except OSError as error:
-            raise OSError(f"cannot extend run {run.id} in {self.folder}: {error.strerror or error}") from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        with half_written(self.folder, run.id) as place:
+            try:
+                facts = read_facts(run.folder)
+                copied(run.folder, place, list(facts["files"]))
+                self._fill(place, facts, None, whole, compact=facts.get("compact", False))
+                exchange(self.folder, place, run.folder)
+            except OSError as error:
+                raise OSError(f"cannot extend run {run.id} in {self.folder}: {error.strerror or error}") from error
         return read_run(run.folder)
 
     def adopt(self, run: Run) -> Run:
@@ -286,16 +300,19 @@ class Store:
         ------
         OSError
             When the folder cannot be written; nothing half-written stays.
+        ValueError
+            For a damaged run, or when something is in its place that must not be overwritten.
         """
+        if run.damaged:
+            raise ValueError(run.refusal)
+        there = self.find(run.id)
+        if there is not None:
+            return there
         final = self.folder / run.id
-        if run.id not in self:
-            temporary = self._temporary(final)
-            try:
-                shutil.copytree(run.folder, temporary, dirs_exist_ok=True)
-                temporary.chmod(0o755)
-                self._publish(temporary, final)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+        with half_written(self.folder, run.id) as place:
+            copied(run.folder, place, [FACTS, *read_facts(run.folder)["files"]])
+            finished(place)
+            self._publish(place, final)
         return read_run(final)
 
     def load(self, name: str, *, base: nn.Module | None = None) -> tuple[nn.Module | None, Audit]:
@@ -325,10 +342,7 @@ class Store:
         run, audit = self._sound(name)
         if not run.has_weights:
             return _made_again(run, base), audit
-        facts = json.loads((run.folder / FACTS).read_text())
-        model = rebuild(facts["source"], base)
-        load_state(model, run.folder / "model.safetensors")
-        return model.eval(), audit
+        return built(run.folder, base), audit
 
     def audit_of(self, name: str) -> Audit:
         """Return the audit of a run, without building its network.
@@ -353,7 +367,7 @@ class Store:
         """Return a run whose files match their checksums, and its audit."""
         run = read_run(self.run(name).folder, thorough=True)
         if run.damaged:
-            raise ValueError(f"run {run.id} is damaged: {run.damaged}; delete {run.folder} and make it again")
+            raise ValueError(run.refusal)
         return run, read_audit(run.folder)
 
     def table_of(self, name: str, table: str) -> pd.DataFrame | None:
@@ -369,9 +383,16 @@ class Store:
         -------
         DataFrame or None
             None where the run has no table of that name.
+
+        Raises
+        ------
+        ValueError
+            For an unknown run, a name that no table has, or a damaged table.
         """
-        path = self.run(name).folder / f"{table}.parquet"
-        return pd.read_parquet(path) if path.is_file() else None
+        if table not in TABLES:
+            check_name(table)
+        folder = self.run(name).folder
+        return read_table(folder, f"{table}.parquet") if (folder / f"{table}.parquet").exists() else None
 
     def delete(self, name: str) -> None:
         """Remove a run.
@@ -380,8 +401,16 @@ class Store:
         ----------
         name : str
             Its id or the beginning of it.
+
+        Raises
+        ------
+        ValueError
+            For an unknown run, or a folder that holds none.
         """
-        shutil.rmtree(self.run(name).folder)
+        run = self.run(name)
+        if ID.fullmatch(run.folder.name) is None and not (run.folder / FACTS).is_file():
+            raise ValueError(f"{run.folder} is no run of labkit; remove it yourself if it is not needed")
+        shutil.rmtree(run.folder)
 
     def _facts(self, model: nn.Module | None, audit: Audit, config: dict[str, Any]) -> dict[str, Any]:
         """Collect what the id is made of, and the names of network and data."""
@@ -401,61 +430,44 @@ class Store:
         names = {"model": config.get("model") or origin.get("name", "custom"), "data": config.get("data", "")}
         for key, value in {**facts, **names}.items():
             if not isinstance(value, KINDS[key]):
-                raise TypeError(f"{key} of a run must be of type {KINDS[key].__name__}, got {value!r}")
-        return {"format": FORMAT, "id": run_id(**facts), **facts, **names, "reference_sha": audit.reference_sha}
-
-    def _temporary(self, final: Path) -> Path:
+                raise TypeError(f"{key} of a run must be of type {KINDS[key].__name__}, got {shortly(value)}")
+        run = run_id(**facts)
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._clear_leftovers()
-            return Path(tempfile.mkdtemp(prefix=f".{final.name}-", suffix=".tmp", dir=self.folder))
-        except OSError as error:
-            raise OSError(
-                f"cannot write to {self.folder}: {error.strerror or error}; choose another folder for the store"
-            ) from error
+            plain_facts({**facts, **names})
+        except ValueError as error:
+            raise ValueError(f"a run cannot be stored with these facts, {shortly({**facts, **names})}: {error}") from error
+        return {"format": FORMAT, "id": run, **facts, **names, "reference_sha": audit.reference_sha}
 
-    def _clear_leftovers(self) -> None:
-        """Remove what killed processes left behind; no save takes a day."""
-        for left in self.folder.glob(".*.tmp"):
-            with contextlib.suppress(OSError):  # another process may be clearing it
-                final = self.folder / left.name[1:].partition("-")[0]
-                if (left / "old").is_dir() and not final.exists() and time.time() - left.stat().st_mtime > 60:
-                    os.rename(left / "old", final)  # a process was killed between the two renames of an exchange
-                if time.time() - left.stat().st_mtime > 86_400:
-                    shutil.rmtree(left, ignore_errors=True)
-
-    def _fill(self, folder: Path, facts: dict[str, Any], model: nn.Module | None, audit: Audit, compact: bool) -> None:
+    def _fill(self, place: Path, facts: dict[str, Any], model: nn.Module | None, audit: Audit, compact: bool) -> None:
         """Write every file and flush it; run.json comes last, with the sizes and checksums of the others."""
-        folder.chmod(0o755)  # mkdtemp makes it private
         facts.setdefault("created", datetime.now(UTC).isoformat(timespec="seconds"))
         facts["made_with"] = {"labkit": __version__}
-        write_audit(audit, folder, compact=compact)
-        write_row(metrics_row(audit, facts), folder / "metrics.parquet")
+        write_audit(audit, place, compact=compact, ending=ENDING)
+        write_row(metrics_row(audit, facts), place / f"metrics.parquet{ENDING}")
         if model is not None:
             facts["source"] = source_of(model)
-            save_state(model, folder / "model.safetensors")
-        files = sorted(path for path in folder.iterdir())
-        facts["files"] = {path.name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for path in files}
-        facts["summary"], facts["measures"] = (audit.to_dict()[name] for name in ("summary", "measures"))
-        (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
-        for path in (*files, folder / FACTS, folder):
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            save_state(model, place / f"{WEIGHTS}{ENDING}")
+        files = {path.name.removesuffix(ENDING): path for path in sorted(place.iterdir())}
+        facts["files"] = {name: {"bytes": path.stat().st_size, "sha256": sha256(path)} for name, path in files.items()}
+        facts["summary"], facts["measures"] = plain(audit.summary), plain(audit.measures)
+        write_facts(facts, place / f"{FACTS}{ENDING}")
+        finished(place)
 
-    def _publish(self, temporary: Path, final: Path) -> None:
+    def _publish(self, place: Path, final: Path) -> None:
         """Rename into place; a run that another process saved first is kept, a damaged one is replaced."""
-        if final.exists() and read_run(final).damaged:
-            shutil.rmtree(final, ignore_errors=True)
-        with contextlib.suppress(FileExistsError):
-            try:
-                os.rename(temporary, final)
-            except OSError as error:
-                if read_run(final).damaged:  # what is in the way is no run of another process
-                    raise
-                raise FileExistsError from error
-        descriptor = os.open(self.folder, os.O_RDONLY)
-        os.fsync(descriptor)
-        os.close(descriptor)
+        try:
+            os.rename(place, final)
+        except OSError:
+            if self.find(final.name) is not None:
+                return
+            if not final.is_dir():  # what is in the way is no run
+                raise
+            exchange(self.folder, place, final)
+        flush(self.folder)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a circle of links
+        return False

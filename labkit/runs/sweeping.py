@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed
+from concurrent.futures import BrokenExecutor, as_completed
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import torch
 from labkit import models
 from labkit.audit import audit
 from labkit.compress import get_method
+from labkit.messages import cut, said
 from labkit.models.own import register
 from labkit.plugins import load_plugin
 from labkit.runs.failures import SweepFailed
@@ -26,6 +26,7 @@ from labkit.runs.run import Run, read_run
 from labkit.runs.sources import noted
 from labkit.runs.store import Store
 from labkit.runs.trained import train_run
+from labkit.workers import Workers
 
 
 def sweep(
@@ -38,8 +39,11 @@ def sweep(
     plugins: tuple[str, ...] = (),
     networks: tuple[str, ...] = (),
     report: Callable[[int, int, str], None] | None = None,
+    tell: Callable[[Job, str], None] | None = None,
 ) -> list[Run]:
     """Make every run of a grid that a store does not hold yet.
+
+    Interrupted, it ends within about a second, with its processes; what is half made leaves nothing, and the same call goes on.
 
     Parameters
     ----------
@@ -55,6 +59,8 @@ def sweep(
     networks : tuple of str
         Networks of the user's own, ``module:function`` or ``file.py:function``, to import in every process.
     report : callable (done, total, sentence), optional
+    tell : callable (job, reason), optional
+        Called for a job that fails, when it fails.
 
     Returns
     -------
@@ -66,6 +72,8 @@ def sweep(
     ValueError
         On a bad grid. A job that fails does not stop the others: at the end `labkit.runs.SweepFailed` names every one with its
         reason, and has the runs that were made.
+    KeyboardInterrupt
+        When interrupted; it says how many runs were made.
     """
     todo = grid if isinstance(grid, list) else jobs(grid)
     if processes < 1:
@@ -81,18 +89,27 @@ def sweep(
             failed[index] = str(error)
         except BrokenExecutor:
             failed[index] = f"{todo[index]}: its process was killed, perhaps for want of memory; give fewer processes"
+        if tell and index in failed:
+            tell(todo[index], failed[index])
         if report:
             report(len(ids) + len(failed), len(todo), failed.get(index) or str(todo[index]))
 
-    if processes == 1:
-        for index, job in enumerate(todo):
-            done(index, partial(run_job, job, store.folder, keep))
-    else:
-        _in_processes(todo, store.folder, keep, processes, partial(_prepare, plugins=plugins, networks=networks), done)
-    made = [read_run(store.folder / ids[index]) for index in sorted(ids)]
+    before = _stored(store.folder)
+    try:
+        if processes == 1:
+            for index, job in enumerate(todo):
+                done(index, partial(run_job, job, store.folder, keep))
+        else:
+            _in_processes(todo, store.folder, keep, processes, (plugins, networks), done)
+    except KeyboardInterrupt as stop:
+        made = len(_stored(store.folder) - before)  # also those that no process came to report
+        training = f"; {stop}" if str(stop) else ""
+        stop.args = (f"{made} of {len(todo)} runs were made; the same sweep goes on with the others{training}",)
+        raise
+    made_or_found = [read_run(store.folder / ids[index]) for index in sorted(ids)]
     if failed:
-        raise SweepFailed(made, [(todo[index], failed[index]) for index in sorted(failed)])
-    return made
+        raise SweepFailed(made_or_found, [(todo[index], failed[index]) for index in sorted(failed)])
+    return made_or_found
 
 
 def _in_processes(
@@ -100,22 +117,31 @@ def _in_processes(
     folder: Path,
     keep: dict,
     processes: int,
-    prepare: Callable[[int], None],
+    own: tuple[tuple[str, ...], tuple[str, ...]],
     done: Callable[[int, Callable[[], str]], None],
 ) -> None:
     threads = max(1, (os.cpu_count() or 1) // processes)
-    context = get_context("spawn")  # forking a process that has torch threads may hang
-    with ProcessPoolExecutor(processes, mp_context=context, initializer=prepare, initargs=(threads,)) as pool:
+    with Workers(min(processes, len(todo)), f"{__name__}:prepare", threads, *own) as pool:
         waiting = {pool.submit(run_job, job, folder, keep): index for index, job in enumerate(todo)}
-        try:
-            for future in as_completed(waiting):
-                done(waiting[future], future.result)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+        for future in as_completed(waiting):
+            done(waiting[future], future.result)
 
 
-def _prepare(threads: int, *, plugins: tuple[str, ...], networks: tuple[str, ...]) -> None:
+def _stored(folder: Path) -> set[str]:
+    """Names of the runs in a store."""
+    return {path.parent.name for path in folder.glob("[!.]*/run.json")}
+
+
+def prepare(threads: int, plugins: tuple[str, ...], networks: tuple[str, ...]) -> None:
+    """Make a process ready for jobs.
+
+    Parameters
+    ----------
+    threads : int
+        Of torch.
+    plugins, networks : tuple of str
+        As for `sweep`.
+    """
     torch.set_num_threads(threads)
     for plugin in plugins:
         load_plugin(plugin)
@@ -153,10 +179,9 @@ def run_job(job: Job, folder: Path, keep: dict[str, Any]) -> str:
     except OSError:  # a full disk, or a folder that cannot be written, fails every job
         raise
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{job}: {' '.join(str(error).split())}") from error
-    except Exception as error:  # methods, networks and plugins of users raise errors of any type
-        line = (str(error).strip().splitlines() or [""])[0]
-        raise ValueError(f"{job}: {type(error).__name__}: {line}".rstrip(": ")) from error
+        raise ValueError(cut(f"{job}: {' '.join(str(error).split())}")) from error
+    except (Exception, SystemExit) as error:  # methods, networks and plugins of users raise errors of any type
+        raise ValueError(f"{job}: {said(error)}") from error
 
 
 def _compress(job: Job, store: Store, base: Reference, keep: dict[str, Any]) -> str:

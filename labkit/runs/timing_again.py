@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pandas as pd
 
 from labkit.audit import MEASURES
 from labkit.audit.assemble import computed, flat
@@ -20,11 +15,13 @@ from labkit.audit.notes import SLOW, slower
 from labkit.audit.tasks import batch_of, example_of
 from labkit.cost import Cost, cost
 from labkit.files import sha256
-from labkit.runs.extending import exchange, locked
+from labkit.runs.checking import MOST_AUDIT, read_facts, read_json, write_facts
+from labkit.runs.extending import locked
+from labkit.runs.half_written import ENDING, copied, exchange, finished, half_written
 from labkit.runs.rebuilding import cannot_rebuild, rebuild
 from labkit.runs.references import Reference, reference_of
 from labkit.runs.run import FACTS, Run, read_run
-from labkit.runs.tables import write_row
+from labkit.runs.tables import read_table, write_row
 from labkit.training.prediction import device_of
 
 if TYPE_CHECKING:
@@ -104,7 +101,7 @@ def _time(store: Store, run: Run, seconds: float) -> None:
     split, device = base.dataset.test, device_of(base.network)
     found = cost(small, example_of(split, device), reference=base.network, batch=batch_of(split, device), seconds=seconds)
     with locked(store.folder):
-        _write(read_run(run.folder), found, _figures(base, found))
+        _write(store, run, found, _figures(base, found))
 
 
 def _figures(base: Reference, found: Cost) -> dict[str, float]:
@@ -114,28 +111,27 @@ def _figures(base: Reference, found: Cost) -> dict[str, float]:
     return {name: value for measure in timed for name, value in flat(computed(measure, evidence, {})).items()}
 
 
-def _write(run: Run, found: Cost, figures: dict[str, float]) -> None:
-    temporary = Path(tempfile.mkdtemp(prefix=f".{run.id}-", suffix=".tmp", dir=run.folder.parent))
-    try:
-        shutil.copytree(run.folder, temporary, dirs_exist_ok=True)
-        temporary.chmod(0o755)
-        audit = json.loads((run.folder / "audit.json").read_text())
-        facts = json.loads((run.folder / FACTS).read_text())
+def _write(store: Store, run: Run, found: Cost, figures: dict[str, float]) -> None:
+    whole = read_run(run.folder, thorough=True)  # checksums are written anew: damage must not be taken over
+    if whole.damaged:
+        raise ValueError(whole.refusal)
+    with half_written(store.folder, run.id) as place:
+        audit, facts = read_json(run.folder / "audit.json", MOST_AUDIT), read_facts(run.folder)
+        copied(run.folder, place, [name for name in facts["files"] if name not in CHANGED])
         audit["cost"] = {**(audit["cost"] or {}), **_times(found)}
         audit["notes"] = [*(note for note in audit["notes"] if not note.startswith(SLOW)), *slower(found)]
         for holder in (audit, facts):
             holder["summary"] = {**holder["summary"], **figures}
             holder["measures"] = _records(holder.get("measures") or {})
-        (temporary / "audit.json").write_text(json.dumps(audit, allow_nan=False) + "\n")
-        row = pd.read_parquet(run.folder / "metrics.parquet")
-        write_row(row.assign(**figures), temporary / "metrics.parquet")
+        (place / f"audit.json{ENDING}").write_text(json.dumps(audit, allow_nan=False) + "\n")
+        row = read_table(run.folder, "metrics.parquet")
+        write_row(row.assign(**figures), place / f"metrics.parquet{ENDING}")
         for name in CHANGED:
-            path = temporary / name
+            path = place / f"{name}{ENDING}"
             facts["files"][name] = {"bytes": path.stat().st_size, "sha256": sha256(path)}
-        (temporary / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
-        exchange(temporary, run.folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_facts(facts, place / f"{FACTS}{ENDING}")
+        finished(place)
+        exchange(store.folder, place, run.folder)
 
 
 def _times(found: Cost) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import numpy as np
 
 from labkit.audit.measures.latency import untold
 from labkit.cost import Cost
+from labkit.runs.checking import MOST_AUDIT, read_json
 
 if TYPE_CHECKING:
     from labkit.audit import Audit
@@ -38,11 +38,14 @@ def timing_notes(shelf: Library, runs: Iterable[str]) -> dict[str, str]:
 
 def _note(run: Run) -> str:
     try:
-        facts = json.loads((run.folder / "audit.json").read_text())["cost"]
-        price = None if facts is None else Cost.from_dict(facts)
-    except (OSError, ValueError, KeyError, TypeError):
+        facts = read_json(run.folder / "audit.json", MOST_AUDIT)["cost"]
+        return "" if facts is None else _said(Cost.from_dict(facts), run)
+    except Exception:  # damaged in whichever way: said where the run is read as a whole
         return ""
-    if price is None or price.latency is None:
+
+
+def _said(price: Cost, run: Run) -> str:
+    if price.latency is None:
         return ""
     timing, batches = price.latency, price.throughput
     said = f"{timing.median:.3g} ms for one example"

@@ -13,8 +13,9 @@ from labkit.audit.assemble import Asked
 from labkit.compress import condense
 from labkit.runs.identity import TRAINED, run_id
 from labkit.runs.references import reference
-from labkit.runs.run import Run, read_run
+from labkit.runs.run import Run
 from labkit.runs.store import Store
+from labkit.seeds import checked_seed
 from labkit.sparsify import DENSE, rule_or_dense
 
 VERSION = 1  # of dense trainings; the others have that of their rule
@@ -68,13 +69,14 @@ def train_run(
         For an unknown rule, or parameters that it does not take.
     """
     recipe = models.get_recipe(name)
-    seed = recipe.seed if seed is None else seed
+    seed = recipe.seed if seed is None else checked_seed(seed)
     rule, version, options = checked(rule, options)
     config = identity(rule, version, epochs=recipe.epochs if epochs is None else epochs, seed=seed, **options)
     base = reference(name, recipe.data)
     wanted = run_id(**config, model_sha=base.sha, data_id=base.data_id)
-    if wanted in store:
-        return read_run(store.folder / wanted)
+    there = store.find(wanted)  # refuses, before hours of training, what could not be stored
+    if there is not None:
+        return there
     store.folder.mkdir(parents=True, exist_ok=True)
     trained = models.train_sparse(
         recipe,

@@ -41,7 +41,11 @@ def stored_trainings(stores: Iterable[Store]) -> pd.DataFrame:
                 continue
             rule = run.method.removeprefix(TRAINED)
             given = {**_defaults(rule), **run.parameters}
-            row = {"network": run.model, "rule": rule, "sparsity": _sparsity(rule, given), "seed": run.seed}
+            try:
+                sparsity = _sparsity(rule, given)
+            except (ValueError, TypeError, ArithmeticError):  # parameters that no training has
+                continue
+            row = {"network": run.model, "rule": rule, "sparsity": sparsity, "seed": run.seed}
             rows[run.id] = {**row, "accuracy": run.summary.get("accuracy"), "folder": str(store.folder)}
             settings[run.id] = {name: _text(value) for name, value in given.items() if name != "sparsity"}
     table = pd.DataFrame.from_dict(rows, orient="index", columns=[name for name in COLUMNS if name != "name"])

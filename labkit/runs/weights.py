@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -13,7 +14,10 @@ from labkit.layers import is_registered
 from labkit.layers.int8 import wrapped_parts
 from labkit.models import rebuild, source_of
 from labkit.models.tied import place_of, unshared
+from labkit.runs.allocation import AtMost, allowed
+from labkit.runs.checking import FACTS, WEIGHTS, brief, read_facts
 
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 KNOWN = ("torch", "torchvision", "timm", "labkit")
 
 
@@ -79,6 +83,41 @@ def _is_strange(module: nn.Module) -> bool:
     return type(module).__module__.partition(".")[0] not in KNOWN and not is_registered(module)
 
 
+def built(folder: Path, base: nn.Module | None) -> nn.Module:
+    """Build the network of a run again, without pickle.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    base : nn.Module or None
+        For an architecture of a user's own: the network it was compressed from.
+
+    Returns
+    -------
+    nn.Module
+        In eval mode.
+
+    Raises
+    ------
+    ValueError
+        When the architecture needs `base`, does not fit the weights, or asks for far more memory than they take.
+    """
+    path = folder / WEIGHTS
+    try:
+        source = read_facts(folder)["source"]
+        by_name = "blueprint" not in source
+        with AtMost(allowed(os.path.getsize(path), by_name=by_name)):
+            model = rebuild(source, base)
+        load_state(model, path)
+    except ValueError as error:
+        said = " ".join(str(error).split())
+        raise ValueError(f"run {folder.name} cannot be built again: {said[:600]}") from error
+    except Exception as error:  # a description from a stranger ends in errors of any type
+        raise ValueError(f"run {folder.name} cannot be built again from its {FACTS} ({brief(error)})") from error
+    return model.eval()
+
+
 def load_state(model: nn.Module, path: Path) -> None:
     """Load the tensors of a file into a model, in their dtypes; names that shared a tensor share it again.
 
@@ -100,6 +139,12 @@ def load_state(model: nn.Module, path: Path) -> None:
         raise ValueError(
             f"{path} does not fit the architecture: {wrong[0]!r} is missing on one side or of another shape; "
             "give base=, the model the run was compressed from"
+        )
+    strange = [name for name, stored in tensors.items() if not _fits(own[name], stored)]
+    if strange:
+        raise ValueError(
+            f"{path} does not fit the architecture: {strange[0]!r} is {tensors[strange[0]].dtype} and not {own[strange[0]].dtype}; "
+            "make the run again"
         )
     for name, stored in tensors.items():
         _put(model, name, own[name], stored)
@@ -125,6 +170,11 @@ def _in_present_form(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor
         tensors[f"{path}scale"] = tensors.pop(f"{path}weight:scale")
         tensors.pop(f"{path}weight:zero_point", None)
     return tensors
+
+
+def _fits(own: torch.Tensor, stored: torch.Tensor) -> bool:
+    """Whether the type of a stored tensor can take the place of another."""
+    return stored.dtype == own.dtype or (stored.dtype in FLOATS and own.dtype in FLOATS)
 
 
 def _put(model: nn.Module, name: str, tensor: torch.Tensor, stored: torch.Tensor) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from labkit.sparsify.sparsifier import Sparsifier
 from labkit.training import Callback, Loop
+from labkit.words import shortly
 
 
 class MaskFilm(Callback):
@@ -29,7 +30,7 @@ class MaskFilm(Callback):
 
     def __init__(self, sparsifier: Sparsifier, layer: str) -> None:
         if layer not in sparsifier.layers:
-            raise ValueError(f"{layer!r} is no sparse layer; there are {', '.join(sparsifier.layers)}")
+            raise ValueError(f"{shortly(layer)} is no sparse layer; there are {', '.join(sparsifier.layers)}")
         self.sparsifier, self.layer = sparsifier, layer
         self.steps: list[int] = []
         self.bits: list[bytes] = []

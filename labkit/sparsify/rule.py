@@ -9,6 +9,7 @@ from typing import Any
 from labkit.messages import unknown_name
 from labkit.registry import Choice, Entry, Names, Optional, Param, Parameter, Registry
 from labkit.sparsify.update_rule import UpdateRule
+from labkit.words import shortly
 
 DENSE = "dense"  # in place of a rule: the same training without zeros
 
@@ -74,7 +75,8 @@ class Rule(Entry):
     def __post_init__(self) -> None:
         for name in self.leaves_out:
             if name not in COMMON_PARAMS:
-                raise ValueError(f"rule {self.name} leaves out {name!r}, which is no common parameter: {', '.join(COMMON_PARAMS)}")
+                known = ", ".join(COMMON_PARAMS)
+                raise ValueError(f"rule {self.name} leaves out {shortly(name)}, which is no common parameter: {known}")
         if "sparsity" in self.leaves_out and self.implied_sparsity is None:
             raise ValueError(f"rule {self.name} leaves out the sparsity; say what it is with implied_sparsity=")
         common = {name: param for name, param in COMMON_PARAMS.items() if name not in self.leaves_out}

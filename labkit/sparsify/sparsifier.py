@@ -13,6 +13,7 @@ from labkit.layers import add_notes
 from labkit.layers.closed import closed_layers
 from labkit.layers.sentences import stays_dense
 from labkit.layers.ties import users_of_weights
+from labkit.seeds import checked_seed
 from labkit.sparsify.condensed import CondensedLayer
 from labkit.sparsify.distribution import densities, nonzeros
 from labkit.sparsify.initial import initialise
@@ -21,6 +22,7 @@ from labkit.sparsify.schedule import Schedule
 from labkit.sparsify.storage import check_condensed, in_condensed_form, keep_indices_local, processes
 from labkit.sparsify.update_rule import UpdateRule
 from labkit.sparsify.weights import check_trainable, eligible, left_out, matching
+from labkit.words import shortly
 
 
 class Sparsifier:
@@ -90,12 +92,12 @@ class Sparsifier:
         storage: Literal["masked", "condensed"] = "masked",
     ) -> None:
         if storage not in ("masked", "condensed"):
-            raise ValueError(f"storage must be 'masked' or 'condensed', got {storage!r}")
+            raise ValueError(f"storage must be 'masked' or 'condensed', got {shortly(storage)}")
         if storage == "condensed":
             check_condensed(rule)
         rule.start(schedule)
         self.rule, self.schedule, self.accumulate = rule, schedule, accumulate
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(checked_seed(seed))
         self.step_count = 0
         self.optimizer: torch.optim.Optimizer | None = None
         found = eligible(model, exclude)

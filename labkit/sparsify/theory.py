@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 import torch
 
+from labkit.seeds import checked_seed
+from labkit.words import shortly
+
 SCHEMES = ("bernoulli", "per_layer", "per_neuron")
 
 
@@ -77,7 +80,7 @@ def simulated_norm_variance(n: int, k: int, scheme: str = "per_neuron", *, draws
         As `output_norm_variance`.
     """
     _check(n, k, scheme)
-    g = torch.Generator().manual_seed(seed)
+    g = torch.Generator().manual_seed(checked_seed(seed))
     norms = [_norms(min(1000, draws - start), n, k, scheme, g) for start in range(0, draws, 1000)]
     squares = torch.cat(norms).double()
     centred = (squares - squares.mean()) ** 2
@@ -103,6 +106,6 @@ def _norms(count: int, n: int, k: int, scheme: str, g: torch.Generator) -> torch
 
 def _check(n: int, k: int, scheme: str) -> None:
     if scheme not in SCHEMES:
-        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {scheme!r}")
+        raise ValueError(f"scheme must be one of {', '.join(SCHEMES)}, got {shortly(scheme)}")
     if not 1 <= k <= n:
         raise ValueError(f"k must lie between 1 and n={n}, got {k}")

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from labkit.seeds import checked_seed
+
 
 class SRigLSteps(NamedTuple):
     """Everything that happens in one update of a layer with N neurons and D inputs.
@@ -147,7 +149,7 @@ def example_layer(outputs: int = 6, inputs: int = 8, fan_in: int = 4, *, seed: i
     >>> mask.sum(dim=1).tolist()
     [2, 2, 2]
     """
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(checked_seed(seed))
     mask = torch.rand(outputs, inputs, generator=random).argsort(1).argsort(1) < fan_in
     weight = torch.randn(outputs, inputs, generator=random) * mask
     return weight, torch.randn(outputs, inputs, generator=random), mask

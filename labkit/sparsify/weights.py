@@ -13,6 +13,7 @@ from labkit.layers.hooks import is_patched
 from labkit.layers.plain import folded, how_computed, how_to_fix, is_computed, is_linear_in_its_weight
 from labkit.layers.sentences import stays_dense
 from labkit.layers.ties import users_of_weights
+from labkit.words import shortly
 
 
 def eligible(model: nn.Module, exclude: Iterable[str] = ()) -> dict[str, nn.Parameter]:
@@ -117,6 +118,6 @@ def matching(found: Iterable[str], patterns: Iterable[str]) -> list[str]:
     for pattern in patterns:
         hits = [name for name in found if fnmatchcase(name, pattern) or fnmatchcase(name.rpartition(".")[0], pattern)]
         if not hits:
-            raise ValueError(f"no sparse layer matches {pattern!r}; there are {', '.join(found)}")
+            raise ValueError(f"no sparse layer matches {shortly(pattern)}; there are {', '.join(found)}")
         names += hits
     return names

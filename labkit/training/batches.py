@@ -7,6 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from labkit.seeds import checked_seed
+
 Augment = Callable[[Tensor, torch.Generator], Tensor]
 
 
@@ -50,7 +52,7 @@ class Batches:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         self.inputs, self.labels = inputs, labels
         self.batch_size = min(batch_size, len(inputs))
-        self.seed, self.augment, self.plain_from = seed, augment, plain_from
+        self.seed, self.augment, self.plain_from = checked_seed(seed), augment, plain_from
         self._epoch, self._order = -1, torch.empty(0, dtype=torch.int64)
 
     @property

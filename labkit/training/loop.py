@@ -16,9 +16,11 @@ from labkit.forwarding import running
 from labkit.training import checkpoint as checkpoints
 from labkit.training.batches import Batches
 from labkit.training.callbacks import Callback
+from labkit.training.interruption import Interruption
 from labkit.training.nonfinite import NonFiniteLoss, describe
 from labkit.training.outputs import logits_of
 from labkit.training.progress import TrainingProgress
+from labkit.words import shortly
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -227,7 +229,8 @@ def fit(
     callbacks : sequence of Callback
         Called after each step, in order; their state is saved with each checkpoint.
     checkpoint : path, optional
-        File from which training resumes, bit for bit, if it exists; saved regularly and after the last step.
+        File from which training resumes, bit for bit, if it exists; saved regularly, after the last step, and on Ctrl-C or SIGTERM
+        at the end of the step (a second one ends the training at once).
     save_every : float
         Seconds between checkpoints.
     progress : bool
@@ -250,7 +253,7 @@ def fit(
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     if precision not in ("auto", "float32", "bfloat16"):
-        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {precision!r}")
+        raise ValueError(f"precision must be 'auto', 'float32' or 'bfloat16', got {shortly(precision)}")
     loop = Loop(
         model,
         batches,
@@ -274,13 +277,17 @@ def _run(loop: Loop, path: Path | None, save_every: float, bar: TrainingProgress
     for callback in loop.callbacks:
         callback.started(loop)
     saved = time.monotonic()
-    with bar:
-        while not loop.done:
-            loop.train_step()
-            bar.update(loop.step, loop.loss, loop.message)
-            if path is not None and (time.monotonic() - saved >= save_every or loop.done):
-                checkpoints.save(path, loop.state_dict())
-                saved = time.monotonic()
+    with Interruption(active=path is not None) as interrupted:
+        with bar:
+            asked = False
+            while not (loop.done or asked):
+                loop.train_step()
+                bar.update(loop.step, loop.loss, loop.message)
+                asked = interrupted.signal is not None  # looked at once a step, so that none ends unsaved
+                if path is not None and (time.monotonic() - saved >= save_every or loop.done or asked):
+                    checkpoints.save(path, loop.state_dict())
+                    saved = time.monotonic()
+        interrupted.obey(f"step {loop.step:,} of {loop.steps:,} is saved in {path}; the same training goes on from there")
     for callback in loop.callbacks:
         callback.finished(loop)
     loop.model.eval()

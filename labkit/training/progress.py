@@ -22,10 +22,10 @@ class TrainingProgress:
         self._lines = shown and not self._live
         self._began = self._last_line = time.monotonic()
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),  # a title and a message are no markup
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("loss {task.fields[loss]:.4f} {task.fields[message]}"),
+            TextColumn("loss {task.fields[loss]:.4f} {task.fields[message]}", markup=False),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
@@ -58,5 +58,6 @@ class TrainingProgress:
             f"{self.title}: step {self.completed}/{self.steps} loss {self.loss:.4f} {self.message} "
             f"[{elapsed / 60:.1f} min, {left / 60:.1f} left]",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )

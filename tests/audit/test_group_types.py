@@ -118,3 +118,16 @@ def test_group_counts_of_thousands():
     assert time.perf_counter() - start < 5
     assert table["examples"].sum() == 20_000
     assert table.loc[("g", "7"), "1"] == pytest.approx(y[g == 7].mean())
+
+
+def test_classes_may_be_a_list():
+    groups = pd.DataFrame({"g": ["u", "v"] * 30})
+    given = [
+        data.Split(np.arange(60) % 2, kind(("no", "yes")), x=np.eye(2, dtype="float32")[np.arange(60) % 2], groups=groups)
+        for kind in (list, tuple)
+    ]
+    first, second = (
+        audit.audit(torch.nn.Identity(), split, reference=torch.nn.Linear(2, 2, bias=False), seed=0) for split in given
+    )
+    assert given[0].classes == given[1].classes
+    pd.testing.assert_index_equal(first.per_class.index, second.per_class.index)

@@ -40,3 +40,17 @@ def test_terminating_the_command_ends_the_server(tmp_path):
         wait_for(lambda: not listening(port))
     finally:
         process.kill()
+
+
+@pytest.mark.slow
+def test_a_public_dashboard_warns(tmp_path):
+    port = free_port()
+    command = [sys.executable, "-m", "labkit", "app", "--no-browser", "--public", "--port", str(port)]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        said = process.stderr.readline()
+        assert "no password" in said
+        assert str(port) in said
+    finally:
+        process.kill()
+        process.wait()

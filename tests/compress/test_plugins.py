@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+import labkit
 from labkit import compress
 
 TOY = """
@@ -20,18 +22,41 @@ def test_an_installed_package_is_found_by_its_entry_point(tmp_path):
     facts = tmp_path / "toy_package-1.0.dist-info"
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-package\nVersion: 1.0\n")
-    (facts / "entry_points.txt").write_text("[labkit.methods]\ntoy = toy_package\nbroken = no_such_module\n")
+    (facts / "entry_points.txt").write_text("[labkit.methods]\ntoy = toy_package\nbroken = no_such_module\nquits = quits\n")
+    (tmp_path / "quits.py").write_text("import sys; sys.exit(0)")
     code = "from labkit.compress import METHODS; print(METHODS['toy_entry'].settings({}))"
     answer = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": f"{tmp_path}:{Path(labkit.__file__).parents[1]}"},
     )
     assert answer.stdout.strip() == "{'strength': 0.5}"
     assert "broken" in answer.stderr  # said, and no obstacle
+    assert "quits (quits) of labkit.methods cannot be loaded: it called sys.exit(0)" in answer.stderr
+
+
+HALF = "from labkit import compress; compress.register(compress.Method('half', 't', 'p', lambda m, **_: m)); raise SystemExit"
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("x = 1", "registers nothing"), ("1 / 0", "ZeroDivisionError"), ("def", "SyntaxError"), (None, "does not exist")],
+    [
+        ("x = 1", "registers nothing"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("def", "SyntaxError"),
+        (None, "does not exist"),
+        ("import sys; sys.exit(0)", r"failed: it called sys.exit\(0\)"),
+        ("raise SystemExit('done')", r"failed: it called sys.exit\('done'\)"),
+        ("class End(BaseException): ...\nraise End('over')", "failed: End: over"),
+        ("def f(): f()\nf()", "failed: RecursionError"),
+        ("raise ValueError('x' * 10**6)", r"characters more\)$"),
+        ("class Mute(Exception):\n    def __str__(self): 1 / 0\nraise Mute", "failed: Mute$"),
+        ("x = '\0'", "failed: (SyntaxError|ValueError)"),
+        (HALF, r"failed: it called sys.exit\(None\)"),
+    ],
+    ids=lambda value: str(value)[:20].encode("unicode_escape").decode(),
 )
 def test_a_plugin_that_goes_wrong_is_one_sentence(tmp_path, text, words):
     if text is not None:
@@ -39,6 +64,14 @@ def test_a_plugin_that_goes_wrong_is_one_sentence(tmp_path, text, words):
     with pytest.raises(ValueError, match=words) as caught:
         compress.load_plugin(tmp_path / "p.py")
     assert "p.py" in str(caught.value)
+    assert len(str(caught.value)) < 700
+    assert "half" not in compress.METHODS
+
+
+def test_ctrl_c_in_a_plugin_is_ctrl_c(tmp_path):
+    (tmp_path / "p.py").write_text("raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        compress.load_plugin(tmp_path / "p.py")
 
 
 def test_only_methods_can_be_registered():

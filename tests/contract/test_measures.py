@@ -405,8 +405,8 @@ def test_a_run_whose_exchange_was_killed_comes_back(tmp_path):
     store = runs.Store(tmp_path)
     found = audit.audit(small, split, reference=reference, cost=False)
     run = store.save(small, audit=found, config={"method": "condense", "model": "m", "data": "d"})
-    left = tmp_path / f".{run.id}-abc.tmp"
-    left.mkdir()
+    left = tmp_path / ".half-written" / f"{run.id}-abcd_123"
+    left.mkdir(parents=True)
     os.rename(run.folder, left / "old")  # a kill between the two renames leaves this
     os.utime(left, (time.time() - 90_000,) * 2)
     assert store.ids() == []

@@ -38,7 +38,9 @@ def names(requirements):
 def imported_by(*folders):
     """Distributions that the files of these folders import, labkit's own and the standard library left out."""
     owners = packages_distributions()
-    own = {"labkit", "tests"} | {path.stem for folder in ("app", "notebooks", "tools") for path in (ROOT / folder).iterdir()}
+    own = {"labkit", "tests", "tools"} | {
+        path.stem for folder in ("app", "notebooks", "tools") for path in (ROOT / folder).iterdir()
+    }
     found = set()
     for folder in folders:
         for path in (ROOT / folder).rglob("*.py"):

@@ -104,7 +104,6 @@ def flip(path):
         (lambda f: (f / "run.json").unlink(), "run.json is missing"),
         (lambda f: (f / "run.json").write_text("{"), "cannot be read"),
         (lambda f: (f / "run.json").write_text("[]"), "cannot be read"),
-        (lambda f: (f / "run.json").write_text('{"format": 99}'), "update labkit"),
         (lambda f: (f / "metrics.parquet").unlink(), "metrics.parquet is missing"),
         (lambda f: (f / "model.safetensors").write_bytes(b"x"), "has 1 bytes instead of"),
     ],
@@ -147,7 +146,7 @@ print(runs.Store(sys.argv[1]).save(small, audit=found, config={"method": "conden
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", [1, 4, 9, 10])
+@pytest.mark.parametrize("point", [1, 7, 12, 16, 17])
 def test_kill_9_while_saving_leaves_a_readable_store(tmp_path, point):
     folder = tmp_path / "runs"
     process = subprocess.Popen([sys.executable, "-c", SAVE, folder, str(point)], stdout=subprocess.PIPE, text=True)
@@ -155,7 +154,8 @@ def test_kill_9_while_saving_leaves_a_readable_store(tmp_path, point):
     time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    published = point == 10  # six files, run.json and the folder are flushed, then comes the rename, then the store's own flush
+    # six files and run.json are flushed, then get their names, the folder is flushed and renamed, at last the store is flushed
+    published = point == 17
     table = runs.Store(folder).table()
     assert list(table["damaged"]) == [""] * published
     again = subprocess.run([sys.executable, "-c", SAVE, folder, "0"], capture_output=True, text=True, check=True)

@@ -1,10 +1,8 @@
 """Odd models, damaged folders, full disks and other readers: what goes into the store comes out the same, or one sentence does."""
 
 import json
-import os
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -254,7 +252,7 @@ def test_every_damaged_file_is_found(store, name, damage):
     with pytest.raises(ValueError, match=rf"run {run.id} is damaged: {name} .*; delete ") as caught:
         store.load(run.id)
     assert "\n" not in str(caught.value)
-    if damage != "flipped bit":  # the table looks at sizes alone
+    if damage != "flipped bit" or name != "model.safetensors":  # the table does not read weights
         assert name in store.table().loc[run.id, "damaged"]
         assert pd.isna(store.table().loc[run.id].get("accuracy", np.nan))
         again = store.save(a_model(), audit=found)
@@ -320,17 +318,6 @@ def test_a_file_in_the_place_of_a_run(store):
     with pytest.raises(OSError, match=f"cannot save run {run.id}"):
         store.save(a_model(), audit=found)
     assert [entry.name for entry in store.folder.iterdir()] == [run.id]
-
-
-def test_leftovers_of_killed_processes_go_after_a_day(store):
-    save(store, a_model())
-    for name, age in ((".old-x.tmp", 90_000), (".new-x.tmp", 60)):
-        (store.folder / name).mkdir()
-        (store.folder / name / "metrics.parquet").write_text("half")
-        os.utime(store.folder / name, (time.time() - age,) * 2)
-    assert len(store.table()) == 1
-    save(store, a_model(seed=1))
-    assert [entry.name for entry in store.folder.iterdir() if entry.name.startswith(".")] == [".new-x.tmp"]
 
 
 def test_finding_a_run(store):

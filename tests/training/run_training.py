@@ -20,6 +20,8 @@ class Noise(Callback):
     def stepped(self, loop):
         with torch.no_grad():
             loop.model[-1].bias += 1e-3 * (random.random() + float(np.random.rand()))  # noqa: NPY002
+        sys.stdout.write(f"{loop.step}\n")
+        sys.stdout.flush()
         while loop.step >= int(sys.argv[4]):
             time.sleep(1)
         time.sleep(float(sys.argv[3]))
@@ -41,7 +43,7 @@ def main() -> None:
         scheduler=warmup_cosine(optimizer, steps, 0.2),
         callbacks=[Noise()],
         checkpoint=f"{folder}/run.pt",
-        save_every=0.0,
+        save_every=float(sys.argv[5]),
         progress=False,
     )
     torch.save({"model": model.state_dict(), "loss": loop.loss}, f"{folder}/done.pt")

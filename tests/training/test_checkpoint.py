@@ -12,14 +12,15 @@ import pytest
 import torch
 from torch import nn
 
-from labkit.training import Batches, checkpoint, fit
+from labkit.training import Batches, Callback, checkpoint, fit
 
 SCRIPT = Path(__file__).parent / "run_training.py"
 
 
-def start(folder, steps, pause=0, wait_at=10_000):
+def start(folder, steps, pause=0, wait_at=10_000, save_every=0.0, stdout=subprocess.DEVNULL):
     folder.mkdir(exist_ok=True)
-    return subprocess.Popen([sys.executable, SCRIPT, folder, str(steps), str(pause), str(wait_at)], stderr=subprocess.PIPE)
+    command = [sys.executable, SCRIPT, folder, str(steps), str(pause), str(wait_at), str(save_every)]
+    return subprocess.Popen(command, stdout=stdout, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.slow
@@ -50,6 +51,67 @@ def test_resume_after_kill_9_is_bit_exact(tmp_path):
     for name, value in a["model"].items():
         assert torch.equal(value, b["model"][name]), name
     assert not torch.equal(a["model"]["1.weight"], c["model"]["1.weight"])  # so a lost random state would be detected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_a_signal_saves_the_step_and_resuming_is_bit_exact(tmp_path, number):
+    whole = start(tmp_path / "whole", 40)
+    stopped = start(tmp_path / "stopped", 40, pause=0.05, save_every=1e9, stdout=subprocess.PIPE)
+    while int(stopped.stdout.readline()) < 12:
+        assert not (tmp_path / "stopped" / "run.pt").exists()
+    stopped.send_signal(number)
+    last, said = stopped.communicate(timeout=60)
+    assert stopped.returncode == -number
+    step = step_in(tmp_path / "stopped" / "run.pt")
+    assert 12 <= step < 40
+    assert step == int((["12", *last.split()])[-1])
+    assert f"step {step} of 40 is saved in" in said
+    assert not (tmp_path / "stopped" / "done.pt").exists()
+    resumed = start(tmp_path / "stopped", 40)
+    assert [process.wait() for process in (whole, resumed)] == [0, 0]
+    a, b = (torch.load(tmp_path / name / "done.pt") for name in ("whole", "stopped"))
+    assert a["loss"] == b["loss"]
+    for name, value in a["model"].items():
+        assert torch.equal(value, b["model"][name]), name
+
+
+class Sends(Callback):
+    """Sends this process signals after a step, as a terminal does."""
+
+    def __init__(self, number, step, times=1):
+        self.number, self.at, self.times = number, step, times
+
+    def stepped(self, loop):
+        for _ in range(self.times if loop.step == self.at else 0):
+            os.kill(os.getpid(), self.number)
+
+
+def test_ctrl_c_is_obeyed_at_the_end_of_the_step(tmp_path):
+    path, before = tmp_path / "c.pt", signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt, match=r"step 2 of 6 is saved in .*c\.pt; the same training goes on from there"):
+        tiny(6, checkpoint=path, callbacks=[Sends(signal.SIGINT, 2)])
+    assert signal.getsignal(signal.SIGINT) is before
+    assert step_in(path) == 2
+    assert torch.equal(tiny(6, checkpoint=path, callbacks=[Callback()]).model.weight, tiny(6).model.weight)
+    assert step_in(path) == 6
+    with pytest.raises(KeyboardInterrupt):  # the last step: nothing is trained again
+        tiny(6, checkpoint=tmp_path / "last.pt", callbacks=[Sends(signal.SIGINT, 6)])
+    assert step_in(tmp_path / "last.pt") == 6
+    for times, where in ((2, tmp_path / "twice.pt"), (1, None)):  # asked twice, or with nothing to save: at once
+        with pytest.raises(KeyboardInterrupt) as caught:
+            tiny(6, checkpoint=where, callbacks=[Sends(signal.SIGINT, 2, times)])
+        assert not str(caught.value)
+    assert not (tmp_path / "twice.pt").exists()
+
+
+def test_an_ignored_signal_stays_ignored(tmp_path):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert tiny(6, checkpoint=tmp_path / "c.pt", callbacks=[Sends(signal.SIGINT, 2)]).step == 6
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def step_in(path):

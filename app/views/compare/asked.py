@@ -8,6 +8,7 @@ import streamlit as st
 from common.long_work import long_work, start
 from common.server import jobs
 from common.shell import library, say, steady
+from common.words import plain
 from labkit import runs
 from labkit.audit import MEASURES, Measure
 from labkit.runs import Library
@@ -28,7 +29,7 @@ def asked_measures(shelf: Library, table: pd.DataFrame) -> None:
         _buttons(shelf, table, asked)
     missing = [measure.title for measure in asked if len(_lacking(table, measure.key)) == len(table)]
     if missing:
-        st.caption(f"Not measured on any of these runs yet: {', '.join(missing)}.")
+        st.caption(f"Not measured on any of these runs yet: {plain(', '.join(missing))}.")
 
 
 @st.fragment

@@ -9,6 +9,7 @@ from common.groups import draw_groups, groups_of
 from common.shell import figure, say, theme
 from common.take_away import take_away
 from common.verdict import verdict_line
+from common.words import plain
 from labkit import figures, models
 from labkit.audit import Audit, flips
 from labkit.compress import METHODS
@@ -27,7 +28,7 @@ def detail(shelf: Library, table: pd.DataFrame, found: Picked | None, place: str
         return
     with st.container(border=True, key="picked-run"):
         title, close = st.columns([5, 1], vertical_alignment="center")
-        title.markdown(f"### {table['in_words'][found.run]}")
+        title.markdown(f"### {plain(table['in_words'][found.run])}")
         close.button("Close", icon=":material/close:", on_click=pick, args=(None, TABLE), width="stretch")
         try:
             audit = shelf.audit(found.run)
@@ -77,7 +78,7 @@ def _lost(audit: Audit, split: Split | None, label: str) -> None:
     lost = flips(audit, "lost")
     known = label in audit.per_class.index
     lost = lost[lost["label"] == label] if known else lost
-    st.markdown(f"#### Examples {f'of {label} ' if known else ''}that were lost")
+    st.markdown(f"#### Examples {f'of {plain(label)} ' if known else ''}that were lost")
     if lost.empty:
         st.caption("None: it is right wherever the uncompressed network is.")
         return

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from common.shell import theme
+from common.words import plain
 from labkit import figures
 from labkit.runs import Library, group_measures
 from views.compare.selection import Picked, clickable
@@ -17,7 +18,9 @@ def groups(shelf: Library, table: pd.DataFrame, labels: dict[str, str], found: P
     if not columns:
         return
     st.header("Which groups are affected?")
-    column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
+    column = st.segmented_control(
+        "by", columns, format_func=plain, default=columns[0], required=True, key="by", bind="query-params"
+    )
     held = group_measures(shelf, table, column)
     for place, (measure, values) in zip(st.columns(max(1, len(held))), held, strict=False):
         with place:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from common.address import kept, remember
 from common.columns import in_columns
+from common.words import plain
 from labkit import runs
 from labkit.audit import Limit, limits
 from labkit.runs import Library
@@ -39,7 +40,7 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
         try:
             found = runs.recommend(table, per_class=shelf.per_class, **stated)
         except ValueError as error:
-            st.info(str(error))
+            st.info(plain(error))
         else:
             _say(found, table)
     with controls:
@@ -51,10 +52,10 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
 
 def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:
     sentence = found.reason[0].upper() + found.reason[1:]
-    (st.success if found.id else st.warning)(sentence, icon=":material/check_circle:" if found.id else ":material/warning:")
+    (st.success if found.id else st.warning)(plain(sentence), icon=":material/check_circle:" if found.id else ":material/warning:")
     if found.id:
         told, show = st.columns([3, 1], vertical_alignment="center")
-        told.caption(f"Run {found.id}: {table['in_words'][found.id]}.")
+        told.caption(f"Run {plain(found.id)}: {plain(table['in_words'][found.id])}.")
         if show.button("Show this run", icon=":material/visibility:", key="show-recommended", width="stretch"):
             pick(found.id, LIMITS)
             st.rerun()

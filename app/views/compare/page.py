@@ -3,9 +3,10 @@
 import pandas as pd
 import streamlit as st
 
-from common.networks import network_with_runs
+from common.networks import from_largest, network_with_runs
 from common.shell import mistakes, steady
 from common.take_away import TAKE_AWAY
+from common.words import plain
 from views.compare.asked import MEASURES_ASKED, asked_measures
 from views.compare.class_changes import CLASSES, class_changes
 from views.compare.detail import detail
@@ -22,7 +23,9 @@ st.write("One trained network beside its compressed versions: what each one save
 left, right = st.columns([1, 2])
 shelf, network, table = network_with_runs(left)
 methods = sorted(set(table["method"]))
-chosen = right.pills("methods", methods, selection_mode="multi", default=methods, key="methods", bind="query-params")
+chosen = right.pills(
+    "methods", methods, selection_mode="multi", default=methods, format_func=plain, key="methods", bind="query-params"
+)
 with st.expander(f"Exclude runs ({len(table)} are stored)"):
     out = st.multiselect(
         "runs to exclude",
@@ -35,7 +38,7 @@ if table.empty:
     st.info("No run is left. Choose a method above, or exclude fewer runs.")
     st.stop()
 
-stored, table = table, table.sort_values(["series", "bytes"], ascending=[True, False])
+stored, table = table, from_largest(table)
 beside = pd.concat([shelf.reference(network), table]).assign(reference=lambda frame: frame.index == network)
 found = picked(table)
 with steady():

@@ -7,6 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from common.address import kept, remember
+from common.words import plain
 
 PLACE = "compare-clicked-in"
 ROUND = "compare-table-round"  # the table is drawn anew when a run is clicked elsewhere: it cannot be told another row
@@ -28,7 +29,7 @@ def picked(table: pd.DataFrame) -> Picked | None:
     label, _ = kept().find("class")
     if run is not None and run not in table.index:
         if asked:
-            st.warning(f"no run '{run}' among these; click a point or a row to see one")
+            st.warning(f"no run '{plain(run)}' among these; click a point or a row to see one")
         run = None
     remember("run", run)
     remember("class", label if run else None)
@@ -58,7 +59,7 @@ def clickable(chart: go.Figure, reading: str, *, alt: str, place: str, key: str)
         selection_mode="points",
         config={"displayModeBar": False, "responsive": True},
     )
-    st.caption(f"How to read this: {reading} Click to see the run.")
+    st.caption(f"How to read this: {plain(reading)} Click to see the run.")
 
 
 def _clicked(key: str, place: str) -> None:

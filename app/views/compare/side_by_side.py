@@ -6,6 +6,7 @@ import streamlit as st
 from common.examples import SHOWN, example_strip, split_of
 from common.groups import draw_groups
 from common.shell import figure, say, theme
+from common.words import plain
 from labkit import figures, runs
 from labkit.audit import Audit, columns
 from labkit.audit.verdicts import with_verdicts
@@ -27,8 +28,8 @@ def side_by_side(shelf: Library, run: Run, other: str, labels: dict[str, str]) -
     except (ValueError, OSError) as error:
         say(error)
         return
-    st.markdown(f"### From {one} to {two}")
-    st.markdown(_sentence(found, one, two))
+    st.markdown(f"### From {plain(one)} to {plain(two)}")
+    st.markdown(plain(_sentence(found, one, two)))
     left, right = st.columns(2)
     with left:
         st.markdown("#### Classes")
@@ -76,7 +77,7 @@ def _examples(first: Audit, second: Audit, split: Split | None, titles: tuple[st
     for place, right, name, wrong in zip(st.columns(2), ("a", "b"), titles, ("b", "a"), strict=True):
         rows = different[different["right"] == right]
         with place:
-            st.markdown(f"#### Right in {name} only")
+            st.markdown(f"#### Right in {plain(name)} only")
             if rows.empty:
                 st.caption("No example.")
                 continue

@@ -4,7 +4,8 @@ import math
 
 import streamlit as st
 
-from common.shell import library
+from common.shell import library, options
+from common.words import plain
 from labkit import runs
 from labkit.audit import limits
 from labkit.runs import NetworkOverview
@@ -25,8 +26,9 @@ def networks() -> None:
     for cell, entry in zip(cells, entries, strict=False):
         with cell.container(border=True, height="stretch"):
             _card(entry)
-    with cells[len(entries)].container(border=True, height="stretch"):
-        _your_own()
+    if options().own or not options().public:
+        with cells[len(entries)].container(border=True, height="stretch"):
+            _your_own()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={runs.Library: id})
@@ -41,8 +43,8 @@ def _limits() -> str:
 
 
 def _card(entry: NetworkOverview) -> None:
-    st.subheader(entry.name)
-    st.caption(f"{entry.architecture or 'A network of your own'}, on {entry.data}")
+    st.subheader(plain(entry.name))
+    st.caption(f"{plain(entry.architecture or 'A network of your own')}, on {plain(entry.data)}")
     accurate = "" if math.isnan(entry.accuracy) else f"**{100 * entry.accuracy:.2f}\u00a0%** accuracy"
     st.markdown("  \n".join(filter(None, (accurate, _count(entry), _harmless(entry)))))
     with st.container(horizontal=True, gap="small"):
@@ -64,7 +66,7 @@ def _count(entry: NetworkOverview) -> str:
 def _harmless(entry: NetworkOverview) -> str:
     if entry.harmless is not None:
         share = f"{100 * entry.harmless['bytes_ratio']:.0f}\u00a0%"
-        return f"Smallest harmless version: {entry.harmless['in_words']}, **{share}** of the bytes"
+        return f"Smallest harmless version: {plain(entry.harmless['in_words'])}, **{share}** of the bytes"
     return "" if entry.answer is None else "No version is harmless: keep the uncompressed network"
 
 

@@ -9,6 +9,7 @@ import streamlit as st
 from common.notes import show_notes
 from common.shell import theme
 from common.tables import chart_of, drawing, subject, table_title
+from common.words import plain
 from labkit import figures, live
 from labkit.audit import Audit, confusion_change, flips
 from labkit.compress import Method
@@ -52,7 +53,7 @@ def charts(
 
 
 def _classes(audit: Audit, where: str, value: float) -> None:
-    st.header(f"Which classes lose accuracy{where}?")
+    st.header(f"Which classes lose accuracy{plain(where)}?")
     live_figure(
         figures.class_change(audit.per_class, theme=theme()),
         "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",
@@ -63,7 +64,7 @@ def _classes(audit: Audit, where: str, value: float) -> None:
 
 
 def _curve(curve: Mapping[float, Any], slider: str, value: float, measured_at: str) -> None:
-    st.header(f"Accuracy over the whole slider{f', measured at {measured_at}' if measured_at else ''}")
+    st.header(f"Accuracy over the whole slider{f', measured at {plain(measured_at)}' if measured_at else ''}")
     if len(curve) <= 2:
         st.caption("There is a curve as soon as three steps of this slider are audited: move it, or audit every step below.")
         return
@@ -91,7 +92,7 @@ def _decisions(audit: Audit, where: str, value: float) -> None:
 def _method_table(method: Method, name: str, table: pd.DataFrame, where: str, value: float) -> None:
     """Draw a table that the method says about the compressed network with the figure that it names for it."""
     title = table_title(name)
-    st.header(f"{title}{where}")
+    st.header(plain(f"{title}{where}"))
     draw = drawing(method.tables.get(name, ""))
     if draw is None:
         st.dataframe(table, width="stretch", alt=title)

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from common.notes import plain
+from common.words import plain
 from labkit.audit import MEASURES
 from labkit.compress import Choice, Method
 from labkit.registry import Optional, Param
@@ -15,12 +15,12 @@ def explained(method: Method) -> None:
     left.caption(" ".join(filter(None, (plain(said), method.paper and f"Paper: {plain(method.paper)}."))))
     with right.popover("What is this?", width="stretch"):
         st.markdown("**Settings**")
-        st.markdown("\n".join(f"- **{name}**: {plain(_setting(param))}" for name, param in method.params.items()))
+        st.markdown("\n".join(f"- **{plain(name)}**: {plain(_setting(param))}" for name, param in method.params.items()))
         if method.speed:
             st.markdown(f"**Speed**: {plain(method.speed)}.")
         st.markdown("**Figures**")
         shown = [measure for measure in MEASURES.values() if measure.headline]
-        st.markdown("\n".join(f"- **{measure.title}**: {plain(measure.help)}" for measure in shown))
+        st.markdown("\n".join(f"- **{plain(measure.title)}**: {plain(measure.help)}" for measure in shown))
 
 
 def _setting(param: object) -> str:

@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from common.shell import theme
+from common.words import plain
 from labkit import figures
 from labkit.audit import Audit
 from widgets.figure import live_figure
@@ -24,10 +25,13 @@ def group_changes(audit: Audit, where: str, value: float) -> None:
     if table is None or table.empty:
         return
     columns = list(dict.fromkeys(table.index.get_level_values(0)))
-    st.header(f"Which groups lose accuracy{where}?")
+    st.header(f"Which groups lose accuracy{plain(where)}?")
     column = columns[0]
     if len(columns) > 1:
-        column = st.segmented_control("by", columns, default=columns[0], required=True, key="live-groups-by") or columns[0]
+        column = (
+            st.segmented_control("by", columns, format_func=plain, default=columns[0], required=True, key="live-groups-by")
+            or columns[0]
+        )
     left, right = st.columns(2)
     with left:
         live_figure(

@@ -7,6 +7,7 @@ import streamlit as st
 from common.long_work import long_work
 from common.shell import library, options
 from common.take_away import take_away
+from common.words import code, plain
 from labkit import live, runs
 from labkit.compress import Method, described
 
@@ -35,7 +36,7 @@ def _kept(run: runs.Run, label: str, store: runs.Store) -> None:
     """Say where the run is, and lead there."""
     network = library().table()["model"].get(run.id, run.model)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"Kept as run `{run.id}`", help=f"{label}; in {store.folder}", width="content")
+        st.markdown(f"Kept as run {code(run.id)}", help=plain(f"{label}; in {store.folder}"), width="content")
         st.page_link("views/per_class/page.py", label="Per class", query_params={"model": network, "run": run.id})
         st.page_link("views/compare/page.py", label="Compare", query_params={"model": network})
     take_away(run, store, in_fragment=True)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from common.address import remember
 from common.shell import options
+from common.words import code
 from labkit import live
 from labkit.registry import Names
 from views.live.fields import FIELDS
@@ -19,11 +20,14 @@ Given = dict[str, Any]
 def given() -> Given:
     """Return the values of the fields: of this session, else of the address, else of the command line."""
     if "own-given" not in st.session_state:
-        kept = {key: st.query_params[_param(key)] for key in KEYS if _param(key) in st.query_params}
+        typed = () if options().public else KEYS  # a visitor from elsewhere opens no file by its address
+        kept = {key: st.query_params[_param(key)] for key in typed if _param(key) in st.query_params}
         found = kept or {key: ",".join(value) if isinstance(value, list) else value for key, value in options().own.items()}
         found = {**dict.fromkeys(KEYS, ""), **found, "size": _whole(found.get("size"))}
         st.session_state["own-given"] = found
-        st.session_state["own-asked"] = dict(found) if (options().own and not kept) or "own" in st.query_params else None
+        st.session_state["own-asked"] = (
+            dict(found) if (options().own and not kept) or (typed and "own" in st.query_params) else None
+        )
     return st.session_state["own-given"]
 
 
@@ -80,10 +84,10 @@ def meant(fields: Given | None = None) -> dict[str, Any]:
 
 def in_words(found: Given) -> str:
     """Return the network and its data in one line."""
-    parts = [f"`{found['name']}`"]
-    parts += [f"weights `{found['weights']}`"] if found["weights"] else []
-    parts += [f"data `{found['data']}`"] if found["data"] else []
-    parts += [f"target `{found['target']}`"] if found["target"] else []
+    parts = [f"{code(found['name'])}"]
+    parts += [f"weights {code(found['weights'])}"] if found["weights"] else []
+    parts += [f"data {code(found['data'])}"] if found["data"] else []
+    parts += [f"target {code(found['target'])}"] if found["target"] else []
     return " · ".join(parts)
 
 

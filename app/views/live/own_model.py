@@ -5,6 +5,7 @@ from typing import Any
 import streamlit as st
 
 from common.shell import MISTAKES, options
+from common.words import plain
 from labkit import live, models, runs
 from labkit.stamps import Stamp, stamp
 from views.live import own_offers as offers
@@ -23,6 +24,8 @@ def own_model() -> live.Session | None:
 
     Files are read again when they have changed, at the next run of the page.
     """
+    if options().public:
+        return _of_the_command_line()
     absorb()
     session, wrong = _opened()
     with st.container():
@@ -35,6 +38,16 @@ def own_model() -> live.Session | None:
         if wrong:
             st.error(_list([in_fields(sentence) for sentence in dict.fromkeys(wrong)]), icon=":material/warning:")
     note()
+    return session
+
+
+def _of_the_command_line() -> live.Session | None:
+    """Return the session of the network that the dashboard was started with: visitors from elsewhere open no files."""
+    session, wrong = (
+        _opened() if options().own else (None, ["the form that opens files is off, since other machines reach this page"])
+    )
+    if wrong:
+        st.error(_list(wrong), icon=":material/warning:")
     return session
 
 
@@ -65,7 +78,7 @@ def _form() -> list[str]:
             st.caption(f"Columns of the table; a tap makes one the {FIELDS[empty].removesuffix('s')}:")
             offers.offer(st, empty, columns, label="columns", more=empty == "groups")  # type: ignore[arg-type]
         _more()
-        st.caption(f"Relative paths begin at {options().start}.")
+        st.caption(f"Relative paths begin at {plain(options().start)}.")
         return _buttons()
 
 
@@ -125,8 +138,8 @@ def _seeded(name: str, value: Any) -> str:
 
 
 def _list(sentences: list[str]) -> str:
-    plain = [" ".join(sentence.split()) for sentence in sentences]
-    return plain[0] if len(plain) == 1 else "\n".join(f"- {sentence}" for sentence in plain)
+    lines = [plain(sentence) for sentence in sentences]
+    return lines[0] if len(lines) == 1 else "\n".join(f"- {line}" for line in lines)
 
 
 def _opened() -> tuple[live.Session | None, list[str]]:

@@ -8,6 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from common.shell import options
+from common.words import plain
 from labkit import data, live, models
 from labkit.data.opening import TAB, is_table
 from labkit.models.own import OWN
@@ -29,7 +30,7 @@ def offer(place: DeltaGenerator, name: str, offers: Sequence[str], *, label: str
             keep(**{name: value})
         st.session_state[key] = None
 
-    place.pills(label, offers, key=key, on_change=take, label_visibility="collapsed")
+    place.pills(label, offers, format_func=plain, key=key, on_change=take, label_visibility="collapsed")
 
 
 def networks() -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from common.shell import MISTAKES, options
+from common.words import plain
 from labkit import data, live
 from labkit.data.opening import is_table
 from labkit.models.small_mlp import SMALL_MLP
@@ -85,7 +86,7 @@ def _running() -> None:
         left.progress(0.0, text="The training begins …")
     else:
         said = f"; {step.message}" if step.message else ""
-        left.progress(step.done / step.total, text=f"Training, about {max(round(step.seconds_left), 1)} s left{said}")
+        left.progress(step.done / step.total, text=f"Training, about {max(round(step.seconds_left), 1)} s left{plain(said)}")
     right.button("Stop", key="own-training-stop", on_click=training.stop, width="stretch")
 
 

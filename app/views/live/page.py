@@ -54,7 +54,8 @@ def choose_options(method: Method, places: list[DeltaGenerator], start: dict[str
 
 
 first, second, *rest = st.columns(2 + MOST_CHOICES)
-network = choose(first, "network", [*models.cards(), OWN], name="model", start=OWN if options().own else FIRST)
+own = [OWN] if options().own or not options().public else []
+network = choose(first, "network", [*models.cards(), *own], name="model", start=OWN if options().own else FIRST)
 with mistakes():
     best, words = opening(network) if network in models.cards() else (SHOWN[0], {})
 method = METHODS[choose(second, "method", SHOWN, name="method", start=best, format_func=lambda name: METHODS[name].title)]

@@ -1,10 +1,12 @@
 """Every figure of every class."""
 
+import pandas as pd
 import streamlit as st
 
 from common.notes import show_notes
 from common.shell import theme
 from labkit.audit import Audit
+from labkit.figures.base.largest import as_numbers
 
 # orange worse, blue better, on the paper of either theme
 PAINT = {
@@ -28,11 +30,12 @@ def class_table(audit: Audit) -> None:
         "affected",
         "precision",
     ]
-    shown = audit.per_class[[name for name in wanted if name in audit.per_class]]
+    shown = as_numbers(audit.per_class[[name for name in wanted if name in audit.per_class]])
     percent = {name: 100 * shown[name] for name in ("accuracy", "reference_accuracy", "change", "precision") if name in shown}
     table = shown.assign(**percent)
+    painted = "verdict" in table and table.size <= pd.get_option("styler.render.max_elements")  # pandas paints no larger table
     st.dataframe(
-        table.style.map(lambda word: PAINT[theme()].get(word, ""), subset=["verdict"]) if "verdict" in table else table,
+        table.style.map(lambda word: PAINT[theme()].get(word, ""), subset=["verdict"]) if painted else table,
         width="stretch",
         placeholder="–",
         alt="Figures of every class",

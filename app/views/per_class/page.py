@@ -5,11 +5,12 @@ import streamlit as st
 from common.address import choose
 from common.examples import split_of
 from common.groups import draw_groups, groups_of
-from common.networks import network_with_runs
+from common.networks import from_largest, network_with_runs
 from common.shell import figure, mistakes, steady, theme
 from common.tables import show_table, table_title
 from common.take_away import TAKE_AWAY, take_away
 from common.verdict import verdict_line
+from common.words import plain
 from labkit import figures
 from labkit.audit import MEASURES, confusion_change
 from views.per_class.class_table import class_table
@@ -20,7 +21,7 @@ st.write("One run beside the uncompressed network, class by class: an average hi
 
 left, right = st.columns([1, 2])
 shelf, network, table = network_with_runs(left)
-ids = list(table.sort_values(["series", "bytes"], ascending=[True, False]).index)
+ids = list(from_largest(table).index)
 run = choose(right, "run", ids, name="run", format_func=lambda name: table["in_words"].get(name, name))
 with mistakes():
     audit = shelf.audit(run)
@@ -66,7 +67,9 @@ with right:
 if audit.by_group is not None:
     st.header("By group")
     columns = list(dict.fromkeys(audit.by_group.index.get_level_values(0)))
-    column = st.segmented_control("by", columns, default=columns[0], required=True, key="by", bind="query-params")
+    column = st.segmented_control(
+        "by", columns, format_func=plain, default=columns[0], required=True, key="by", bind="query-params"
+    )
     changes = groups_of(audit, split_of(stored))
     if changes is not None:
         draw_groups(changes, column)
@@ -77,6 +80,6 @@ if audit.by_group is not None:
     )
 drawn = {name: draw for measure in MEASURES.values() for name, draw in measure.tables.items()}
 for name, found in audit.extras.items():
-    st.header(table_title(name))
+    st.header(plain(table_title(name)))
     with mistakes():
         show_table(name, found, drawn.get(name))

@@ -5,6 +5,7 @@ import streamlit as st
 
 from common.address import choose
 from common.shell import figure, theme
+from common.words import code, plain
 from labkit import figures
 from labkit.runs.trainings import rule_titles
 from views.training.stored import table_of
@@ -15,7 +16,10 @@ def training_course(stored: pd.DataFrame, network: str) -> None:
     titles = rule_titles()
     if stored.empty:
         command = f"labkit train {network} --sparsify {next(iter(titles))}"
-        st.info(f"No training of {network} is stored. Make one with `{command}`, then reload this page.", icon=":material/timer:")
+        st.info(
+            f"No training of {plain(network)} is stored. Make one with {code(command)}, then reload this page.",
+            icon=":material/timer:",
+        )
         return
     left, right = st.columns([1, 3])
     dense = stored["rule"] == "dense"

@@ -5,6 +5,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from common.shell import figure, theme
+from common.words import plain
 from labkit import figures, models, sparsify
 from views.training.stored import table_of
 
@@ -45,7 +46,7 @@ def mask_film(training: pd.Series) -> None:
     if chart is None:
         return
     rule = sparsify.RULES.get(training["rule"])
-    st.markdown(f"### The connections of {layer}")
+    st.markdown(f"### The connections of {plain(layer)}")
     figure(
         chart,
         "each pixel is a possible connection. Press Play, or move the slider, and watch whether connections gather at some inputs, "

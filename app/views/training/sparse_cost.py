@@ -5,6 +5,7 @@ import streamlit as st
 
 from common.results import Results
 from common.shell import figure, theme
+from common.words import plain
 from labkit import figures
 from labkit.runs import sparse_training_results as results
 from labkit.runs import usual_settings
@@ -23,7 +24,7 @@ def sparse_cost(found: Results, network: str) -> None:
     """Draw one network's figure, its table, the differences between rules, and the effect of their parameters."""
     rows = results.with_shares(found.rows[found.rows["network"] == network])
     if rows.empty:
-        st.info(f"{network} is not among the trainings of the benchmark.")
+        st.info(f"{plain(network)} is not among the trainings of the benchmark.")
         return
     usual = usual_settings(rows)
     cells = results.cell_means(usual, ["rule", "sparsity"])
@@ -32,7 +33,7 @@ def sparse_cost(found: Results, network: str) -> None:
     _chart(cells, OVER[over], over)
     with st.expander("All values"):
         _table(cells)
-        st.caption(f"Trained on: {found.place}.")
+        st.caption(f"Trained on: {plain(found.place)}.")
     _differences(usual)
     for sweep in results.parameter_sweeps(rows):
         _sweep(sweep)

@@ -7,6 +7,7 @@ import plotly
 import plotly.graph_objects as go
 import streamlit as st
 
+from common.words import plain
 from labkit.files import atomic_path
 from widgets import read
 
@@ -35,7 +36,7 @@ def live_figure(chart: go.Figure, reading: str, *, alt: str, key: str, value: ob
     else:
         data = {"figure": chart.to_json(), "plotly": script, "alt": alt, "height": chart.layout.height or 450}
         _component(data={**data, "value": value}, key=key)
-    st.caption(f"How to read this: {reading}")
+    st.caption(f"How to read this: {plain(reading)}")
 
 
 @st.cache_resource(show_spinner=False)

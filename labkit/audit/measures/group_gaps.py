@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from labkit.audit.evidence import Evidence
 from labkit.audit.groups import DIFFERENCES, Fairness
 from labkit.audit.measure import Column, Limit, Measure, Measured, Value, group_column, register_measure
-from labkit.audit.permutation import permuted_gap
+from labkit.audit.permutation import judged
 from labkit.registry import Param
 
 METRIC_OF = {
@@ -57,13 +57,11 @@ def gap_figures(found: Fairness, key: str, metric: str, prefix: str = "") -> dic
 def _by_chance(evidence: Evidence, key: str, metric: str) -> dict[str, float | Value]:
     """Return the gap that groups drawn at random would show, and how often it would be at least as large."""
     figures: dict[str, float | Value] = {}
-    groups = evidence.split.groups
-    if evidence.favourable_answers is None or evidence.groups is None or groups is None:
+    if evidence.groups is None:
         return figures
-    true, predicted = evidence.favourable_answers
-    for column in groups.columns:
+    for column, gaps in evidence.chance_gaps.items():
         value = float(evidence.groups.table.loc[(column, metric), "value"])
-        null, p = permuted_gap(true, predicted, groups[column], DIFFERENCES[metric], value, seed=evidence.seed)
+        null, p = judged(gaps, DIFFERENCES[metric], value)
         figures |= {f"{key}_null[{column}]": null, f"{key}_p[{column}]": p}
     return figures
 

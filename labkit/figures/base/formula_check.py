@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import needs
 
@@ -13,6 +14,7 @@ COLUMNS = ("series", "x", "formula", "measured", "error")
 Z = 1.96  # standard errors of a 95 % interval
 
 
+@shows_names
 def formula_check(
     table: pd.DataFrame, *, x_label: str = "", y_label: str = "", log_x: bool = False, theme: Theme = "light"
 ) -> go.Figure:

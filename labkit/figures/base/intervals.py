@@ -7,11 +7,13 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.selection import ring
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import two_lines
 
 
+@shows_names
 def intervals(
     frame: pd.DataFrame,
     *,

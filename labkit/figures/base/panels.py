@@ -8,11 +8,13 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme, template
 
 Kind = Literal["lines", "markers", "lines+markers", "bars"]
 
 
+@shows_names
 def panels(
     table: pd.DataFrame,
     *,

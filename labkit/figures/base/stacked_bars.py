@@ -5,9 +5,11 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme, template
 
 
+@shows_names
 def stacked_bars(table: pd.DataFrame, *, label: str = "", unit: str = "", theme: Theme = "light") -> go.Figure:
     """Draw a horizontal bar for each row, divided into the columns, with the total beside its name.
 

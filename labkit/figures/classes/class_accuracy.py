@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.largest import as_numbers, largest, left_out
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.outcomes import marks, outcomes
 from labkit.figures.base.shades import Shades, shades
 from labkit.figures.base.template import Theme, template
@@ -14,6 +16,7 @@ from labkit.figures.base.wording import PERCENT, needs, short
 COLUMNS = ("accuracy", "accuracy_low", "accuracy_high")
 
 
+@shows_names
 def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw the accuracy of each class in percent: a filled dot with its interval, and a hollow one for the reference.
 
@@ -24,7 +27,8 @@ def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
     per_class : DataFrame
         `Audit.per_class`: one row per class, the first class on top. Columns accuracy, accuracy_low, accuracy_high (fractions) and
         optionally reference_accuracy; without it only the model is drawn. A class of NaN keeps an empty row. Optionally verdict
-        ("harmed", "unharmed", "cannot tell"), which gives the colour: orange, blue, grey.
+        ("harmed", "unharmed", "cannot tell"), which gives the colour: orange, blue, grey. Of more than 100
+        classes the 100 with the largest change are drawn, without a reference the first 100.
     theme : {"light", "dark"}
 
     Returns
@@ -37,7 +41,8 @@ def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
         When a column is missing.
     """
     needs(per_class, COLUMNS, figure="class_accuracy", advice="give Audit.per_class")
-    compared = "reference_accuracy" in per_class.columns
+    total, compared = len(per_class), "reference_accuracy" in per_class.columns
+    per_class = _drawn(as_numbers(per_class), compared)
     after, low, high = (per_class[key].to_numpy(float) * PERCENT for key in COLUMNS)
     before = per_class["reference_accuracy"].to_numpy(float) * PERCENT if compared else np.full(len(per_class), np.nan)
     names = [str(name) for name in per_class.index]
@@ -53,7 +58,10 @@ def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
         template=template(theme),
         height=110 + 26 * max(3, len(names)),
         uirevision="class_accuracy",
-        xaxis={"title": {"text": "accuracy (%)"}, "range": _range(np.concatenate([before, low, high]))},
+        xaxis={
+            "title": {"text": "accuracy (%)" + left_out(total, len(per_class), "rows")},
+            "range": _range(np.concatenate([before, low, high])),
+        },
         yaxis={
             "type": "category",
             "autorange": "reversed",
@@ -64,6 +72,12 @@ def class_accuracy(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Fig
         },
     )
     return figure
+
+
+def _drawn(per_class: pd.DataFrame, compared: bool) -> pd.DataFrame:
+    """Return the classes that are drawn."""
+    before = per_class["reference_accuracy"] if compared else per_class["accuracy"]
+    return per_class.iloc[largest((per_class["accuracy"] - before).abs().to_numpy(float))]
 
 
 def _models(per_class: pd.DataFrame, names: list[str], ends: np.ndarray, compared: bool, theme: Theme) -> list[go.Scatter]:

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.largest import as_numbers, largest, left_out
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.outcomes import marks, outcomes, verdict_words
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
@@ -18,6 +20,7 @@ MARK = "●"
 NO_MARK = f'<span style="color:rgba(0,0,0,0)">{MARK}</span>'
 
 
+@shows_names
 def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw the change in accuracy of each class, in percentage points, with its interval.
 
@@ -44,7 +47,8 @@ def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
         When a column is missing.
     """
     needs(per_class, COLUMNS, figure="class_change", advice="audit with a reference model")
-    shown = _largest(per_class)
+    per_class = as_numbers(per_class)
+    shown = per_class.iloc[largest(per_class["change"].abs().to_numpy(float), MOST)]
     names = [str(name) for name in shown.index]
     affected = shown["affected"].fillna(False).to_numpy(bool)
     colours = shades(theme)
@@ -63,7 +67,7 @@ def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
         bargap=0.3,
         uirevision="class_change",
         xaxis={
-            "title": {"text": f"change in accuracy (pp)<br>{MARK} q < 0.05" + _left_out(len(per_class), len(shown))},
+            "title": {"text": f"change in accuracy (pp)<br>{MARK} q < 0.05" + left_out(len(per_class), len(shown))},
             "range": [-1.05 * limit, 1.05 * limit],
             "zeroline": True,
             "zerolinecolor": colours.ink,
@@ -79,18 +83,6 @@ def class_change(per_class: pd.DataFrame, *, theme: Theme = "light") -> go.Figur
         },
     )
     return figure
-
-
-def _largest(per_class: pd.DataFrame) -> pd.DataFrame:
-    """Return the `MOST` classes with the largest change, in their own order."""
-    if len(per_class) <= MOST:
-        return per_class
-    size = per_class["change"].abs().fillna(-1).to_numpy()
-    return per_class.iloc[np.sort(np.argsort(-size, kind="stable")[:MOST])]
-
-
-def _left_out(total: int, drawn: int) -> str:
-    return "" if total == drawn else f"; largest {drawn} of {total} classes"
 
 
 def _labels(names: list[str], affected: np.ndarray, change: np.ndarray) -> list[str]:

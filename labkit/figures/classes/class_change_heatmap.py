@@ -9,6 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.heatmap import cells, full_colour, saturation
+from labkit.figures.base.largest import largest, left_out
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.outcomes import UNKNOWN, VERDICTS
 from labkit.figures.base.selection import frame_row
 from labkit.figures.base.shades import shades
@@ -18,6 +20,7 @@ from labkit.figures.base.wording import PERCENT, short, signed, two_lines
 MOST_TEXT = 16
 
 
+@shows_names
 def class_change_heatmap(
     change: pd.DataFrame,
     affected: pd.DataFrame | None = None,
@@ -56,7 +59,7 @@ def class_change_heatmap(
 
     Notes
     -----
-    Beyond 16 classes the numbers would not fit into the cells and appear in the hover text only.
+    Of more than 100 classes the 100 with the largest change in any run are drawn. Beyond 16 classes the numbers would not fit into the cells and appear in the hover text only.
     """
     if change.empty:
         raise ValueError("class_change_heatmap got no rows or no classes; give at least one run with one class")
@@ -65,6 +68,9 @@ def class_change_heatmap(
     for name, table in (("affected", marks), ("verdicts", said)):
         if not (table.index.equals(change.index) and table.columns.equals(change.columns)):
             raise ValueError(f"{name} must have the index and columns of change; reindex it")
+    total = change.shape[1]
+    kept = largest(np.fmax.reduce(np.abs(change.to_numpy(float)), axis=0))
+    change, marks, said = change.iloc[:, kept], marks.iloc[:, kept], said.iloc[:, kept]
     points = change.to_numpy(float) * PERCENT
     marked, words = marks.fillna(False).to_numpy(bool), said.fillna("").to_numpy(str)
     rows, columns = [str(name) for name in change.index], [str(name) for name in change.columns]
@@ -105,6 +111,7 @@ def class_change_heatmap(
             "range": [-0.5, len(columns) - 0.5],
             "tickvals": columns,
             "ticktext": [short(c, 14) for c in columns],
+            "title": {"text": left_out(total, len(columns)).removeprefix("; ") or None},
         },
         yaxis={
             "type": "category",

@@ -7,6 +7,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.heatmap import cells, full_colour, saturation
+from labkit.figures.base.largest import largest, left_out
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import short, signed
@@ -14,6 +16,7 @@ from labkit.figures.base.wording import short, signed
 MOST_TEXT = 16
 
 
+@shows_names
 def confusion_change(change: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw how many more examples of each class are now predicted as each class: orange is worse, blue better.
 
@@ -23,6 +26,7 @@ def confusion_change(change: pd.DataFrame, *, theme: Theme = "light") -> go.Figu
     ----------
     change : DataFrame of int [C, C]
         Confusion matrix of the model minus that of the reference, in examples: true classes in rows, predictions in columns.
+        Of more than 100 classes the 100 with the most changes are drawn.
     theme : {"light", "dark"}
 
     Returns
@@ -40,7 +44,9 @@ def confusion_change(change: pd.DataFrame, *, theme: Theme = "light") -> go.Figu
             f"confusion_change needs the same classes in rows and columns, got a table of {change.shape[0]} by {change.shape[1]};"
             " subtract two Audit.confusion tables"
         )
-    counts = change.to_numpy(float)
+    whole = np.abs(change.to_numpy())
+    total, kept = len(classes), largest((whole.sum(axis=0) + whole.sum(axis=1)).astype(float))
+    classes, counts = [classes[place] for place in kept], change.to_numpy()[np.ix_(kept, kept)].astype(float)
     harm = np.where(np.eye(len(classes), dtype=bool), -counts, counts) + 0.0
     limit = saturation(harm[harm != 0])
     colours = shades(theme)
@@ -64,7 +70,7 @@ def confusion_change(change: pd.DataFrame, *, theme: Theme = "light") -> go.Figu
         template=template(theme),
         height=210 + 32 * max(4, len(classes)),
         uirevision="confusion_change",
-        xaxis={**ticks, "title": {"text": "predicted class"}},
+        xaxis={**ticks, "title": {"text": "predicted class" + left_out(total, len(classes))}},
         yaxis={**ticks, "title": {"text": "true class"}, "autorange": "reversed"},
     )
     return figure

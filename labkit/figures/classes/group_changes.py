@@ -5,6 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.largest import as_numbers
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme
 from labkit.figures.base.wording import needs
 from labkit.figures.classes.class_accuracy import class_accuracy
@@ -12,6 +14,7 @@ from labkit.figures.classes.class_accuracy import class_accuracy
 COLUMNS = ("examples", "reference_accuracy", "accuracy", "change_low", "change_high")
 
 
+@shows_names
 def group_changes(table: pd.DataFrame, column: str | None = None, *, theme: Theme = "light") -> go.Figure:
     """Draw the accuracy of every group in percent: hollow before, filled after, coloured by verdict where there is one.
 
@@ -44,6 +47,7 @@ def group_changes(table: pd.DataFrame, column: str | None = None, *, theme: Them
         f"{group} ({int(count):,})" if len(known) == 1 or column is not None else f"{of}: {group} ({int(count):,})"
         for (of, group), count in shown["examples"].items()
     ]
+    shown = as_numbers(shown)
     before = shown["reference_accuracy"]
     ends = {"accuracy_low": before + shown["change_low"], "accuracy_high": before + shown["change_high"]}
     return class_accuracy(shown.assign(**ends).set_axis(names), theme=theme).update_layout(uirevision="group_changes")

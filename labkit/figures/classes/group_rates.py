@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.largest import as_numbers, largest, left_out
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import SYMBOLS, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, short
@@ -19,7 +21,10 @@ RATES = (
     ("precision_score", "precision", None),
 )
 
+MOST = 30  # each is an entry of the legend
 
+
+@shows_names
 def group_rates(by_group: pd.DataFrame, column: str | None = None, *, theme: Theme = "light") -> go.Figure:
     """Draw the rates of every group of one sensitive feature in percent: one row per rate, one colour and symbol per group.
 
@@ -30,7 +35,7 @@ def group_rates(by_group: pd.DataFrame, column: str | None = None, *, theme: The
     by_group : DataFrame
         `Audit.by_group`, indexed by (group column, group): some of accuracy_score, selection_rate, true_positive_rate,
         false_positive_rate, precision_score (fractions), and optionally n, n_pos, n_neg (examples). An undefined rate, NaN, is
-        left out.
+        left out. Of more than 30 groups the 30 whose rates are furthest from the middle are drawn.
     column : str, optional
         The sensitive feature, such as "sex"; by default the first of the table.
     theme : {"light", "dark"}
@@ -50,21 +55,23 @@ def group_rates(by_group: pd.DataFrame, column: str | None = None, *, theme: The
     column = columns[0] if column is None and columns else column
     if column not in columns:
         raise ValueError(f"group_rates got the column {column!r}; the table has {', '.join(map(str, columns))}")
-    groups = by_group.loc[column]
+    groups = as_numbers(by_group.loc[column])
     rates = [rate for rate in RATES if rate[0] in groups]
     if not rates:
         raise ValueError("group_rates found no rate in the table; give Audit.by_group")
-    names = [name for _, name, _ in rates]
+    names, keys = [name for _, name, _ in rates], [key for key, _, _ in rates]
+    middle = groups[keys].to_numpy(float) - groups[keys].median().to_numpy(float)
+    total, shown = len(groups), groups.iloc[largest(np.fmax.reduce(np.abs(middle), axis=1), MOST)]
     colours, palette = shades(theme), template(theme).layout.colorway
-    figure = go.Figure(_gaps(groups[[key for key, _, _ in rates]], names, colours.quiet))
-    for turn, group in enumerate(groups.index):
+    figure = go.Figure(_gaps(groups[keys], names, colours.quiet))
+    for turn, group in enumerate(shown.index):
         look = {"color": palette[turn % len(palette)], "symbol": SYMBOLS[turn % len(SYMBOLS)], "size": 12}
-        figure.add_trace(_dots(groups.loc[group], str(group), rates, look))
+        figure.add_trace(_dots(shown.iloc[turn], str(group), rates, look))
     figure.update_layout(
         template=template(theme),
-        height=150 + 40 * max(2, len(names)) + 10 * len(groups),
+        height=150 + 40 * max(2, len(names)) + 10 * len(shown),
         uirevision=f"group_rates {column}",
-        xaxis={"title": {"text": "rate (%)"}, "range": [-3, 103]},
+        xaxis={"title": {"text": "rate (%)" + left_out(total, len(shown), "groups")}, "range": [-3, 103]},
         yaxis={"type": "category", "autorange": "reversed", "categoryorder": "array", "categoryarray": names},
     )
     return figure

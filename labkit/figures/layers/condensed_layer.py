@@ -8,12 +8,14 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 
 LIMIT = 0.4  # weights from here on have the full colour
 
 
+@shows_names
 def condensed_layer(parts: Mapping[str, np.ndarray], *, theme: Theme = "light") -> go.Figure:
     """Draw small matrices side by side with their numbers, shapes and bytes.
 

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme, corner_title, template
 
 GAP = 20  # units between two matrices
 BELOW = 70  # units between weights and factors
 
 
+@shows_names
 def factor_tiles(
     pairs: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 
@@ -12,6 +13,7 @@ NOTHING, EMPTY, CONNECTION = 0, 1, 2
 FRAME = 2  # pixels around a tile
 
 
+@shows_names
 def input_density(mask: np.ndarray, *, shape: tuple[int, int] | None = None, theme: Theme = "light") -> go.Figure:
     """Draw the connections of all neurons to each pixel, as a multiple of an even distribution.
 
@@ -40,6 +42,7 @@ def input_density(mask: np.ndarray, *, shape: tuple[int, int] | None = None, the
     return _square(heat, "connections per pixel, relative to even", theme)
 
 
+@shows_names
 def neuron_mosaic(
     mask: np.ndarray, *, shape: tuple[int, int] | None = None, across: int = 8, down: int = 8, theme: Theme = "light"
 ) -> go.Figure:

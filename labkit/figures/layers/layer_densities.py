@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import SYMBOLS
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
@@ -14,6 +15,7 @@ from labkit.figures.layers.layer_quantities import layer_title
 COLUMNS = ("distribution", "layer", "density", "fan_in", "macs")
 
 
+@shows_names
 def layer_densities(layers: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw density and fan-in of every layer, one colour and symbol per distribution, with the multiplications each one needs.
 

@@ -6,11 +6,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.colour_bar import colour_bar
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.layers.layer_quantities import DIGITS, ROW, TITLES, Quantity, layer_title, layer_values
 
 
+@shows_names
 def layer_history(layers: pd.DataFrame, *, what: Quantity = "fan_in", theme: Theme = "light") -> go.Figure:
     """Draw one quantity as a heat map, one row per layer, one column per step at which connections changed.
 

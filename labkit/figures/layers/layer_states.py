@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.log_ticks import log_ticks
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.layers.layer_quantities import DIGITS, ROW, TITLES, Quantity, layer_title, layer_values
@@ -14,6 +15,7 @@ FIRST, LAST = "at the start", "at the end"
 LOG_FROM = 8
 
 
+@shows_names
 def layer_states(layers: pd.DataFrame, *, what: Quantity = "fan_in", theme: Theme = "light") -> go.Figure:
     """Draw one quantity of every layer at the first and at the last step: a hollow and a filled mark, with a line between.
 

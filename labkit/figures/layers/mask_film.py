@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, corner_title, template
 from labkit.figures.layers.mask_picture import WORDS, Cell, cell_colours, cells, picture
@@ -26,6 +27,7 @@ class _Frame:
     words: str
 
 
+@shows_names
 def mask_film(frames: Iterable[tuple[int, np.ndarray]], *, theme: Theme = "light") -> go.Figure:
     """Draw the mask of a layer as a picture, one pixel per weight, with a button that plays the training and a slider over steps.
 

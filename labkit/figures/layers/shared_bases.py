@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import Shades, shades
 from labkit.figures.base.template import Theme, corner_title, template
 from labkit.figures.base.wording import PERCENT, needs
@@ -16,6 +17,7 @@ TINT = 0.35  # opacity of a cell, so that its number is readable on every colour
 KB = 1000.0
 
 
+@shows_names
 def shared_bases(layers: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw one row per block in network order, and above the first block of a group a row for the basis that its blocks share.
 

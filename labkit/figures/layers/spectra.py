@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT
@@ -19,6 +20,7 @@ TITLES = {"values": "singular value (% of the norm)", "lost": "squared error at 
 X_TITLES = {"values": "singular value, in order", "lost": "rank kept"}
 
 
+@shows_names
 def spectra(values: pd.DataFrame, *, what: Spectrum = "values", guides: Sequence[str] = (), theme: Theme = "light") -> go.Figure:
     """Draw one line per matrix: its singular values, or the squared error of its best approximation of each rank.
 

@@ -9,6 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme, template
 
 ARRAYS = ("weight", "gradient", "mask", "by_weight", "by_gradient", "active", "kept", "grown")
@@ -17,6 +18,7 @@ DARK = {"weight": "#5A3A8C", "gradient": "#1F6F57", "both": "#3C6A78", "gone": "
 PAPER = {"light": {"": "#FFFFFF", "there": "#EEF2F6"}, "dark": {"": "#14181F", "there": "#262C36"}}
 
 
+@shows_names
 def update_steps(arrays: Mapping[str, Any], *, theme: Theme = "light") -> go.Figure:
     """Draw weights, gradients and the four steps of an update in six panels: salient, ablated, pruned, grown.
 

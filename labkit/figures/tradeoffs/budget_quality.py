@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
 
@@ -13,6 +14,7 @@ COLUMNS = ("method", "family", "kind", "budget", "mean", "high")
 DASHES = ("solid", "dot", "dash", "dashdot", "longdash")
 
 
+@shows_names
 def budget_quality(
     cells: pd.DataFrame, *, y_label: str = "quality (%)", reference: float | None = None, theme: Theme = "light"
 ) -> go.Figure:

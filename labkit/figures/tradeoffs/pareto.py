@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.log_ticks import log_ticks
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.selection import ring
 from labkit.figures.base.shades import SYMBOLS, shades
 from labkit.figures.base.template import Theme, template
@@ -21,6 +22,7 @@ LOG_FROM = 20
 PLACE = ("_x", "_x_low", "_x_high")  # of a point, in the units of the axis
 
 
+@shows_names
 def pareto(
     frame: pd.DataFrame,
     *,

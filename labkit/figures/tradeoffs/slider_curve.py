@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import Shades, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
@@ -13,6 +14,7 @@ from labkit.figures.base.wording import PERCENT, needs
 COLUMNS = ("accuracy", "accuracy_low", "accuracy_high")
 
 
+@shows_names
 def slider_curve(frame: pd.DataFrame, *, value: float | None = None, x_label: str = "", theme: Theme = "light") -> go.Figure:
     """Draw accuracy in percent over the values of a slider, and mark the row nearest to `value`.
 

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.log_ticks import log_ticks
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import SYMBOLS, Shades, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import needs, short
@@ -21,6 +22,7 @@ LOG_FROM = 20
 RATIO = 64  # pixels right of the axis, for the ratio of the longest bar
 
 
+@shows_names
 def kernel_speed(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw the speed-up over dense of each implementation of a layer, over the batch size.
 
@@ -77,6 +79,7 @@ def kernel_speed(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     return figure
 
 
+@shows_names
 def end_to_end_speed(rows: pd.DataFrame, *, theme: Theme = "light") -> go.Figure:
     """Draw the milliseconds of whole networks, dense and ours, with the speed-up.
 

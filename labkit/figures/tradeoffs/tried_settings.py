@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import SYMBOLS, shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
@@ -13,6 +14,7 @@ COLUMNS = ("x", "accuracy", "series", "label")
 SMALL, LARGE = 7, 15
 
 
+@shows_names
 def tried_settings(tried: pd.DataFrame, *, x_label: str = "", reference: float | None = None, theme: Theme = "light") -> go.Figure:
     """Draw a mark for each setting that was tried, the latest of each series large.
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from labkit.figures.base.log_ticks import log_ticks
 from labkit.figures.base.means import MEANS, in_words, reach, whiskers
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
@@ -17,6 +18,7 @@ from labkit.figures.training.rules import DENSE, looks, rule_title
 COLUMNS = ("rule", "sparsity", "share", *MEANS)
 
 
+@shows_names
 def flops_accuracy(
     cells: pd.DataFrame, *, x_label: str = "training FLOPs", titles: Mapping[str, str] | None = None, theme: Theme = "light"
 ) -> go.Figure:

@@ -8,12 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.means import MEANS, in_words, reach, whiskers
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
 
 OTHERS = (*MEANS, "seeds", "empty")
 
 
+@shows_names
 def parameter_accuracy(cells: pd.DataFrame, *, parameter: str | None = None, theme: Theme = "light") -> go.Figure:
     """Draw accuracy in percent over the values of a parameter, with intervals and, below each value, the share of empty neurons.
 

@@ -9,6 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.intervals import intervals
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme
 from labkit.figures.base.wording import PERCENT, needs
@@ -17,6 +18,7 @@ from labkit.figures.training.rules import rule_title
 COLUMNS = ("sparsity", "other", "mean", "low", "high")
 
 
+@shows_names
 def rule_contrasts(
     found: pd.DataFrame, *, rule: str = "srigl", titles: Mapping[str, str] | None = None, theme: Theme = "light"
 ) -> go.Figure:

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from labkit.figures.base.means import MEANS, in_words, reach, whiskers
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
@@ -18,6 +19,7 @@ BETWEEN = 0.1  # of the distance between two sparsities, from rule to rule
 WHOLE = 0.6  # all rules together take no more
 
 
+@shows_names
 def sparsity_accuracy(
     cells: pd.DataFrame,
     *,

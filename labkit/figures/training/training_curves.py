@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
 from labkit.figures.training.rules import looks, rule_title
@@ -14,6 +15,7 @@ from labkit.figures.training.rules import looks, rule_title
 COLUMNS = ("rule", "step", "validation_accuracy")
 
 
+@shows_names
 def training_curves(curves: pd.DataFrame, *, titles: Mapping[str, str] | None = None, theme: Theme = "light") -> go.Figure:
     """Draw validation accuracy in percent over the steps, one trace per rule, "dense" last.
 

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from labkit.figures.base.names import shows_names
 from labkit.figures.base.shades import shades
 from labkit.figures.base.template import Theme, template
 from labkit.figures.base.wording import PERCENT, needs
@@ -15,6 +16,7 @@ from labkit.figures.layers.layer_quantities import layer_title
 COLUMNS = ("step", "layer", "active", "outputs")
 
 
+@shows_names
 def training_progress(
     layers: pd.DataFrame,
     *,
