@@ -23,19 +23,18 @@ def table(tmp_path, columns: dict, name: str = "t.csv"):
     return path
 
 
-@pytest.mark.parametrize("kind", ["whole", "decimal"])
-def test_ten_thousand_columns_of_numbers_are_read_together(tmp_path, kind):
-    values = np.random.default_rng(0).integers(0, 97, (20, 10_000)) / (1 if kind == "whole" else 8)
+def test_ten_thousand_columns_of_numbers_are_read_together(tmp_path):
+    values = np.random.default_rng(0).integers(0, 97, (20, 10_000)) / np.where(np.arange(10_000) % 2, 1, 8)
     text = [",".join(f"{value:g}" for value in row) for row in values]
     path = tmp_path / "t.csv"
     path.write_text(",".join(f"c{i}" for i in range(10_000)) + ",y\n" + "".join(f"{row},{i % 2}\n" for i, row in enumerate(text)))
     start = time.process_time()
     read = data.from_csv(path, target="y")
     assert time.process_time() - start < 12  # 66 seconds column by column
-    few = pd.read_csv(io.StringIO(path.read_text()), usecols=[*[f"c{i}" for i in range(300)], "y"])
+    few = pd.read_csv(io.StringIO(path.read_text()), usecols=[*[f"c{i}" for i in range(40)], "y"])
     few.to_csv(tmp_path / "few.csv", index=False)
     narrow = data.from_csv(tmp_path / "few.csv", target="y")
-    np.testing.assert_array_equal(read.train.x[:, :300], narrow.train.x)
+    np.testing.assert_array_equal(read.train.x[:, :40], narrow.train.x)
     assert len(read.train.features) == 10_000
 
 
