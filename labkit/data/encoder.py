@@ -251,6 +251,8 @@ class Encoder:
             if facts.pop("schema") != SCHEMA:
                 raise KeyError("schema")
             columns = [replace(ColumnCode(**code), style=Style(**code["style"])) for code in facts.pop("columns")]
+            if not all(isinstance(code.categories, list) for code in columns):
+                raise TypeError("categories")
             columns = [replace(code, categories=tuple(code.categories)) for code in columns]
             plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
             encoder = cls(columns=tuple(columns), **plain)
