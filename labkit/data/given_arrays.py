@@ -242,7 +242,7 @@ def _table(frame: pd.DataFrame, name: str) -> np.ndarray:
 
 def _text_column(value: Any, column: Any, name: str) -> TypeError:
     return TypeError(
-        f"{name}: column {shortly(str(column))} holds {shortly(value)}, which is no number of 64 bits; encode it "
+        f"{name}: column {shortly(str(column))} holds {shortly(value)}, which is no number; encode it "
         "(pandas.get_dummies), "
         "leave it out, or "
         "write the table with to_csv and read it with labkit.data.from_csv"
