@@ -222,8 +222,8 @@ def _strips(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
 
 
 def _alpha(picture: Image.Image) -> tuple[int, int]:
-    found = [piece.getchannel("A").getextrema() for _, piece in _strips(picture)]
-    return min(low for low, _ in found), max(high for _, high in found)
+    found = [np.asarray(piece.getchannel("A")) for _, piece in _strips(picture)]
+    return min(int(part.min()) for part in found), max(int(part.max()) for part in found)
 
 
 def _over(picture: Image.Image, background: str) -> Image.Image:
@@ -235,7 +235,7 @@ def _over(picture: Image.Image, background: str) -> Image.Image:
 
 def _contrast(picture: Image.Image) -> int:
     """Largest difference between two pixels in one channel."""
-    return max(high - low for low, high in picture.getextrema())
+    return max(high - low for low, high in picture.getextrema())  # type: ignore[misc]
 
 
 def _from_integers(values: np.ndarray, path: Path, remarks: Remarks) -> Image.Image:
