@@ -69,7 +69,29 @@ def said(error: BaseException, limit: int = 200) -> str:
         line = (str(error).strip().splitlines() or [""])[0]
     except Exception:  # the message is somebody else's code
         line = ""
-    return f"{type(error).__name__}: {cut(line, limit)}".rstrip(": ")
+    return f"{in_line(type(error).__name__, 100)}: {cut(line, limit)}".rstrip(": ")
+
+
+def in_line(text: object, limit: int = 300) -> str:
+    """Return a path or name as it stands in a sentence: as it is, or quoted and cut where it is long or has line breaks in it.
+
+    Parameters
+    ----------
+    text : str or path
+    limit : int
+        Largest number of characters.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> in_line("net.py"), in_line("a\\nb.py")
+    ('net.py', "'a\\\\nb.py'")
+    """
+    text = str(text)
+    return text if text.isprintable() and len(text) <= limit else shortly(text, limit)
 
 
 def cut(sentence: str, limit: int = LONGEST) -> str:

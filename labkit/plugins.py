@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from labkit.messages import said
+from labkit.messages import in_line, said
 from labkit.registry import registries
 
 
@@ -28,14 +28,16 @@ def load_plugin(path: str | os.PathLike) -> list[str]:
     ValueError
         When the file does not exist, fails, or registers nothing. Nothing it registered is kept then.
     """
-    path = Path(path).resolve()
-    if not path.is_file():
-        raise ValueError(f"plugin {path} does not exist; give a Python file that registers a method, a rule or a measure")
+    place = in_line(os.fspath(path))
+    if not os.path.isfile(path):  # nor for a circle of links, a pipe, or a name that no file can have
+        raise ValueError(f"plugin {place} does not exist; give a Python file that registers a method, a rule or a measure")
+    path = Path(os.path.realpath(path))
+    place = in_line(path)
     before = [(registry, dict(registry)) for registry in registries()]
     name = f"labkit_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ValueError(f"plugin {path} is not a Python file; its name must end in .py")
+        raise ValueError(f"plugin {place} is not a Python file; its name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that worker processes and dataclasses find it by name
     try:
@@ -47,11 +49,11 @@ def load_plugin(path: str | os.PathLike) -> list[str]:
         sys.modules.pop(name, None)
         if isinstance(error, KeyboardInterrupt):
             raise
-        raise ValueError(f"plugin {path} failed: {said(error)}") from error
+        raise ValueError(f"plugin {place} failed: {said(error)}") from error
     added = [key for registry, entries in before for key, entry in registry.items() if entries.get(key) is not entry]
     if not added:
         raise ValueError(
-            f"plugin {path} registers nothing; call labkit.compress.register, labkit.sparsify.register_rule or "
+            f"plugin {place} registers nothing; call labkit.compress.register, labkit.sparsify.register_rule or "
             "labkit.audit.register_measure in it"
         )
     return added

@@ -11,7 +11,7 @@ from labkit.data.checks import checked
 from labkit.data.favourable import favourable_class
 from labkit.data.given_arrays import as_examples, joined_notes
 from labkit.data.given_labels import as_labels, feature_names, refuse_twice
-from labkit.data.limits import MAX_GROUPS
+from labkit.data.limits import MAX_GROUPS, as_name
 from labkit.data.partition import check_shares, partition
 from labkit.data.sensitive import as_group_text
 from labkit.data.split import Dataset, Split
@@ -48,7 +48,7 @@ def from_arrays(
     features : sequence of D str, optional
         Column names of a table; those of a DataFrame by default.
     name : str
-        Name of the data set.
+        Name of the data set, of at most `labkit.data.limits.MAX_NAME` characters, without line breaks.
     validation_share, test_share : float
         Fractions of the rows for validation and test.
     seed : int
@@ -73,7 +73,7 @@ def from_arrays(
     >>> ds
     Dataset('arrays': train 6, validation 2, test 2; 2 classes)
     """
-    name = str(name)
+    name = as_name(name)
     check_shares(validation_share, test_share, seed)
     held, names = as_examples(examples, name)
     rows = len(next(iter(held.values())))

@@ -16,6 +16,7 @@ from labkit.data.paths import is_text
 from labkit.data.pictures import count
 from labkit.data.plain import read_together
 from labkit.data.spelling import FLAGS
+from labkit.messages import in_line
 from labkit.words import shortly
 
 OTHER = "other"
@@ -257,9 +258,10 @@ class Encoder:
             plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
             encoder = cls(columns=tuple(columns), **plain)
             defect = _defect(encoder)
-        except (KeyError, TypeError, AttributeError, RecursionError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError, ValueError) as error:
+            reason = " ".join(str(error)[:1000].split())[:200]  # names of the text stand in it, with their line breaks
             raise ValueError(
-                f"this is no encoder written by Encoder.to_json ({type(error).__name__}: {str(error)[:200]})"
+                f"this is no encoder written by Encoder.to_json ({type(error).__name__}: {in_line(reason)})"
             ) from error
         if defect:
             raise ValueError(f"this is no encoder written by Encoder.to_json: {defect}")

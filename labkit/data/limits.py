@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
+
+from labkit.words import shortly
+
 MAX_TEXT = 500_000_000  # bytes of a CSV file, after decompression
 MAX_RATIO = 200  # times its own size that an archive may decompress to ...
 MIN_TEXT = 10_000_000  # ... where that is more than this many bytes
@@ -13,6 +17,33 @@ MAX_BYTES = 8_000_000_000  # of pictures, one a channel and pixel, or of an arra
 MAX_CLASSES = 10_000
 MAX_GROUPS = 10_000  # different groups in one sensitive column
 MAX_SIDE = 4_096  # pixels to which pictures are resized
+MAX_NAME = 200  # characters of a data set's name, which stands in messages and tables
+
+
+def as_name(name: object) -> str:
+    """Return the name of a data set as text.
+
+    Parameters
+    ----------
+    name : object
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        If it is longer than `MAX_NAME`, or holds line breaks, other control characters or halves of characters.
+    """
+    text = str(name)
+    if len(text) > MAX_NAME:
+        raise ValueError(
+            f"name {shortly(text, 60)} has {len(text):,} characters, and at most {MAX_NAME} are allowed; give a shorter one"
+        )
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in text):
+        raise ValueError(f"name {shortly(text)} holds line breaks or control characters; give one without them")
+    return text
 
 
 def refuse_classes(number: int, where: str) -> None:

@@ -107,9 +107,9 @@ def check_numbers(what: str, value: Any, most: int = MOST_NUMBER, name: str = ""
 class Counted(TorchDispatchMode):
     """Look at the size of every tensor that this thread makes, before it is made, and at their sum."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, most_tensors: int = MOST_TENSORS) -> None:
         super().__init__()
-        self.what, self.numbers, self.tensors = what, 0, 0
+        self.what, self.most_tensors, self.numbers, self.tensors = what, most_tensors, 0, 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if args and isinstance(args[0], (list, tuple)) and all(isinstance(size, int) for size in args[0]):
@@ -119,8 +119,8 @@ class Counted(TorchDispatchMode):
                 raise TooLargeError(_sentence(self.what, f"has a tensor of {size:,} numbers, more than {MOST_IN_TENSOR:,}"))
             if self.numbers > MOST_PARAMETERS:
                 raise TooLargeError(_sentence(self.what, f"has more than {MOST_PARAMETERS:,} parameters"))
-            if self.tensors > MOST_TENSORS:
-                raise TooLargeError(_sentence(self.what, f"has more than {MOST_TENSORS:,} tensors"))
+            if self.tensors > self.most_tensors:
+                raise TooLargeError(_sentence(self.what, f"has more than {self.most_tensors:,} tensors"))
         return func(*args, **(kwargs or {}))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch import nn
 
 from labkit.files import atomic_path, sha256, write_text
 from labkit.layers.manifest import reason_of
+from labkit.messages import in_line
 from labkit.models.fitting import Fit, fit_names, torn
 from labkit.models.reading import read_checkpoint
 from labkit.models.shapes import check_tensors
@@ -21,6 +23,7 @@ from labkit.models.tied import unshared
 from labkit.words import shortly
 
 WEIGHTS = Path(__file__).parent / "weights"
+MOST_BYTES = 1_000_000  # of a card, which has some 400
 
 
 @dataclass(frozen=True)
@@ -225,21 +228,20 @@ def read_card(path: Path) -> Card:
     Raises
     ------
     ValueError
-        If the file is missing or not a model card.
+        If the file is missing, not a model card, or no regular file of at most `MOST_BYTES`.
     """
+    place, again = in_line(path), f"train again with: labkit train {in_line(Path(path).stem)}"
     try:
+        facts = os.stat(path)  # a pipe would be waited for, a device read for ever
+        if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
+            raise ValueError(f"no file of at most {MOST_BYTES:,} bytes")
         card = Card(**json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise ValueError(f"{path} is missing; train the model with: labkit train {Path(path).stem}") from None
+        raise ValueError(f"{place} is missing; {again.replace('train again', 'train the model', 1)}") from None
     except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise ValueError(
-            f"{path} is not a model card ({reason_of(error)}); train again with: labkit train {Path(path).stem}"
-        ) from error
+        raise ValueError(f"{place} is not a model card ({in_line(reason_of(error))}); {again}") from error
     for field in fields(Card):
         value, kinds = getattr(card, field.name), {"str": (str,), "int": (int,), "float": (int, float)}[str(field.type)]
         if isinstance(value, bool) or not isinstance(value, kinds):
-            raise ValueError(
-                f"{path} is not a model card ({field.name} is {shortly(value, 60)}); "
-                f"train again with: labkit train {Path(path).stem}"
-            )
+            raise ValueError(f"{place} is not a model card ({field.name} is {shortly(value, 60)}); {again}")
     return card

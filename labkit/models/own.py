@@ -6,6 +6,7 @@ what was registered in this process, or nothing.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import importlib
 import importlib.util
@@ -13,7 +14,7 @@ import inspect
 import os
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +22,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from labkit.layers.limits import Counted, TooLargeError
+from labkit.messages import in_line, said
 from labkit.models.small_mlp import SMALL_MLP
+from labkit.words import shortly
 
 OWN: dict[str, Any] = {}  # name -> function, class or network
 CLASSES = ("num_classes", "n_classes", "classes", "num_labels", "out_features")
@@ -88,16 +92,12 @@ def register(name: str, folder: str | os.PathLike = ".") -> str:
     """
     place, _, attribute = name.rpartition(":")
     if not place or not attribute:
-        raise ValueError(f"{name!r} is no network; give module:function or file.py:function")
+        raise ValueError(f"{shortly(name)} is no network; give module:function or file.py:function")
     found: Any = _from_file(Path(folder, place)) if place.endswith(".py") else _from_module(place, Path(folder))
     for part in attribute.split("."):
-        if not hasattr(found, part):
-            offered = [key for key, value in vars(found).items() if callable(value) and not key.startswith("_")]
-            known = f"; it has {', '.join(offered[:8])}" if offered else ""
-            raise ValueError(f"{place} has no {attribute}{known}")
-        found = getattr(found, part)
+        found = _part(found, part, place, attribute)
     if not callable(found):
-        raise ValueError(f"{name} is {type(found).__name__}, not a function that returns an nn.Module")
+        raise ValueError(f"{in_line(name)} is {in_line(type(found).__name__)}, not a function that returns an nn.Module")
     OWN[name] = found
     return name
 
@@ -122,22 +122,22 @@ def build(name: str, *, num_classes: int | None = None, in_chans: int | None = N
     Raises
     ------
     ValueError
-        When the name is not registered, or the function fails or returns no network.
+        When the name is not registered, the function fails or returns no network, or one beyond `labkit.layers.limits`.
     """
     if name not in OWN:
         raise ValueError(not_named(name))
-    found = OWN[name]
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = copy.deepcopy(found) if isinstance(found, nn.Module) else _call(name, found, num_classes, in_chans)
-    except ValueError:
-        raise
-    except Exception as error:  # the user's own code may raise anything
-        raise ValueError(f"{name} failed: {_reason(error)}") from error
-    if not isinstance(model, nn.Module):
-        raise ValueError(f"{name} returned {type(model).__name__}; it must return an nn.Module")
-    return model.eval()
+    found, shown = OWN[name], in_line(name)
+    given = {} if isinstance(found, nn.Module) else _arguments(shown, found, {CLASSES: num_classes, CHANNELS: in_chans})
+    with _own_code(shown), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if isinstance(found, nn.Module):
+            return copy.deepcopy(found).eval()
+        with Counted(shown, most_tensors=1_000_000):  # also those that the code only calculates with
+            model = found(**given)
+        if isinstance(model, nn.Module):
+            model.labkit_call = ", ".join(f"{key}={value}" for key, value in given.items())  # type: ignore[assignment]
+            return model.eval()
+    raise ValueError(f"{shown} returned {in_line(type(model).__name__)}; it must return an nn.Module")
 
 
 def not_named(name: str) -> str:
@@ -151,26 +151,38 @@ def not_named(name: str) -> str:
     -------
     str
     """
-    return f"{name} is code of your own, which only the command line opens where you name it: --model {name}"
+    shown = in_line(name)
+    return f"{shown} is code of your own, which only the command line opens where you name it: --model {shown}"
 
 
-def _call(name: str, function: Callable[..., Any], num_classes: int | None, in_chans: int | None) -> Any:
-    """Call a function with as many of both numbers as its signature takes: by name, else in this order."""
-    given = _arguments(name, function, {CLASSES: num_classes, CHANNELS: in_chans})
+@contextlib.contextmanager
+def _own_code(what: str) -> Iterator[None]:
+    """Run the user's own code, which may raise anything: SystemExit, or an exception whose message cannot be made."""
     try:
-        model = function(**given)
-    except Exception as error:  # the user's own code may raise anything
-        raise ValueError(f"{name} failed: {_reason(error)}") from error
-    if isinstance(model, nn.Module):
-        model.labkit_call = ", ".join(f"{key}={value}" for key, value in given.items())  # type: ignore[assignment]
-    return model
+        yield
+    except (KeyboardInterrupt, TooLargeError):
+        raise
+    except BaseException as error:
+        raise ValueError(f"{what} failed: {said(error)}") from error
+
+
+def _part(found: Any, part: str, place: str, attribute: str) -> Any:
+    """Look an attribute up, which may run the user's code too."""
+    with _own_code(in_line(place)):
+        try:
+            return getattr(found, part)
+        except AttributeError:
+            held = dict(getattr(found, "__dict__", {}))
+    offered = [key for key, value in held.items() if isinstance(key, str) and callable(value) and not key.startswith("_")]
+    known = f"; it has {', '.join(in_line(key, 60) for key in offered[:8])}" if offered else ""
+    raise ValueError(f"{in_line(place)} has no {in_line(attribute)}{known}")
 
 
 def _arguments(name: str, function: Callable[..., Any], numbers: dict[tuple[str, ...], int | None]) -> dict[str, int]:
-    """Choose the arguments of a call from `numbers`: the usual names of each number -> the number."""
+    """Choose the arguments of a call: as many of `numbers` (usual names -> number) as the signature takes, by name, else in order."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # functions of C have no signature
+    except Exception:  # functions of C have no signature, and a class may give itself a wrong one
         return {}
     left = {names: value for names, value in numbers.items() if value is not None}
     given: dict[str, int] = {}
@@ -186,30 +198,31 @@ def _arguments(name: str, function: Callable[..., Any], numbers: dict[tuple[str,
     given |= dict(zip(empty, left.values(), strict=False))  # said by `weight_notes`
     lacking = [parameter for parameter in empty if parameter not in given]
     if lacking:
-        raise ValueError(f"{name} needs {', '.join(lacking)}, but is given num_classes and in_chans alone; give it defaults")
+        raise ValueError(
+            f"{name} needs {in_line(', '.join(lacking))}, but is given num_classes and in_chans alone; give it defaults"
+        )
     return given
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise ValueError(f"{path} does not exist; give file.py:function")
-    place = path.resolve()
-    name = f"labkit_own_{place.stem}_{zlib.crc32(os.fspath(place).encode()):08x}"
+    shown = in_line(path)
+    if not os.path.isfile(path):  # nor for a circle of links, a pipe, or a name that no file can have
+        raise ValueError(f"{shown} does not exist; give file.py:function")
+    place = Path(os.path.realpath(path))
+    name = f"labkit_own_{place.stem}_{zlib.crc32(os.fsencode(place)):08x}"
     spec = importlib.util.spec_from_file_location(name, place)
     if spec is None or spec.loader is None:
-        raise ValueError(f"{path} is not a Python file; give file.py:function")
+        raise ValueError(f"{shown} is not a Python file; give file.py:function")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # so that dataclasses and pickling find it
     before = set(sys.modules)
-    with _beside(place.parent):
+    with _beside(place.parent), _own_code(shown):
         try:
             spec.loader.exec_module(module)
             _forget_neighbours(place.parent, before)
-        except BaseException as error:  # sys.exit at the end of a script too
-            del sys.modules[name]
-            if isinstance(error, KeyboardInterrupt):
-                raise
-            raise ValueError(f"{path} failed: {_reason(error)}") from error
+        except BaseException:  # sys.exit at the end of a script too
+            sys.modules.pop(name, None)
+            raise
     return module
 
 
@@ -222,20 +235,16 @@ def _forget_neighbours(folder: Path, before: set[str]) -> None:
 
 
 def _from_module(name: str, folder: Path) -> ModuleType:
-    with _beside(folder.resolve()):
+    shown = in_line(name)
+    with _beside(Path(os.path.realpath(folder))), _own_code(f"module {shown}"):
         try:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
-            if error.name and (name == error.name or name.startswith(f"{error.name}.")):
-                raise ValueError(
-                    f"there is no module {name} here or installed; give module:function, file.py:function, timm:NAME "
-                    "or a reference model"
-                ) from error
-            raise ValueError(f"module {name} failed: {_reason(error)}") from error
-        except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
+            if not isinstance(error.name, str) or not f"{name}.".startswith(f"{error.name}."):
                 raise
-            raise ValueError(f"module {name} failed: {_reason(error)}") from error
+    raise ValueError(
+        f"there is no module {shown} here or installed; give module:function, file.py:function, timm:NAME or a reference model"
+    )
 
 
 class _beside:
@@ -250,8 +259,3 @@ class _beside:
     def __exit__(self, *_: object) -> None:
         if self.folder in sys.path:
             sys.path.remove(self.folder)
-
-
-def _reason(error: BaseException) -> str:
-    lines = str(error).splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

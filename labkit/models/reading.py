@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import io
 import os
 import pathlib
 import pickle
@@ -12,7 +13,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -181,7 +182,7 @@ def _read_torch(path: Path) -> tuple[Any, list[str]]:
     try:
         with (
             torch.serialization.safe_globals([*_harmless(), *inert]),
-            open(path, "rb") as file,
+            _opened(path) as file,
         ):  # by its path, the ending would decide
             return torch.load(file, map_location="cpu", weights_only=True), foreign
     except pickle.UnpicklingError as error:
@@ -190,6 +191,17 @@ def _read_torch(path: Path) -> tuple[Any, list[str]]:
         raise ValueError(_unsafe(path, foreign)) from error
     except Exception as error:  # damaged files end in errors of many types
         raise ValueError(f"{path} is truncated or damaged ({_first_line(error)}); get the file again") from error
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file for torch; one of the older form from memory: of a file, torch takes as many bytes as a damaged length says."""
+    file = open(path, "rb")  # noqa: SIM115, the caller closes it
+    if file.read(4) == b"PK\x03\x04":
+        file.seek(0)
+        return file
+    with file:
+        file.seek(0)
+        return io.BytesIO(file.read())
 
 
 def _unsafe(path: Path, foreign: list[str]) -> str:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
-import pickle
 import random
+import stat
 import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
 
 from labkit.files import atomic_path
+from labkit.messages import in_line
+from labkit.words import shortly
 
 FORMAT = 1
+MOST_BYTES = 64 * 2**30  # of weights, those of the best step and the optimizer's of the largest network
 
 
 def save(path: str | os.PathLike, state: dict[str, Any]) -> None:
@@ -57,17 +60,46 @@ def load(path: str | os.PathLike) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is truncated, not a checkpoint, or written by a newer version of labkit.
+        If the file is missing, truncated, not a checkpoint, of more than `MOST_BYTES`, or written by a newer version of labkit.
     """
+    place = in_line(os.fsdecode(path))
+    _check_file(path, place)
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile, KeyError) as error:
-        raise ValueError(f"checkpoint {path} is damaged or not a checkpoint; delete it to start over") from error
-    if not isinstance(state, dict) or "format" not in state:
-        raise ValueError(f"{path} is not a labkit checkpoint; delete it to start over")
-    if state["format"] > FORMAT:
-        raise ValueError(f"checkpoint {path} has format {state['format']}, this labkit reads up to {FORMAT}; update labkit")
+        with open(path, "rb") as file:
+            _check_archive(file, os.fstat(file.fileno()).st_size)
+            state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # damaged files end in errors of many types
+        raise ValueError(f"checkpoint {place} is damaged or not a checkpoint; delete it to start over") from error
+    number = state.get("format") if isinstance(state, dict) else None
+    if not isinstance(number, int) or isinstance(number, bool):
+        raise ValueError(f"{place} is not a labkit checkpoint; delete it to start over")
+    if number > FORMAT:
+        raise ValueError(f"checkpoint {place} has format {shortly(number, 60)}, this labkit reads up to {FORMAT}; update labkit")
     return state
+
+
+def _check_file(path: str | os.PathLike, place: str) -> None:
+    """Refuse what cannot be opened, and a pipe or device, which would be read for ever."""
+    try:
+        facts = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ValueError(f"checkpoint {place} does not exist; give the path of a checkpoint") from None
+    except (OSError, ValueError) as error:  # a circle of links, or a name that no file can have
+        raise ValueError(f"checkpoint {place} cannot be opened; give the path of a checkpoint") from error
+    if not stat.S_ISREG(facts.st_mode):
+        raise ValueError(f"{place} is a folder, pipe or device and no file; give the path of a checkpoint")
+    if facts.st_size > MOST_BYTES:
+        raise ValueError(f"checkpoint {place} has {facts.st_size:,} bytes, and at most {MOST_BYTES:,} are read; delete it")
+
+
+def _check_archive(file: BinaryIO, size: int) -> None:
+    """Refuse what `save` does not write: another form of file, whose damaged lengths torch would allocate, and what unpacks."""
+    start = file.read(4)
+    with zipfile.ZipFile(file) as archive:
+        unpacked = sum(entry.file_size for entry in archive.infolist())
+    if start != b"PK\x03\x04" or unpacked > size:
+        raise ValueError("an archive of torch.save is not compressed")
+    file.seek(0)
 
 
 def random_state() -> dict[str, Any]:

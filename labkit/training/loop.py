@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.forwarding import running
+from labkit.messages import said
 from labkit.training import checkpoint as checkpoints
 from labkit.training.batches import Batches
 from labkit.training.callbacks import Callback
@@ -164,8 +165,16 @@ class Loop:
         Raises
         ------
         ValueError
-            If it belongs to a run with other settings or another architecture.
+            If it belongs to a run with other settings or another architecture, or lacks parts.
         """
+        try:
+            self._restore(state, path)
+        except ValueError:
+            raise
+        except Exception as error:  # parts of other types or shapes end in errors of many types
+            raise ValueError(f"checkpoint {path} lacks parts of a training ({said(error)}); delete it to start over") from error
+
+    def _restore(self, state: dict, path: Path) -> None:
         own = self.state_dict()
         for key in ("steps", "seed", "batch_size", "examples"):
             if state[key] != own[key]:

@@ -126,7 +126,7 @@ def test_names_that_lead_to_no_function_are_one_sentence(tmp_path, net):
     cases = {
         f"{net}:absent": "has no absent; it has",
         f"{tmp_path / 'gone.py'}:f": "does not exist",
-        f"{tmp_path / 'bad.py'}:f": "failed: SystemExit: 3",
+        f"{tmp_path / 'bad.py'}:f": "failed: it called sys.exit\\(3\\)",
         "no_such_module_here:f": "there is no module no_such_module_here",
         "net.py:": "is no network; give module:function",
     }
