@@ -179,7 +179,7 @@ def _part(found: Any, part: str, place: str, attribute: str) -> Any:
 
 
 def _arguments(name: str, function: Callable[..., Any], numbers: dict[tuple[str, ...], int | None]) -> dict[str, int]:
-    """Choose the arguments of a call: as many of `numbers` (usual names -> number) as the signature takes, by name, else in order."""
+    """Choose the arguments of a call: `numbers` (usual names -> number) as far as the signature takes them, by name or in order."""
     try:
         parameters = list(inspect.signature(function).parameters.values())
     except Exception:  # functions of C have no signature, and a class may give itself a wrong one
