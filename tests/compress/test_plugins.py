@@ -76,3 +76,12 @@ def test_only_methods_can_be_registered():
         compress.register(compress.Method("no good", "t", "p", lambda m, **_: m))
     with pytest.raises(ValueError, match="needs a data set to learn from"):
         compress.Method("m", "t", "p", lambda m, **_: m, needs="training")(None)
+
+
+def test_places_that_are_no_file_are_said(tmp_path):
+    (tmp_path / "circle.py").symlink_to(tmp_path / "circle.py")
+    for name in ("circle.py", "a\0b.py", "a\nb.py", "x" * 1_000_000):
+        with pytest.raises(ValueError, match="does not exist") as caught:
+            compress.load_plugin(f"{tmp_path}/{name}")
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 600

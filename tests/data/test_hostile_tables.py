@@ -229,6 +229,27 @@ def test_an_encoder_that_was_tampered_with_is_refused(tmp_path, change):
     assert "no encoder written by" in refusal(lambda: data.Encoder.from_json("[" * 100_000))
 
 
+@pytest.mark.parametrize(
+    "more", ['"a\\nb": 1', '"\\r": 1', '"\\u2028\\u0000": 1', '"x": ' + "9" * 5000], ids=["line", "return", "null", "integer"]
+)
+def test_what_stands_in_an_encoder_breaks_no_sentence(tmp_path, more):
+    text = data.from_csv(table(tmp_path, {"a": [1, 2] * 15, "y": LABELS}), target="y").encoder.to_json()
+    said = refusal(lambda: data.Encoder.from_json(text.replace("{", "{" + more + ", ", 1)))
+    assert said.startswith("this is no encoder written by Encoder.to_json")
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 1_000_000, "a\nb", "a\u2028b", "\0", "\ud800"], ids=["long", "line", "separator", "null", "half"]
+)
+@pytest.mark.parametrize("labels", [[0, 1] * 10, [0, 1]])
+def test_names_of_data_sets_are_short_and_of_one_line(name, labels):
+    said = refusal(lambda: data.from_arrays(np.zeros((20, 2)), labels, name=name))
+    assert said.startswith("name ")
+    assert len(said.splitlines()) == 1
+    assert len(said) < 400
+
+
 def test_values_of_a_megabyte_are_shown_in_part(tmp_path):
     path = table(tmp_path, {"a": ["1", "x" * 1_000_000] * 15, "y": LABELS})
     assert len(refusal(lambda: data.from_csv(path, target="y"))) < 1_000

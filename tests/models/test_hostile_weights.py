@@ -5,6 +5,7 @@ import os
 import random
 import resource
 import struct
+import tracemalloc
 import zipfile
 
 import pytest
@@ -214,6 +215,43 @@ def test_a_damaged_model_card_is_said(tmp_path, text):
     (tmp_path / "net.json").write_bytes(text.encode("utf-16" if text == "\ud800" else "utf-8", "surrogatepass"))
     with pytest.raises(ValueError, match="is not a model card"):
         read_card(tmp_path / "net.json")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda path: path.symlink_to("/dev/zero"),
+        os.mkfifo,
+        os.mkdir,
+        lambda path: path.symlink_to(path),
+        lambda path: path.write_bytes(b" " * 2_000_000),
+    ],
+    ids=["device", "pipe", "folder", "circle", "large"],
+)
+def test_a_model_card_that_is_no_small_file_is_not_read(tmp_path, make):
+    path = tmp_path / "a\nb.json"
+    make(path)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="is not a model card") as caught:
+            read_card(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_length_in_a_file_of_the_older_form_takes_no_memory(tmp_path):
+    torch.save(state(), tmp_path / "w.pt", _use_new_zipfile_serialization=False)
+    sound, name = (tmp_path / "w.pt").read_bytes(), b"X" + struct.pack("<I", 8) + b"0.weight"
+    assert sound.count(name) == 1
+    (tmp_path / "w.pt").write_bytes(sound.replace(name, b"X" + struct.pack("<I", 3_500_000_000) + b"0.weight"))
+    tracemalloc.start()
+    try:
+        refused(tmp_path / "w.pt", "damaged")
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_error_without_a_message_is_named_by_its_type():
