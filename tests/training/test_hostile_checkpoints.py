@@ -21,9 +21,13 @@ def older(path):
 
 
 def bomb(path):
-    checkpoint.save(path, {"step": 3})
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("c/data/9", bytes(50_000_000))
+    """Ten kilobytes that unpack to a tensor of ten megabytes."""
+    checkpoint.save(path, {"step": torch.zeros(2_500_000)})
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in content.items():
+            archive.writestr(name, part)
 
 
 def renamed(old, new):
