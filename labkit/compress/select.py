@@ -18,9 +18,11 @@ from labkit.layers.order import first_and_last
 from labkit.layers.plain import folded, how_computed, is_computed
 from labkit.layers.sentences import stays_dense
 from labkit.layers.ties import users_of_weights
+from labkit.words import shortly
 
 __all__ = ["Layers", "check_float32", "replaced", "select_layers"]
 
+MOST_PATTERNS, LONGEST = 10_000, 1_000  # patterns of layer names, and characters of one
 Layers = str | Sequence[str] | Callable[[str, nn.Module], bool]
 
 
@@ -96,11 +98,11 @@ def select_layers(
 def _nothing(model: nn.Module, layers: Layers, kinds: tuple[type[nn.Module], ...], known: list[str], left: dict[str, str]) -> str:
     """The sentence for a filter that takes nothing."""
     if left:
-        return f"no layer is left for layers={layers!r}: " + "; ".join(stays_dense(left))
+        return f"no layer is left for layers={shortly(layers)}: " + "; ".join(stays_dense(left))
     some = ", ".join(known[:4]) + (", …" if len(known) > 4 else "")
     if isinstance(model, torch.jit.ScriptModule):
         return "a TorchScript network has no layers that could be replaced; give the network in Python that it was made from"
-    return f"no layer matches layers={layers!r}; the model has {some or 'no ' + ' or '.join(k.__name__ for k in kinds)}"
+    return f"no layer matches layers={shortly(layers)}; the model has {some or 'no ' + ' or '.join(k.__name__ for k in kinds)}"
 
 
 def check_float32(model: nn.Module, who: str) -> None:
@@ -129,7 +131,13 @@ def check_float32(model: nn.Module, who: str) -> None:
 def _check_filter(layers: Layers) -> None:
     words = isinstance(layers, str) or (isinstance(layers, Sequence) and all(isinstance(word, str) for word in layers))
     if not (words or callable(layers)):
-        raise TypeError(f"layers must be 'all', 'inner', 'mlp', a pattern, a list of patterns or a callable, got {layers!r}")
+        raise TypeError(f"layers must be 'all', 'inner', 'mlp', a pattern, a list of patterns or a callable, got {shortly(layers)}")
+    patterns = [] if callable(layers) else [layers] if isinstance(layers, str) else list(layers)
+    if len(patterns) > MOST_PATTERNS or any(len(pattern) > LONGEST for pattern in patterns):
+        raise ValueError(
+            f"layers takes up to {MOST_PATTERNS:,} patterns of up to {LONGEST:,} characters, got {shortly(layers, 60)}; "
+            "give fewer or shorter ones"
+        )
 
 
 def _takes(layers: Layers, path: str, layer: nn.Module) -> bool:

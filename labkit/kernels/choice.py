@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from labkit.files import write_text
+from labkit.kernels.own_table import read_own_table
 
 SHIPPED = Path(__file__).with_name("table.json")
 SHAPES = [(128, 128), (256, 256), (768, 768), (3072, 768)]
@@ -136,19 +137,16 @@ def _choose_gpu(device: str) -> Choice:
 def table() -> dict[str, Any]:
     """Return the table in use: this machine's own if `labkit kernels --measure` has written one, else the shipped one.
 
+    A file that is no such table is ignored with one warning.
+
     Returns
     -------
     dict
         "cpu" (name of the processor), "threads", and "rows" with inputs, outputs, density, batch, cpu_us, dense_us, kept_us
         (microseconds of the kernel, of a dense weight built for the call, and of a cached dense weight).
     """
-    try:
-        own = json.loads(table_path().read_text())
-        if own["cpu"] == cpu_name() and own["rows"]:
-            return own
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    return json.loads(SHIPPED.read_text())
+    own = read_own_table(table_path(), cpu_name())
+    return json.loads(SHIPPED.read_text()) if own is None else own
 
 
 def table_path() -> Path:
@@ -159,7 +157,11 @@ def table_path() -> Path:
     Path
         ``labkit/kernels.json`` in the user's cache folder.
     """
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "labkit" / "kernels.json"
+    home = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return Path(home or Path.home() / ".cache") / "labkit" / "kernels.json"
+    except RuntimeError:  # a user without a home folder has no table
+        return Path(os.devnull) / "labkit" / "kernels.json"
 
 
 def cpu_name() -> str:
@@ -171,8 +173,8 @@ def cpu_name() -> str:
         As the operating system reports it; may be empty.
     """
     facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.processor())
+    lines = facts.read_text(errors="replace").splitlines() if facts.exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
 
 
 def save_table(found: dict[str, Any]) -> Path:

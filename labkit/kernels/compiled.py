@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numba
 
+from labkit.kernels.damaged_cache import forgive_damaged_files
+
 NOTICE_AFTER = 2.0  # seconds
 
 
@@ -62,4 +64,5 @@ def notice_while_compiling() -> Iterator[None]:
         timer.cancel()
 
 
+forgive_damaged_files()
 CACHE = choose_cache()

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from labkit.layers.bitmask_weight import BitmaskWeight, packed_bits, unpacked_bits
 from labkit.layers.dense import dense_linear
 from labkit.layers.drop_in import DenseWeight
+from labkit.layers.given import finite_weight
 from labkit.layers.largest import kept_of, largest_mask
 
 __all__ = ["BitmaskLinear", "packed_bits", "unpacked_bits"]
@@ -63,7 +64,7 @@ class BitmaskLinear(DenseWeight, BitmaskWeight):
         ValueError
             If the sparsity is out of range.
         """
-        weight = linear.weight.detach()
+        weight = finite_weight(linear)
         kept = largest_mask(weight.abs().flatten(), kept_of(weight.numel(), sparsity))
         return cls(weight * kept.view_as(weight), linear.bias).train(linear.training)
 

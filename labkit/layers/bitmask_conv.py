@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from labkit.layers.bitmask_weight import BitmaskWeight
 from labkit.layers.convolution import check_rows, convolve, dense_convolution, geometry, kernel_shape, short, zeros_for
 from labkit.layers.drop_in import ConvGeometry, DenseWeight
+from labkit.layers.given import finite_weight
 from labkit.layers.largest import kept_of, largest_mask
 
 
@@ -60,7 +61,7 @@ class BitmaskConv(DenseWeight, ConvGeometry, BitmaskWeight):
         >>> BitmaskConv.from_dense(nn.Conv2d(4, 8, 3, groups=2), sparsity=0.75)
         BitmaskConv(4, 8, kernel_size=(3, 3), nonzeros=36, bias=True)
         """
-        weight: Tensor = conv.weight.detach()  # type: ignore[operator]
+        weight = finite_weight(conv)
         kept = largest_mask(weight.abs().flatten(), kept_of(weight.numel(), sparsity))
         return cls(geometry(conv), weight * kept.view_as(weight), conv.bias).train(conv.training)  # type: ignore[arg-type]
 

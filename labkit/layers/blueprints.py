@@ -9,7 +9,9 @@ from typing import Any
 from torch import nn
 
 from labkit.layers.hooks import customised
-from labkit.layers.manifest import LAYERS, empty_layer
+from labkit.layers.limits import TooLargeError, build_within_limits, check_numbers
+from labkit.layers.manifest import LAYERS, empty_layer, reason_of
+from labkit.words import shortly
 
 
 def blueprint(module: nn.Module) -> dict | None:
@@ -64,13 +66,19 @@ def build(plan: dict) -> nn.Module:
     Raises
     ------
     ValueError
-        If a layer type is unknown (its plugin is not loaded).
+        If a layer type is unknown (its plugin is not loaded), an argument is none that it takes, or the network is beyond the
+        limits of `labkit.layers.limits`.
     """
-    return _built(plan, "", {})
+    check_numbers("the described network", plan)
+    return build_within_limits("the described network", lambda: _built(plan, "", {}))
 
 
 def _built(plan: dict, path: str, made: dict[str, nn.Module]) -> nn.Module:
+    if not isinstance(plan, dict) or not (plan.keys() & {"same_as", "parts", "spec", "type"}):
+        raise ValueError(f"layer {path!r} is described by {shortly(plan, 60)}, not by its type and arguments; make the run again")
     if "same_as" in plan:
+        if plan["same_as"] not in made:
+            raise ValueError(f"layer {path!r} is the same as {shortly(plan['same_as'], 60)}, which is no layer before it")
         return made[plan["same_as"]]
     if "parts" in plan:
         made[path] = stack = nn.Sequential()
@@ -80,8 +88,21 @@ def _built(plan: dict, path: str, made: dict[str, nn.Module]) -> nn.Module:
     if "spec" in plan:
         made[path] = empty_layer(plan)
     else:
-        made[path] = getattr(nn, plan["type"])(**plan["arguments"])
+        made[path] = _layer(path, plan)
     return made[path]
+
+
+def _layer(path: str, plan: dict) -> nn.Module:
+    """Build a layer of torch.nn."""
+    kind = getattr(nn, str(plan["type"]), None)
+    if not (isinstance(kind, type) and issubclass(kind, nn.Module)) or kind.__name__.startswith("Transformer"):
+        raise ValueError(f"layer {path!r} is of the type {shortly(plan['type'], 60)}, which is no single layer of torch.nn")
+    try:
+        return kind(**plan.get("arguments", {}))
+    except (TooLargeError, MemoryError):
+        raise
+    except Exception as error:  # constructors raise errors of many types for arguments that they do not take
+        raise ValueError(f"layer {path!r} cannot be a {kind.__name__}: {reason_of(error)}") from error
 
 
 def _join(path: str, name: str) -> str:

@@ -13,6 +13,7 @@ from labkit.kernels import Topology
 from labkit.kernels.op import is_traced
 from labkit.kernels.topology import is_abstract
 from labkit.layers.largest import kept_of, largest_columns
+from labkit.words import shortly
 
 
 def fan_in_of(width: int, fan_in: int | None, sparsity: float | None) -> int:
@@ -43,8 +44,8 @@ def fan_in_of(width: int, fan_in: int | None, sparsity: float | None) -> int:
         raise ValueError(f"give either fan_in or sparsity, got fan_in={fan_in} and sparsity={sparsity}")
     if sparsity is not None:
         return kept_of(width, sparsity)
-    if not isinstance(fan_in, Integral):
-        raise TypeError(f"fan_in must be an integer, got {fan_in!r}; give a fraction of the inputs as sparsity=")
+    if isinstance(fan_in, bool) or not isinstance(fan_in, Integral):
+        raise TypeError(f"fan_in must be an integer, got {shortly(fan_in)}; give a fraction of the inputs as sparsity=")
     if not 1 <= fan_in <= width:
         raise ValueError(f"fan_in must lie between 1 and {width}, the inputs of the layer, got {fan_in}")
     return int(fan_in)

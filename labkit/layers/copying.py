@@ -47,7 +47,7 @@ def copied(model: Network) -> Network:
     try:
         return copy.deepcopy(model, memo)
     except (TypeError, RuntimeError, AttributeError) as error:
-        why = str(error).splitlines()[0]
+        why = (str(error).splitlines() or [type(error).__name__])[0]
         raise ValueError(f"a {type(model).__name__} cannot be copied: {why}; keep what cannot be copied out of it") from error
 
 

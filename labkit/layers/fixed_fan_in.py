@@ -13,6 +13,7 @@ from labkit.kernels.choice import MAX_CACHED, cached_dense_is_faster
 from labkit.kernels.op import is_plain_cpu_call, needs_grad
 from labkit.layers.condensed import CondensedWeight, fan_in_of, largest
 from labkit.layers.dense import dense_linear
+from labkit.layers.given import finite_weight
 
 MIN_SPARSITY = 0.5  # up to this sparsity a pruned layer stays dense
 KEPT_DENSE = (
@@ -84,7 +85,7 @@ class FixedFanInLinear(CondensedWeight):
         >>> FixedFanInLinear.from_dense(nn.Linear(8, 3), sparsity=0.75)
         FixedFanInLinear(in_features=8, out_features=3, fan_in=2, bias=True)
         """
-        values, index = largest(linear.weight, fan_in_of(linear.in_features, fan_in, sparsity))
+        values, index = largest(finite_weight(linear), fan_in_of(linear.in_features, fan_in, sparsity))
         bias = None if linear.bias is None else linear.bias.detach().clone()
         made = cls(linear.in_features, values, index, bias).train(linear.training)
         if sparsity is None or sparsity > MIN_SPARSITY:

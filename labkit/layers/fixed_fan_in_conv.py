@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from labkit.layers.condensed import CondensedWeight, fan_in_of, largest
 from labkit.layers.convolution import convolve, dense_convolution, geometry, kernel_shape, short
 from labkit.layers.drop_in import ConvGeometry
+from labkit.layers.given import finite_weight
 
 __all__ = ["FixedFanInConv", "FixedFanInConv1d", "FixedFanInConv2d", "geometry"]
 
@@ -69,7 +70,7 @@ class FixedFanInConv(ConvGeometry, CondensedWeight):
         ValueError, TypeError
             Unless exactly one of `fan_in` and `sparsity` is given, and in range.
         """
-        flat: Tensor = conv.weight.detach().flatten(1)  # type: ignore[operator]
+        flat = finite_weight(conv).flatten(1)
         values, index = largest(flat, fan_in_of(flat.shape[1], fan_in, sparsity))
         bias = None if conv.bias is None else conv.bias.detach().clone()  # type: ignore[operator]
         return cls(geometry(conv), values, index, bias).train(conv.training)

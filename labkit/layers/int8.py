@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from labkit.layers.dense import dense_linear
 from labkit.layers.drop_in import DenseWeight
+from labkit.layers.given import finite_weight
 from labkit.layers.int8_codes import codes_of, linear_of_codes
 from labkit.layers.int8_weight import Int8Weight, Mode
 
@@ -71,7 +72,7 @@ class Int8Linear(DenseWeight, Int8Weight, nn.Linear):  # type: ignore[misc, over
         TypeError
             If the weight has a dtype that torchao does not quantize.
         """
-        return cls(*codes_of(linear.weight), linear.bias, mode=mode, dtype=linear.weight.dtype).train(linear.training)
+        return cls(*codes_of(finite_weight(linear)), linear.bias, mode=mode, dtype=linear.weight.dtype).train(linear.training)
 
     def forward(self, x: Tensor) -> Tensor:
         self.check_input(x)

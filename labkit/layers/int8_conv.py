@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from labkit.layers.convolution import check_rows, convolve, dense_convolution, geometry, kernel_shape, short, zeros_for
 from labkit.layers.drop_in import ConvGeometry, DenseWeight
+from labkit.layers.given import finite_weight
 from labkit.layers.int8_codes import codes_of
 from labkit.layers.int8_weight import Int8Weight
 
@@ -68,7 +67,7 @@ class Int8Conv(DenseWeight, ConvGeometry, Int8Weight):
         >>> Int8Conv.from_dense(nn.Conv2d(4, 8, 3, groups=2))
         Int8Conv(4, 8, kernel_size=(3, 3), bias=True)
         """
-        weight: Any = conv.weight
+        weight = finite_weight(conv)
         codes, scale = codes_of(weight.flatten(1))
         return cls(geometry(conv), codes, scale, conv.bias, dtype=weight.dtype).train(conv.training)  # type: ignore[arg-type]
 

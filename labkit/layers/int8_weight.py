@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from labkit.words import shortly
+
 Mode = Literal["dynamic", "weight_only"]
 MODES = ("dynamic", "weight_only")
 
@@ -36,7 +38,7 @@ class Int8Weight(nn.Module):
 
     def _set_up(self, codes: Tensor, scale: Tensor, bias: Tensor | None, dtype: torch.dtype, mode: Mode) -> None:
         if mode not in MODES:
-            raise ValueError(f"mode must be 'dynamic' or 'weight_only', got {mode!r}")
+            raise ValueError(f"mode must be 'dynamic' or 'weight_only', got {shortly(mode)}")
         if list(scale.shape) != [len(codes), 1]:
             raise ValueError(f"scale must have shape [{len(codes)}, 1], got {list(scale.shape)}")
         self.register_buffer("codes", codes)

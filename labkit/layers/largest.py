@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import torch
 from torch import Tensor
+
+from labkit.words import shortly
 
 
 def largest_mask(magnitudes: Tensor, count: int) -> Tensor:
@@ -83,7 +87,11 @@ def kept_of(entries: int, sparsity: float) -> int:
     ------
     ValueError
         If the sparsity is out of range.
+    TypeError
+        If it is no number.
     """
+    if isinstance(sparsity, bool) or not isinstance(sparsity, Real):
+        raise TypeError(f"sparsity must be a number in [0, 1), got {shortly(sparsity)}; 0.9 keeps a tenth of the weights")
     if not 0 <= sparsity < 1:
         raise ValueError(f"sparsity must lie in [0, 1), got {sparsity}; 0.9 keeps a tenth of the weights")
     return max(1, round(entries * (1 - sparsity)))

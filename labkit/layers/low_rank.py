@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from labkit.layers.dense import dense_linear
 from labkit.layers.drop_in import DenseWeight
+from labkit.layers.given import finite_weight
 from labkit.layers.svd import leading_svd
+from labkit.words import shortly
 
 
 def truncated_svd(weight: Tensor, rank: int, moments: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -44,6 +48,8 @@ def truncated_svd(weight: Tensor, rank: int, moments: Tensor | None = None) -> t
     Eckart & Young, The approximation of one matrix by another of lower rank, Psychometrika 1936.
     Wang et al., SVD-LLM: Truncation-aware Singular Value Decomposition for LLM Compression, ICLR 2025 (whitening).
     """
+    if isinstance(rank, bool) or not isinstance(rank, Integral):
+        raise TypeError(f"rank must be an integer from 1 to {min(weight.shape)}, got {shortly(rank)}")
     if not 1 <= rank <= min(weight.shape):
         raise ValueError(f"rank must lie between 1 and {min(weight.shape)} for a weight {list(weight.shape)}, got {rank}")
     whitening = None if moments is None else torch.linalg.cholesky(moments.to(weight.device).double())
@@ -93,7 +99,7 @@ class LowRankLinear(DenseWeight, nn.Module):
             The factorised layer.
         """
         bias = None if linear.bias is None else linear.bias.detach().clone()
-        return cls(*truncated_svd(linear.weight, rank, moments), bias).train(linear.training)
+        return cls(*truncated_svd(finite_weight(linear), rank, moments), bias).train(linear.training)
 
     @property
     def rank(self) -> int:

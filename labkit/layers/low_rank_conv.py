@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from labkit.layers.convolution import FUNCTIONS, convolve, dense_convolution, geometry, short
 from labkit.layers.drop_in import ConvGeometry, DenseWeight
+from labkit.layers.given import finite_weight
 from labkit.layers.low_rank import truncated_svd
 
 
@@ -61,7 +62,7 @@ class LowRankConv2d(DenseWeight, ConvGeometry, nn.Module):
         ValueError
             If the convolution is grouped, or the rank is out of range.
         """
-        up, down = truncated_svd(conv.weight.flatten(1), rank)
+        up, down = truncated_svd(finite_weight(conv).flatten(1), rank)
         bias = None if conv.bias is None else conv.bias.detach().clone()
         return cls(geometry(conv), up, down.view(rank, *conv.weight.shape[1:]), bias).train(conv.training)
 

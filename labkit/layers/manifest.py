@@ -14,11 +14,13 @@ from labkit.layers.fixed_fan_in_mlp import FixedFanInMLP
 from labkit.layers.hooks import take_over
 from labkit.layers.int8 import Int8Linear
 from labkit.layers.int8_conv import Int8Conv
+from labkit.layers.limits import Counted, TooLargeError, check_numbers
 from labkit.layers.low_rank import LowRankLinear
 from labkit.layers.low_rank_conv import LowRankConv1d, LowRankConv2d
 from labkit.layers.shared_basis import SharedBasisLinear
 from labkit.layers.shared_basis_conv import SharedBasisConv
 from labkit.messages import unknown_name
+from labkit.words import shortly
 
 KINDS = (
     BitmaskConv,
@@ -124,9 +126,11 @@ def rebuild_layers(model: nn.Module, manifest: dict[str, dict]) -> nn.Module:
     ValueError
         If a layer type is unknown (its plugin is not loaded), or the model has no such path.
     """
+    if not isinstance(manifest, dict):
+        raise ValueError(f"a manifest maps paths of layers to their descriptions, got {shortly(manifest, 60)}")
     for path, entry in manifest.items():
-        if "same_as" in entry:
-            replace_layer(model, path, model.get_submodule(entry["same_as"]))
+        if isinstance(entry, dict) and "same_as" in entry:
+            replace_layer(model, path, _layer_at(model, entry["same_as"]))
             continue
         layer = empty_layer(entry)
         if path == "":
@@ -153,9 +157,49 @@ def empty_layer(entry: dict) -> nn.Module:
     ValueError
         If the layer type is unknown.
     """
-    if entry["type"] not in LAYERS:
-        raise unknown_name("layer type", entry["type"], LAYERS, "a plugin's layers need the plugin loaded first")
-    return LAYERS[entry["type"]].from_spec(**entry["spec"])
+    if not isinstance(entry, dict) or not isinstance(entry.get("type"), str) or not isinstance(entry.get("spec"), dict):
+        raise ValueError(f"a layer is described by its type and its spec, got {shortly(entry, 60)}")
+    kind, spec = entry["type"], entry["spec"]
+    if kind not in LAYERS:
+        raise unknown_name("layer type", shortly(kind, 60).strip("'"), LAYERS, "a plugin's layers need the plugin loaded first")
+    check_numbers(f"the described {kind}", spec)
+    try:
+        with Counted(f"the described {kind}"):
+            return LAYERS[kind].from_spec(**spec)
+    except TooLargeError:
+        raise
+    except MemoryError as error:
+        raise TooLargeError(f"the described {kind} takes more memory than there is; give a smaller network") from error
+    except Exception as error:  # a spec that was changed, or that another version wrote, ends in errors of many types
+        raise ValueError(f"no {kind} can be made of {shortly(spec, 100)}: {reason_of(error)}") from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the first line of an error, or its type where it says nothing.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+        Of at most 200 characters.
+    """
+    line = next((line.strip() for line in str(error)[:2000].splitlines() if line.strip()), "")
+    said = (
+        line
+        if line and isinstance(error, (ValueError, RuntimeError, TypeError))
+        else f"{type(error).__name__}: {line}".rstrip(": ")
+    )
+    return said if len(said) <= 200 else said[:199] + "…"
+
+
+def _layer_at(model: nn.Module, path: object) -> nn.Module:
+    try:
+        return model.get_submodule(str(path))
+    except AttributeError:
+        raise ValueError(f"the model has no layer {shortly(path, 60)}; it is another architecture") from None
 
 
 def replace_layer(model: nn.Module, path: str, layer: nn.Module) -> None:
@@ -180,7 +224,7 @@ def replace_layer(model: nn.Module, path: str, layer: nn.Module) -> None:
         owner = model.get_submodule(parent)
         old = owner.get_submodule(name)
     except AttributeError:
-        raise ValueError(f"the model has no layer {path!r}; it is another architecture") from None
+        raise ValueError(f"the model has no layer {shortly(path, 60)}; it is another architecture") from None
     if old is not layer:
         take_over(old, layer)
     setattr(owner, name, layer)

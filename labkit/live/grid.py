@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -22,6 +23,7 @@ from labkit.compress import get_method
 from labkit.cost import Cost
 from labkit.data import Split
 from labkit.files import atomic_path
+from labkit.layers.manifest import reason_of
 from labkit.training import predict
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -347,4 +349,12 @@ def load_grid(key: Key, folder: Path = SHIPPED) -> Grid | None:
         None where there is no file.
     """
     path = folder / key.file
-    return Grid(key, pq.read_table(path).to_pandas()) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        return Grid(key, pq.read_table(path).to_pandas())
+    except (OSError, KeyError, ValueError, pa.ArrowException) as error:  # damaged: every step is computed when it is asked for
+        warnings.warn(
+            f"{path} is ignored, since it is damaged ({reason_of(error)}); remove it, and labkit makes it again", stacklevel=2
+        )
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import torch
@@ -13,10 +13,12 @@ from safetensors.torch import save_file
 from torch import nn
 
 from labkit.files import atomic_path, sha256, write_text
+from labkit.layers.manifest import reason_of
 from labkit.models.fitting import Fit, fit_names, torn
 from labkit.models.reading import read_checkpoint
 from labkit.models.shapes import check_tensors
 from labkit.models.tied import unshared
+from labkit.words import shortly
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -191,7 +193,7 @@ def _check_names(fit: Fit, path: Path) -> None:
 
 
 def _some(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:2])) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
+    return ", ".join(shortly(name, 100) for name in names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")
 
 
 def write_card(card: Card, path: Path) -> None:
@@ -226,8 +228,18 @@ def read_card(path: Path) -> Card:
         If the file is missing or not a model card.
     """
     try:
-        return Card(**json.loads(Path(path).read_text()))
+        card = Card(**json.loads(Path(path).read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise ValueError(f"{path} is missing; train the model with: labkit train {Path(path).stem}") from None
-    except (json.JSONDecodeError, TypeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is not a model card ({error}); train again with: labkit train {Path(path).stem}") from error
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"{path} is not a model card ({reason_of(error)}); train again with: labkit train {Path(path).stem}"
+        ) from error
+    for field in fields(Card):
+        value, kinds = getattr(card, field.name), {"str": (str,), "int": (int,), "float": (int, float)}[str(field.type)]
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise ValueError(
+                f"{path} is not a model card ({field.name} is {shortly(value, 60)}); "
+                f"train again with: labkit train {Path(path).stem}"
+            )
+    return card

@@ -18,6 +18,7 @@ from labkit.models.own import build, is_own
 from labkit.models.provenance import source
 from labkit.models.small_mlp import SMALL_MLP, build_small_mlp
 from labkit.seeds import checked_seed
+from labkit.words import shortly
 
 if TYPE_CHECKING:
     from labkit.models.recipe import Recipe
@@ -128,13 +129,11 @@ def load(name: str, *, weights: str | os.PathLike | None = None, seed: int = 0, 
         words = weights_in_words(model, weights, seed, "the weights that its function gives")
         return _announced(model, f"{name} with {words}", origin, source(name, weights, seed, options))
     if name == SMALL_MLP:
-        if set(options) != {"num_classes", "in_chans"}:
-            raise ValueError(f"{name} is built for a table; give num_classes= and in_chans=, the number of its columns")
-        model = build_small_mlp(**options, seed=seed)
+        model = _small_mlp(options, seed)
         words = weights_in_words(model, weights, seed)
         return _announced(model, f"{name} with {words}", origin, source(name, weights, seed, options, random=weights is None))
     if options:
-        raise TypeError(f"{name} takes no options, got {sorted(options)}; they belong to timm:NAME")
+        raise TypeError(f"{name} takes no options, got {shortly(sorted(options))}; they belong to timm:NAME")
     chosen = get_recipe(name)
     with torch.random.fork_rng(devices=[]):
         model = chosen.build().eval()
@@ -163,6 +162,8 @@ def architecture(origin: dict[str, Any]) -> nn.Module:
     ValueError
         For a network of the user's own that was not registered in this process: a stored name imports no code.
     """
+    if not isinstance(origin, dict) or not isinstance(origin.get("name"), str) or not isinstance(origin.get("options"), dict):
+        raise ValueError(f"an architecture is described by its name and options, got {shortly(origin, 100)}")
     name, options = origin["name"], origin["options"]
     if name.startswith("timm:"):
         from labkit.models.from_timm import create  # local: importing timm takes seconds
@@ -171,12 +172,18 @@ def architecture(origin: dict[str, Any]) -> nn.Module:
     elif is_own(name):
         model = build(name, **options)
     elif name == SMALL_MLP:
-        model = build_small_mlp(**options)
+        model = _small_mlp(options)
     else:
         with torch.random.fork_rng(devices=[]):
             model = get_recipe(name).build().eval()
     model.labkit_origin = origin  # type: ignore[assignment]
     return model
+
+
+def _small_mlp(options: dict[str, Any], seed: int = 0) -> nn.Module:
+    if set(options) != {"num_classes", "in_chans"}:
+        raise ValueError(f"{SMALL_MLP} is built for a table; give num_classes= and in_chans=, the number of its columns")
+    return build_small_mlp(**options, seed=seed)
 
 
 def _check_shipped(name: str, path: Path) -> None:

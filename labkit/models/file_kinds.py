@@ -6,6 +6,8 @@ import zipfile
 from pathlib import Path
 
 TORCH_SAVE = "save model.state_dict() with torch.save or safetensors and give that file"
+MOST_BYTES = 16 * 2**30  # of a file of weights, and of what it unpacks to
+MOST_TIMES, SURELY_FINE = 20, 64 * 2**20  # how much more than its own size an archive may unpack to, beyond so many bytes
 LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # torch.save before version 1.6 begins with this pickled number
 
 # first bytes -> what the file is, and what to do
@@ -77,7 +79,10 @@ def _in_zip(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = {name.partition("/")[2] or name for name in archive.namelist()}
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+            _check_unpacked(path, archive)
+    except ValueError:
+        raise
+    except Exception as error:  # damaged directories end in errors of many types
         raise ValueError(f"{path} is truncated or damaged ({error}); get the file again") from error
     if "constants.pkl" in names or any(name.startswith("code/") for name in names):
         raise ValueError(
@@ -93,6 +98,15 @@ def _in_zip(path: Path) -> str:
     if names and all(name.endswith(".npy") for name in names):
         raise ValueError(f"{path} is an archive of NumPy arrays; load them into the network, then {TORCH_SAVE}")
     raise ValueError(f"{path} is a zip archive and no checkpoint; unpack it and give the file inside")
+
+
+def _check_unpacked(path: Path, archive: zipfile.ZipFile) -> None:
+    """Refuse an archive that unpacks to far more than it has: torch.save does not compress."""
+    size, unpacked = path.stat().st_size, sum(entry.file_size for entry in archive.infolist())
+    if unpacked > MOST_BYTES or unpacked > max(SURELY_FINE, MOST_TIMES * size):
+        raise ValueError(
+            f"{path} has {size:,} bytes and unpacks to {unpacked:,}, which no file of torch.save does; save the weights again"
+        )
 
 
 def _is_onnx(start: bytes) -> bool:

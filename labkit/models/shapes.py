@@ -6,6 +6,12 @@ from pathlib import Path
 
 import torch
 
+FEW = 64 * 2**20  # bytes up to which a tensor may repeat its numbers
+KINDS = frozenset(
+    {torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128}
+    | {torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64}
+    | {torch.uint16, torch.uint32, torch.uint64}
+)
 HEADS = ("head", "fc", "classifier", "last_linear", "linear", "output", "out", "logits")
 
 
@@ -37,8 +43,53 @@ def check_tensors(tensors: dict[str, torch.Tensor], own: dict[str, torch.Tensor]
                 f"{path}: {name!r} holds {kind} where the network has {str(own[name].dtype).removeprefix('torch.')}; "
                 "give weights that are not quantized"
             )
-        if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
-            raise ValueError(f"{path}: {name!r} holds NaN or infinite values; give weights of a completed training")
+        if tensor.is_complex() and not own[name].is_complex():
+            raise ValueError(
+                f"{path}: {name!r} holds complex numbers where the network has real ones; give weights of this architecture"
+            )
+        if tensor.is_floating_point():
+            _check_finite(name, tensor, own[name].dtype, path)
+
+
+def lacking(tensor: torch.Tensor) -> str:
+    """Return what keeps a tensor from being weights by its values alone; empty where nothing does.
+
+    Parameters
+    ----------
+    tensor : Tensor
+
+    Returns
+    -------
+    str
+        E.g. "sparse".
+    """
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_meta:
+        return "on the device meta, without values"
+    if tensor.is_quantized or kind.startswith(("q", "bits")):
+        return f"quantized ({kind})"
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        return "nested" if tensor.is_nested else f"sparse ({str(tensor.layout).removeprefix('torch.')})"
+    if tensor.dtype not in KINDS:
+        return f"{kind}, which means little without the scales that belong to it"
+    if type(tensor) not in (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer):
+        return f"a {type(tensor).__name__}"
+    if tensor.numel() * tensor.element_size() > max(tensor.untyped_storage().nbytes(), FEW):
+        return f"of {tensor.numel():,} numbers that the file does not hold, but repeats from few"
+    return ""
+
+
+def _check_finite(name: str, tensor: torch.Tensor, wanted: torch.dtype, path: Path) -> None:
+    """Refuse NaN and infinite values, also those that large numbers become in the network's own type."""
+    if torch.isfinite(tensor).all() and (tensor.dtype == wanted or torch.isfinite(tensor.to(wanted)).all()):
+        return
+    if not torch.isfinite(tensor).all():
+        raise ValueError(f"{path}: {name!r} holds NaN or infinite values; give weights of a completed training")
+    largest, own = float(tensor.abs().max()), str(wanted).removeprefix("torch.")
+    raise ValueError(
+        f"{path}: {name!r} holds {largest:.3g}, beyond the {torch.finfo(wanted).max:.3g} of {own}, which the network has; "
+        "give weights of a completed training"
+    )
 
 
 def _shape(tensor: torch.Tensor) -> tuple[int, ...]:

@@ -16,9 +16,11 @@ from labkit.data import Dataset, Split
 from labkit.models.normalize import Normalize
 from labkit.seeds import checked_seed
 from labkit.training import Batches, Callback, KeepBest, fit, warmup_cosine
+from labkit.words import shortly
 
 SMALL_MLP = "small_mlp"
 HIDDEN = (64, 32)
+MOST_COLUMNS = 1_000_000  # and classes
 BATCH = 128
 EPOCHS = 30
 FEWEST, MOST = 300, 4000  # steps: enough for a table of some hundred rows, and some ten seconds for a large one
@@ -38,7 +40,15 @@ def build_small_mlp(*, num_classes: int, in_chans: int, seed: int = 0) -> nn.Mod
     -------
     nn.Module
         Takes float32 rows [N, D]; outputs logits [N, C]. In eval mode.
+
+    Raises
+    ------
+    ValueError
+        For anything but an integer from 1 to 1,000,000.
     """
+    for name, value in (("num_classes", num_classes), ("in_chans", in_chans)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_COLUMNS:
+            raise ValueError(f"{name} of {SMALL_MLP} must be an integer from 1 to {MOST_COLUMNS:,}, got {shortly(value, 60)}")
     first, second = HIDDEN
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(checked_seed(seed))

@@ -9,6 +9,7 @@ from torch import nn
 
 from labkit.layers import attach_facts, blueprint, build, copied, customised, describe_layers, facts_of, rebuild_layers
 from labkit.layers.int8 import wrapped_parts
+from labkit.layers.manifest import reason_of
 from labkit.models.catalogue import architecture
 from labkit.models.own import OWN, is_own
 
@@ -60,8 +61,18 @@ def rebuild(source: dict[str, Any], base: nn.Module | None = None) -> nn.Module:
     Raises
     ------
     ValueError
-        If `base` is needed but not given, or lacks hooks or replaced forwards that the stored model had.
+        If `base` is needed but not given, or lacks hooks or replaced forwards that the stored model had; or the description is
+        damaged, or of a network beyond the limits of `labkit.layers.limits`.
     """
+    try:
+        return _described(source, base)
+    except (ValueError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:  # a description that was changed ends in errors of many types
+        raise ValueError(f"the description of the network is damaged ({reason_of(error)}); make the run again") from error
+
+
+def _described(source: dict[str, Any], base: nn.Module | None) -> nn.Module:
     with torch.random.fork_rng(devices=[]):  # layers draw first weights when they are built, which the stored ones replace
         model = attach_facts(_rebuilt(source, base), **source.get("facts", {})).eval()
     if "custom" in source and customised(model) != source["custom"]:

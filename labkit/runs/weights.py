@@ -12,6 +12,7 @@ from torch import nn
 
 from labkit.layers import is_registered
 from labkit.layers.int8 import wrapped_parts
+from labkit.layers.manifest import reason_of
 from labkit.models import rebuild, source_of
 from labkit.models.tied import place_of, unshared
 from labkit.runs.allocation import AtMost, allowed
@@ -159,7 +160,7 @@ def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
             return _in_present_form(tensors), file.metadata() or {}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"{path} is damaged ({str(error).splitlines()[0]})") from error
+        raise ValueError(f"{path} is damaged ({reason_of(error)})") from error
 
 
 def _in_present_form(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -38,7 +38,7 @@ def save(path: str | os.PathLike, state: dict[str, Any]) -> None:
         try:
             torch.save({"format": FORMAT, "random": random_state(), **state}, temporary)
         except RuntimeError as error:  # how torch reports a full disk
-            raise OSError(str(error).splitlines()[0]) from error
+            raise OSError((str(error).splitlines() or [type(error).__name__])[0]) from error
 
 
 def load(path: str | os.PathLike) -> dict[str, Any]:

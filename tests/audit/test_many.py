@@ -76,7 +76,8 @@ def test_up_to_200_groups_each_metric_draws_2000_times_afresh(count):
         np.testing.assert_array_equal(first, plain.beta(3.5, 4.5, (2000, count)))
         np.testing.assert_array_equal(second, plain.beta(3.5, 4.5, (2000, count)))
     else:
-        assert first is second and 200 <= len(first) < 2000
+        assert first is second
+        assert 200 <= len(first) < 2000
 
 
 @settings(max_examples=30, deadline=None)
@@ -122,7 +123,8 @@ def test_4000_classes_or_groups_are_audited_saved_and_loaded_in_seconds(classes,
     back = store.load(run.id)[1]
     times.append(time.process_time())
     assert max(np.diff(times)) <= SECONDS, np.diff(times)
-    assert back.confusion.equals(audit.confusion) and len(audit.per_class) == classes
+    assert back.confusion.equals(audit.confusion)
+    assert len(audit.per_class) == classes
     pd.testing.assert_frame_equal(back.per_class, audit.per_class)
 
 
@@ -139,4 +141,7 @@ def test_many_classes_without_examples_make_one_note():
     split, own, _ = _of(40, 0)
     few = Split(np.zeros(5, int), split.classes, x=np.zeros((5, 2), np.float32))
     notes = [note for note in audit_logits(own[:5], few).notes if "no example" in note]
-    assert len(notes) == 1 and "39 of 40 classes" in notes[0] and "'c10'" in notes[0] and len(notes[0]) < 250
+    assert len(notes) == 1
+    assert "39 of 40 classes" in notes[0]
+    assert "'c10'" in notes[0]
+    assert len(notes[0]) < 250

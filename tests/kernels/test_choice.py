@@ -1,6 +1,7 @@
 """The backend that `auto` selects, by this machine's table of measured times if there is one."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -51,11 +52,58 @@ def test_the_choice_is_explained_and_does_not_change_the_product(own_table):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"cpu": "another", "rows": [1]}', "[]"])
-def test_an_invalid_or_foreign_table_is_ignored(own_table, content):
-    own_table.write_text(content)
+def test_the_table_of_another_processor_is_ignored(own_table):
+    own_table.write_text(json.dumps({"cpu": "another", "threads": 2, "rows": [row(0.9, 1, 10, 30, 2)]}))
     choice.table.cache_clear()
     assert choice.table() == json.loads(choice.SHIPPED.read_text())
+
+
+def _with(**changed):
+    return json.dumps({"cpu": choice.cpu_name(), "rows": [row(0.9, 1, 10, 30, 2) | changed]})
+
+
+BAD = {
+    "empty": "",
+    "truncated": _with()[:-9],
+    "another document": "{}",
+    "a list": "[]",
+    "a number": "5",
+    "without rows": json.dumps({"cpu": choice.cpu_name(), "rows": []}),
+    "rows that are numbers": json.dumps({"cpu": choice.cpu_name(), "rows": [1]}),
+    "rows of another version": json.dumps({"cpu": choice.cpu_name(), "rows": [{"inputs": 3, "time": 1}]}),
+    "a word for a time": _with(cpu_us="fast"),
+    "None for a time": _with(dense_us=None),
+    "NaN": _with(kept_us=float("nan")),
+    "no inputs": _with(inputs=0),
+    "a negative density": _with(density=-0.5),
+    "a huge number": _with(batch=10**400),
+    "no UTF-8": "\udcff",
+    "brackets": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD)
+def test_a_bad_table_is_ignored_with_one_warning_that_names_it(own_table, content):
+    own_table.write_bytes(content.encode(errors="surrogateescape"))
+    choice.table.cache_clear()
+    with pytest.warns(UserWarning, match=r"kernels\.json is ignored .* labkit kernels --measure") as said:
+        found = [choice.choose(batch, 3072, 768, 77).backend for batch in (64, 16)]
+    assert found == ["cpu", "cpu"]
+    assert len(said) == 1
+    assert len(str(said[0].message)) < 400
+    assert choice.table() == json.loads(choice.SHIPPED.read_text())
+
+
+def test_a_pipe_or_folder_in_place_of_the_table_is_ignored(own_table):
+    for make in (os.mkfifo, os.mkdir):
+        own_table.unlink()
+        make(own_table)
+        choice.table.cache_clear()
+        with pytest.warns(UserWarning, match="it is no file"):
+            found = choice.table()
+        assert found == json.loads(choice.SHIPPED.read_text())
+        if make is os.mkdir:
+            own_table.rmdir()
 
 
 def test_the_shipped_table_is_complete():

@@ -59,7 +59,8 @@ def class_change_heatmap(
 
     Notes
     -----
-    Of more than 100 classes the 100 with the largest change in any run are drawn. Beyond 16 classes the numbers would not fit into the cells and appear in the hover text only.
+    Of more than 100 classes the 100 with the largest change in any run are drawn. Beyond 16 classes the numbers would not fit into
+    the cells and appear in the hover text only.
     """
     if change.empty:
         raise ValueError("class_change_heatmap got no rows or no classes; give at least one run with one class")
