@@ -288,7 +288,7 @@ def _check_columns(path: str, frame: pd.DataFrame, target: str, groups: Sequence
     for column in (target, *groups, *others):
         if column not in frame:
             alone = "if its cells are divided by another character, give separator=" if len(frame.columns) == 1 else ""
-            raise unknown_name(f"column of {path}", column, frame.columns, alone)
+            raise unknown_name(f"column of {path}", column, [name[:80] for name in frame.columns], alone)
 
 
 def _filled(

@@ -47,7 +47,11 @@ def csv_defects(
     columns = ", ".join(name[:40] for name in frame.columns[:SHOWN]) + (", …" if len(frame.columns) > SHOWN else "")
     found = [] if target else [f"{where}: a table needs a target column, one of {columns}; give target="]
     names = [str(name).strip() for name in (*([target] if target else []), *groups, *drop, *categories)]
-    found += [str(unknown_name(f"column of {where}", name, frame.columns)) for name in dict.fromkeys(names) if name not in frame]
+    found += [
+        str(unknown_name(f"column of {where}", name, [each[:80] for each in frame.columns]))
+        for name in dict.fromkeys(names)
+        if name not in frame
+    ]
     if target in groups:
         found.append(f"{where}: column {shortly(target)} cannot be both target and group")
     twice = sorted({name for name in groups if list(groups).count(name) > 1})

@@ -27,6 +27,7 @@ DAYS = (
 )
 CLOCKS = ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
 FORMATS = (*(day + time for day in DAYS for time in TIMES), "%Y-%m", "%m/%Y", "%b %Y", "%B %Y", *CLOCKS)
+LONGEST = 100  # characters of a date; to try all formats on longer texts could take minutes
 PROBE = 20  # cells that rule most formats out quickly
 
 
@@ -49,6 +50,8 @@ def format_of_dates(texts: pd.Series) -> str | None:
     ('%d.%m.%Y', '%m/%d/%Y')
     """
     distinct = pd.Series(texts.unique())
+    if len(distinct) and distinct.str.len().max() > LONGEST:
+        return None
     if not len(distinct) or not distinct.str.contains(r"\d").all() or not distinct.iloc[:PROBE].str.contains(r"[-/.: ]").all():
         return None
     first = distinct.iloc[0]

@@ -12,6 +12,7 @@ import pandas as pd
 from labkit.data.dates import FORMATS, days
 from labkit.data.limits import refuse_features
 from labkit.data.numerals import PLAIN, SPACES, Style, lacks_mark, missing, parse
+from labkit.data.paths import is_text
 from labkit.data.pictures import count
 from labkit.data.plain import read_together
 from labkit.data.spelling import FLAGS
@@ -250,6 +251,8 @@ class Encoder:
             if facts.pop("schema") != SCHEMA:
                 raise KeyError("schema")
             columns = [replace(ColumnCode(**code), style=Style(**code["style"])) for code in facts.pop("columns")]
+            if not all(isinstance(code.categories, list) for code in columns):
+                raise TypeError("categories")
             columns = [replace(code, categories=tuple(code.categories)) for code in columns]
             plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
             encoder = cls(columns=tuple(columns), **plain)
@@ -267,7 +270,7 @@ def _defect(encoder: Encoder) -> str:
     """What is wrong with an encoder that was read from text, empty if nothing is."""
     names = (encoder.target, *encoder.classes, *encoder.groups, *encoder.dropped, *(code.name for code in encoder.columns))
     lists = (encoder.classes, encoder.groups, encoder.dropped, *(code.categories for code in encoder.columns))
-    if not all(isinstance(held, tuple) for held in lists) or not all(isinstance(name, str) for name in names):
+    if not all(isinstance(held, tuple) for held in lists) or not all(map(_named, names)):
         return "names must be text"
     if len(set(encoder.classes)) < max(2, len(encoder.classes)):
         return "it needs two classes or more, each with its own name"
@@ -277,6 +280,10 @@ def _defect(encoder: Encoder) -> str:
     return next(found, "")
 
 
+def _named(name: object) -> bool:
+    return isinstance(name, str) and is_text(name)
+
+
 def _wrong(code: ColumnCode) -> str:
     """What is wrong with one column, empty if nothing is."""
     style = code.style
@@ -284,7 +291,7 @@ def _wrong(code: ColumnCode) -> str:
         return f"has the unknown kind {shortly(code.kind)}"
     if code.kind == "date" and code.format not in FORMATS:
         return f"has the unknown format {shortly(code.format)}"
-    if not all(isinstance(name, str) for name in code.categories) or len(set(code.categories)) < len(code.categories):
+    if not all(map(_named, code.categories)) or len(set(code.categories)) < len(code.categories):
         return "needs categories of text, each once"
     if style.decimal not in (".", ",") or not isinstance(style.thousands, str) or not isinstance(style.dressed, str):
         return f"has the unknown style {shortly(style)}"

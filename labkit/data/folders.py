@@ -87,9 +87,9 @@ def image_folder(root: str | Path, *, size: int | None = None, favourable: str |
 def _checked_size(size: Any) -> int | None:
     if size is None:
         return None
-    if isinstance(size, bool) or not isinstance(size, Real) or not 1 <= size <= MAX_SIDE or int(size) != size:
+    if isinstance(size, bool) or not isinstance(size, Real) or not 1 <= size <= MAX_SIDE or size % 1:  # type: ignore[operator]
         raise ValueError(f"size must be a positive number of pixels, at most {MAX_SIDE:,}, got {shortly(size)}")
-    return int(size)
+    return int(size)  # type: ignore[call-overload]
 
 
 def _class_folders(folder: Path, passed: Passed) -> tuple[str, ...]:

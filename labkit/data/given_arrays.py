@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.data.limits import refuse_bytes
+from labkit.data.paths import is_text
 from labkit.words import shortly
 
 CHANNELS = (1, 3, 4)
@@ -113,7 +114,11 @@ def as_examples(examples: Any, name: str) -> tuple[dict[str, Any], tuple[str, ..
         return {"x": as_float32(_table(examples, name), tuple(map(str, examples.columns)), name)}, tuple(map(str, examples.columns))
     refuse_masked(examples, name)
     if _are_texts(examples):
-        return {"texts": [str(text) for text in examples]}, None
+        texts = [str(text) for text in examples]
+        odd = next((row for row, text in enumerate(texts) if not is_text(text)), None)
+        if odd is not None:
+            raise ValueError(f"{name}, row {odd}: {shortly(texts[odd])} holds half a character, which UTF-8 cannot; correct it")
+        return {"texts": texts}, None
     array = as_numpy(examples, name)
     if array.dtype == object:
         array = _numbers(array, name)
@@ -223,8 +228,10 @@ def _table(frame: pd.DataFrame, name: str) -> np.ndarray:
         try:
             columns.append(values.to_numpy(dtype=np.float64, na_value=np.nan))
         except (TypeError, ValueError, OverflowError, AttributeError):
-            numbers = pd.to_numeric(values, errors="coerce")
-            raise _text_column(values[numbers.isna()].iloc[0] if numbers.isna().any() else values.iloc[0], column, name) from None
+            odd = next(
+                (value for value in values.tolist() if not isinstance(value, (int, float)) or abs(value) > 1e308), values.iloc[0]
+            )
+            raise _text_column(odd, column, name) from None
     kinds = {column.dtype for column in columns} or {np.dtype(np.float32)}
     narrow = all(dtype.itemsize <= 4 and dtype.kind == "f" for dtype in kinds)
     table = np.empty(frame.shape, np.float32 if narrow else np.float64)
@@ -235,7 +242,8 @@ def _table(frame: pd.DataFrame, name: str) -> np.ndarray:
 
 def _text_column(value: Any, column: Any, name: str) -> TypeError:
     return TypeError(
-        f"{name}: column {shortly(str(column))} holds {shortly(value)}, which is no number; encode it (pandas.get_dummies), "
+        f"{name}: column {shortly(str(column))} holds {shortly(value)}, which is no number; encode it "
+        "(pandas.get_dummies), "
         "leave it out, or "
         "write the table with to_csv and read it with labkit.data.from_csv"
     )

@@ -136,10 +136,12 @@ def as_labels(
         classes = [str(column) for column in labels.columns]  # as pandas.get_dummies makes them
     names = None if classes is None else class_names(classes, name)
     if array.dtype.kind in "OUST":
-        numbers = pd.to_numeric(pd.Series(array.astype(object)), errors="coerce") if _all_numbers(array) else None
-        if numbers is None:
+        if not _all_numbers(array):
             return (*_from_names(array, names, name), notes)
-        array = numbers.to_numpy()
+        try:
+            array = pd.to_numeric(pd.Series(array.astype(object)), errors="coerce").to_numpy()
+        except OverflowError as error:
+            raise ValueError(f"{name}: labels hold numbers larger than any class index; number them from 0") from error
     indices = _whole(array, name)
     if not len(indices):
         return indices, names or (), notes  # refused as empty where all splits are

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 MAX_TEXT = 500_000_000  # bytes of a CSV file, after decompression
+MAX_RATIO = 200  # times its own size that an archive may decompress to ...
+MIN_TEXT = 10_000_000  # ... where that is more than this many bytes
 MAX_CELLS = 50_000_000  # rows times columns of a CSV file
 MAX_CATEGORIES = 1_000  # columns that one column of text may be made into
 MAX_FEATURES = 20_000  # columns that a table becomes, categories included

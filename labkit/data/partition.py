@@ -86,7 +86,7 @@ def check_shares(validation_share: Any, test_share: Any, seed: Any, *, whole: bo
     for key, share in {"validation_share": validation_share, "test_share": test_share}.items():
         if isinstance(share, bool) or not isinstance(share, Real):
             raise TypeError(f"{key} must be a number between 0 and 1, got {shortly(share)}")
-        if not 0 < share < 1:
+        if not 0 < share < 1:  # type: ignore[operator]
             raise ValueError(f"{key} must lie between 0 and 1, got {shortly(share)}")
     if validation_share + test_share >= 1 and whole:
         raise ValueError(f"validation_share {validation_share} + test_share {test_share} leave no training data")

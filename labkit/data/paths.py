@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from labkit.words import shortly
 
+LONGEST = 4_096  # characters of a path
 SPECIAL = {
     stat.S_IFIFO: "a named pipe",
     stat.S_IFSOCK: "a socket",
@@ -43,6 +44,15 @@ def as_path(path: Any, what: str) -> Path:
         raise TypeError(f"give the path of {what} as text, got {shortly(path)}")
     if "\0" in os.fspath(path):
         raise ValueError(f"{shortly(os.fspath(path))} holds a NUL character, which no path can; give the path of {what}")
+    try:
+        if len(os.fsencode(path)) > LONGEST:
+            raise ValueError(
+                f"a path of more than {LONGEST:,} characters was given, {shortly(os.fspath(path), 60)}; give that of {what}"
+            )
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"{shortly(os.fspath(path))} holds half a character, which no path can; give the path of {what}"
+        ) from error
     try:
         return Path(path).expanduser()
     except RuntimeError:  # nobody of that name

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -45,6 +47,7 @@ FORMATS = tuple(
 )
 BY_CONTENT = tuple(name for name in FORMATS if name != "TGA")  # a TGA file has no mark of its own
 SIXTEEN = 65_535
+STRIP = 4_000_000  # pixels
 SEEN = 32  # of 255: a smaller contrast is taken for none where transparency has more
 
 
@@ -134,8 +137,8 @@ def read_picture(path: Path, remarks: Remarks) -> Image.Image:
                 frames, pixels = getattr(opened, "n_frames", 1), opened.width * opened.height
                 opened.load()
                 picture = _eight_bits(_upright(opened), path, remarks)
-    except _UnknownRange:
-        raise
+    except _UnknownRange as error:
+        raise ValueError(str(error)) from error
     except Image.DecompressionBombError as error:
         raise ValueError(
             f"{shown(path)} cannot be read as an image ({str(error).split(',')[0]}); make it smaller or remove it, "
@@ -181,10 +184,9 @@ class _UnknownRange(ValueError):
 
 def _upright(picture: Image.Image) -> Image.Image:
     """Turn a picture as its EXIF orientation says, as viewers do; damaged EXIF data are no reason to refuse it."""
-    try:
-        return ImageOps.exif_transpose(picture)
-    except Exception:
-        return picture
+    with contextlib.suppress(Exception):
+        ImageOps.exif_transpose(picture, in_place=True)
+    return picture
 
 
 def _eight_bits(picture: Image.Image, path: Path, remarks: Remarks) -> Image.Image:
@@ -197,15 +199,12 @@ def _eight_bits(picture: Image.Image, path: Path, remarks: Remarks) -> Image.Ima
     grey = picture.mode in ("1", "L", "LA", "La")
     if not picture.has_transparency_data:
         return picture.convert("L" if grey else "RGB")
-    if picture.mode == "La":  # premultiplied; has no direct way to others
-        picture = picture.convert("LA")
-    clear = picture.convert("RGBA")
-    lowest, highest = clear.getchannel("A").getextrema()
-    flat = _over(clear, "white")
+    lowest, highest = _alpha(picture)
+    flat = _over(picture, "white")
     if lowest < 255:
         background = "white"
         if highest - lowest >= SEEN > _contrast(flat):
-            dark = _over(clear, "black")
+            dark = _over(picture, "black")
             if _contrast(dark) >= SEEN:
                 flat, background = dark, "black"
         remarks.files["alpha" if background == "white" else "black"].append(path)
@@ -214,13 +213,29 @@ def _eight_bits(picture: Image.Image, path: Path, remarks: Remarks) -> Image.Ima
     return flat.convert("L" if grey else "RGB")
 
 
-def _over(clear: Image.Image, background: str) -> Image.Image:
-    return Image.alpha_composite(Image.new("RGBA", clear.size, background), clear).convert("RGB")
+def _strips(picture: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Pieces of a picture with their transparency: of a large one, a whole copy for every step would take gigabytes."""
+    rows = max(1, STRIP // max(1, picture.width))
+    for top in range(0, picture.height, rows):
+        piece = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+        yield top, (piece.convert("LA") if piece.mode == "La" else piece).convert("RGBA")  # "La" has no direct way to others
+
+
+def _alpha(picture: Image.Image) -> tuple[int, int]:
+    found = [np.asarray(piece.getchannel("A")) for _, piece in _strips(picture)]
+    return min(int(part.min()) for part in found), max(int(part.max()) for part in found)
+
+
+def _over(picture: Image.Image, background: str) -> Image.Image:
+    flat = Image.new("RGB", picture.size)
+    for top, piece in _strips(picture):
+        flat.paste(Image.alpha_composite(Image.new("RGBA", piece.size, background), piece).convert("RGB"), (0, top))
+    return flat
 
 
 def _contrast(picture: Image.Image) -> int:
     """Largest difference between two pixels in one channel."""
-    return max(high - low for low, high in picture.getextrema())
+    return max(high - low for low, high in picture.getextrema())  # type: ignore[misc]
 
 
 def _from_integers(values: np.ndarray, path: Path, remarks: Remarks) -> Image.Image:

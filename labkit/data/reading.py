@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from labkit.data.limits import MAX_TEXT
+from labkit.data.limits import MAX_RATIO, MAX_TEXT, MIN_TEXT
 from labkit.data.paths import shown, special
 
 CHUNK = 1 << 20
@@ -51,9 +51,10 @@ def read_bytes(path: Path, kind: str, *, limit: int = MAX_TEXT) -> bytes:
         other = special(path)
         if other:
             raise _Unfit(f"{where} is {other}; give the path of {kind}")
-        if path.stat().st_size > limit:
+        size = path.stat().st_size
+        if size > limit:
             raise _too_large(where, limit, "holds")
-        return _unpacked(path, where, limit)
+        return _unpacked(path, where, min(limit, max(MIN_TEXT, MAX_RATIO * size)))
     except FileNotFoundError:
         raise ValueError(f"{where} does not exist; give the path of {kind}") from None
     except _Unfit as error:
@@ -65,7 +66,10 @@ def read_bytes(path: Path, kind: str, *, limit: int = MAX_TEXT) -> bytes:
 
 
 def _too_large(where: str, limit: int, verb: str) -> _Unfit:
-    return _Unfit(f"{where} {verb} more than {limit / 1e6:,.0f} MB, the most that is read; split it or leave columns and rows out")
+    ratio = "" if limit == MAX_TEXT or verb == "holds" else f" (above {MIN_TEXT / 1e6:g} MB, {MAX_RATIO} times the archive)"
+    return _Unfit(
+        f"{where} {verb} more than {limit / 1e6:,.0f} MB, the most that is read{ratio}; split it or leave columns and rows out"
+    )
 
 
 def _unpacked(path: Path, where: str, limit: int) -> bytes:
@@ -75,7 +79,7 @@ def _unpacked(path: Path, where: str, limit: int) -> bytes:
             if name.endswith(ending):
                 content = opened(file, where, limit)
                 return _of_tar(io.BytesIO(content), where, limit) if name.removesuffix(ending).endswith(".tar") else content
-        return _all(file, where, limit)
+        return _all(file, where, MAX_TEXT)
 
 
 def _all(file: IO[bytes], where: str, limit: int, chunk: int = CHUNK, verb: str = "decompresses to") -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from labkit.data.given_arrays import as_numpy, refuse_masked
+from labkit.data.paths import is_text
 from labkit.words import shortly
 
 DIGITS = frozenset("0123456789")
@@ -30,7 +31,8 @@ def as_group_text(groups: Any) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        When an array has more than one dimension, two columns have the same name, or values are masked.
+        When an array has more than one dimension, two columns have the same name, values are masked, or are no text that
+        UTF-8 holds.
 
     Examples
     --------
@@ -59,6 +61,8 @@ def _frame(groups: Any) -> pd.DataFrame:
             raise ValueError(f"groups cannot become a table ({str(error)[:200]}); give columns of one length each") from error
     if isinstance(groups, pd.Series):
         return groups.to_frame("group" if groups.name is None else groups.name)
+    if isinstance(groups, (list, tuple)) and not all(is_text(each) for each in groups if isinstance(each, str)):
+        raise ValueError("groups hold half a character, which UTF-8 cannot; correct it")
     if isinstance(groups, (list, tuple)) and any(isinstance(value, tuple) for value in groups):
         return pd.DataFrame({"group": pd.Series(list(groups), dtype=object)})  # np.asarray would make tuples an axis
     array = groups if isinstance(groups, (pd.Index, pd.api.extensions.ExtensionArray)) else as_numpy(groups, "groups")
@@ -78,7 +82,10 @@ def _text(column: pd.Series) -> pd.Series:
         column = column.map(lambda value: value.decode(errors="replace") if isinstance(value, bytes) else value)
     missing = pd.isna(column)
     # str() of a Timestamp at midnight differs from what the dtype prints, and fingerprints of splits are made of the latter
-    text = column.astype(str).astype("str")
+    try:
+        text = column.astype(str).astype("str")
+    except UnicodeEncodeError as error:
+        raise ValueError(f"group column {shortly(column.name)} holds half a character, which UTF-8 cannot; correct it") from error
     return text.mask(missing) if missing.any() else text
 
 

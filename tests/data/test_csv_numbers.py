@@ -255,7 +255,7 @@ def test_a_few_rows_with_texts_of_their_own_are_left_out(tmp_path):
 
 def test_two_features_of_one_name_are_refused(tmp_path):
     path = write(tmp_path, ["x", "z"] * 15, others=[("v_x", str)])
-    with pytest.raises(ValueError, match="would both be the feature .v_x.; rename one of the columns"):
+    with pytest.raises(ValueError, match=r"would both be the feature .v_x.; rename one of the columns"):
         data.from_csv(path, target="y")
 
 
