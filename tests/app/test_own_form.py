@@ -237,7 +237,7 @@ def open_button(page):
 
 
 def rests(page):
-    """Wait until the page has been drawn: what a field offers comes and goes above the buttons, which would move under the mouse."""
+    """Wait until the page has been drawn: what a field offers comes and goes above the buttons, and moves them."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
