@@ -4,14 +4,14 @@ import hashlib
 import pickle
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import plotly.graph_objects as go
 
 KEPT = 128  # figures
 
-_known: OrderedDict[bytes, go.Figure] = OrderedDict()
+_known: OrderedDict[Hashable, go.Figure] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -27,8 +27,9 @@ def chart(draw: Callable[..., go.Figure], *args: Any, finish: Callable[[go.Figur
     finish : callable (figure), optional
         Changes a new figure for its page.
     """
-    question = _fingerprint((draw.__module__, draw.__qualname__, finish and finish.__qualname__, args, sorted(kwargs.items())))
-    if question is not None:
+    contents = _fingerprint((args, sorted(kwargs.items())))
+    question = (draw, finish, contents)  # the functions themselves: a plugin that is loaded again has others of the same name
+    if contents is not None:
         with _lock:
             if question in _known:
                 _known.move_to_end(question)
@@ -36,7 +37,7 @@ def chart(draw: Callable[..., go.Figure], *args: Any, finish: Callable[[go.Figur
     made = draw(*args, **kwargs)
     if finish is not None:
         finish(made)
-    if question is not None:
+    if contents is not None:
         with _lock:
             _known[question] = made
             while len(_known) > KEPT:
@@ -44,9 +45,9 @@ def chart(draw: Callable[..., go.Figure], *args: Any, finish: Callable[[go.Figur
     return made
 
 
-def _fingerprint(question: tuple[Any, ...]) -> bytes | None:
+def _fingerprint(arguments: tuple[Any, ...]) -> bytes | None:
     """Return what stands for equal arguments, or None where that cannot be told: the figure is drawn anew then."""
     try:
-        return hashlib.sha256(pickle.dumps(question, protocol=5)).digest()
+        return hashlib.sha256(pickle.dumps(arguments, protocol=5)).digest()
     except Exception:  # arguments of a plugin may be anything, and refuse in any way
         return None

@@ -151,7 +151,8 @@ def as_float32(array: np.ndarray, features: tuple[str, ...], name: str) -> np.nd
     """
     with np.errstate(over="ignore"):
         small = array.astype(np.float32)
-    lost = np.argwhere(np.isinf(small) & ~np.isinf(array)) if array.dtype.kind == "f" and array.dtype.itemsize > 4 else []
+    wide = array.dtype.kind == "f" and array.dtype.itemsize > 4
+    lost = np.argwhere(np.isinf(small) & ~np.isinf(array)) if wide else np.empty((0, 2), dtype=int)
     if len(lost):
         row, column = lost[0]
         feature = shortly(features[column]) if features else column

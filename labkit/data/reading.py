@@ -10,7 +10,7 @@ import tarfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from labkit.data.limits import MAX_RATIO, MAX_TEXT, MIN_TEXT
 from labkit.data.paths import shown, special
@@ -95,7 +95,7 @@ def _all(file: IO[bytes], where: str, limit: int, chunk: int = CHUNK, verb: str 
 
 def _of_gzip(file: IO[bytes], where: str, limit: int) -> bytes:
     with gzip.GzipFile(fileobj=file) as unpacked:
-        return _all(unpacked, where, limit)
+        return _all(cast("IO[bytes]", unpacked), where, limit)
 
 
 def _of_bzip(file: IO[bytes], where: str, limit: int) -> bytes:
@@ -137,8 +137,8 @@ def _of_zstd(file: IO[bytes], where: str, limit: int) -> bytes:
     from pandas.io.common import get_handle  # of Python 3.14 or of the package zstandard, whichever there is
 
     try:
-        with get_handle(file, "rb", is_text=False, compression="zstd") as handles:  # type: ignore[arg-type]
-            return _all(handles.handle, where, limit)  # type: ignore[arg-type]
+        with get_handle(file, "rb", is_text=False, compression="zstd") as handles:
+            return _all(handles.handle, where, limit)
     except ImportError:
         raise _Unfit(f"{where}: .zst needs the package zstandard; install it, or decompress the file first") from None
 

@@ -236,6 +236,11 @@ def open_button(page):
     return page.get_by_test_id("stBaseButton-primary").filter(has_text="Open")
 
 
+def rests(page):
+    """Wait until the page has been drawn: what a field offers comes and goes above the buttons, and moves them."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
 def write(page, label, text):
     box = page.get_by_role("textbox", name=label, exact=True)
     box.fill(text)
@@ -252,6 +257,7 @@ def test_pictures_are_opened_by_a_relative_path(folder_url, desktop):
     write(desktop, "data", "pict")
     offered(desktop, "data", "pictures/").click()
     expect(desktop.get_by_role("textbox", name="data", exact=True)).to_have_value("pictures/")
+    rests(desktop)
     open_button(desktop).click()
     desktop.get_by_role("button", name="Change").wait_for()
     desktop.locator(".js-plotly-plot").first.wait_for()
@@ -271,6 +277,7 @@ def test_a_table_is_opened_trained_on_and_compressed_with_its_groups(folder_url,
     offered(desktop, "target", "outcome").click()
     offered(desktop, "groups", "sex").click()
     expect(desktop.get_by_role("textbox", name="sensitive columns", exact=True)).to_have_value("sex")
+    rests(desktop)
     desktop.get_by_role("button", name="Train a small network on this table").click()
     desktop.get_by_role("button", name="Change").wait_for()  # not the time left: a fast machine is ready before that is drawn
     assert list((folder / "mine").glob("small_mlp-people-*.safetensors"))
