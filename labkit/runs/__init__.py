@@ -13,7 +13,6 @@ from labkit.runs.measuring import Measuring, measure_run, measure_runs
 from labkit.runs.network_overview import NetworkOverview, overview
 from labkit.runs.rebuilding import Rebuilt, cannot_rebuild, rebuild
 from labkit.runs.recommendation import Recommendation, recommend
-from labkit.runs.reference_rows import reference_rows
 from labkit.runs.rule_contrasts import contrasts, usual_settings
 from labkit.runs.run import Run
 from labkit.runs.run_differences import differences
@@ -23,6 +22,7 @@ from labkit.runs.sweeping import sweep
 from labkit.runs.timing_again import time_again
 from labkit.runs.timings import SpeedChange, speed_change, timing_notes
 from labkit.runs.trained import train_run
+from labkit.runs.uncompressed import reference_rows
 from labkit.runs.wording import left_out
 
 __all__ = [

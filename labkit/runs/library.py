@@ -16,8 +16,8 @@ from labkit.messages import unknown_name
 from labkit.runs.checking import FACTS, brief
 from labkit.runs.labels import label, series
 from labkit.runs.networks import by_data, labelled
-from labkit.runs.reference_rows import reference_rows
 from labkit.runs.stored_audit import read_audit, read_per_class
+from labkit.runs.uncompressed import reference_rows
 from labkit.runs.wording import run_in_words
 from labkit.stamps import Stamp, stamp
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from labkit.models import cards
 from labkit.runs.recommendation import Recommendation, recommend
-from labkit.runs.reference_rows import reference_rows
+from labkit.runs.uncompressed import reference_rows
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -82,7 +82,7 @@ print(sorted(METHODS), [run.method for run in found], found[1].summary["accuracy
     assert "'toy_halve'" in done.stdout
     assert "'condense'" in done.stdout  # ours are still there
     assert done.stdout.strip().endswith("['toy_halve', 'toy_halve'] 0.0")
-    assert "entry point broken (broken_package) of labkit.methods cannot be loaded: no such GPU" in done.stderr
+    assert "entry point broken (broken_package) of labkit.methods cannot be loaded: RuntimeError: no such GPU" in done.stderr
 
 
 def test_a_plugin_that_fails_leaves_nothing(tmp_path):

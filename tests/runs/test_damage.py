@@ -431,7 +431,7 @@ def typed(value, *path):
 
 
 HOSTILE = {
-    "huge layer": (huge, r"asks for at least [\d,.]+ GB"),
+    "huge layer": (huge, r"asks for at least [\d,.]+ GB|has a tensor of [\d,]+ numbers"),
     "nested description": (nested, "cannot be built again"),
     "description of a word": (typed("Linear", "source"), "cannot be built again"),
     "no description": (lambda facts: facts.pop("source"), "cannot be built again"),

@@ -87,7 +87,15 @@ class Sends(Callback):
             os.kill(os.getpid(), self.number)
 
 
-def test_ctrl_c_is_obeyed_at_the_end_of_the_step(tmp_path):
+@pytest.fixture
+def heeded():
+    """Python's handler of Ctrl-C: a shell that runs the tests in the background lets them ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_is_obeyed_at_the_end_of_the_step(tmp_path, heeded):
     path, before = tmp_path / "c.pt", signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt, match=r"step 2 of 6 is saved in .*c\.pt; the same training goes on from there"):
         tiny(6, checkpoint=path, callbacks=[Sends(signal.SIGINT, 2)])
