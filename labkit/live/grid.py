@@ -355,6 +355,8 @@ def load_grid(key: Key, folder: Path = SHIPPED) -> Grid | None:
         return Grid(key, pq.read_table(path).to_pandas())
     except (OSError, KeyError, ValueError, pa.ArrowException) as error:  # damaged: every step is computed when it is asked for
         warnings.warn(
-            f"{path} is ignored, since it is damaged ({reason_of(error)}); remove it, and labkit makes it again", stacklevel=2
+            f"{path} is ignored, since it is damaged ({reason_of(error)}): its steps are computed when they are asked for; install "
+            "labkit again to have them at once",
+            stacklevel=2,
         )
         return None

@@ -130,3 +130,10 @@ def test_a_shared_layer_is_replaced_in_both_places():
         assert small[0] is small[2][1]
         assert type(small[0]) is not nn.Linear
     assert model[0] is model[2][1] is shared
+
+
+@pytest.mark.parametrize("layers", ["x" * 10**6, ["a*"] * 20_000])
+def test_patterns_of_a_megabyte_are_refused(layers):
+    with pytest.raises(ValueError, match="give fewer or shorter ones") as caught:
+        compress.condense(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4)), sparsity=0.5, layers=layers)
+    assert len(str(caught.value)) < 300

@@ -109,6 +109,20 @@ def test_a_grid_of_a_thousand_classes(registered, tmp_path):
     assert found.summary["accuracy"] == (fresh.argmax(1) == labels).mean() < 1
 
 
+@pytest.mark.parametrize(
+    "damage", [lambda content: content[:-40], lambda content: content[:200] + b"?" * 99 + content[299:], lambda _: b""]
+)
+def test_a_damaged_grid_is_ignored_and_said(tmp_path, damage):
+    grid, *_ = grid_of("vit_fashion", "condense", "inner")
+    path = save_grid(grid, tmp_path)
+    assert live.load_grid(grid.key, tmp_path).rows.equals(grid.rows)
+    folder = tmp_path / "damaged"
+    folder.mkdir()
+    (folder / path.name).write_bytes(damage(path.read_bytes()))
+    with pytest.warns(UserWarning, match="is ignored, since it is damaged .*: its steps are computed"):
+        assert live.load_grid(grid.key, folder) is None
+
+
 def test_the_grid_of_a_calibrated_method_looks_at_the_data(registered):
     given = []
 
