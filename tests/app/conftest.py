@@ -122,6 +122,25 @@ def watched(browser, **options):
     assert not errors
 
 
+def rests(page):
+    """Wait until the page has been drawn."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
+
+
+def place_of(page, element):
+    """The place of an element that the mouse is to press, once nothing moves it any more: figures above it come later."""
+    rests(page)
+    element.scroll_into_view_if_needed()
+    deadline, since, before = time.monotonic() + PATIENCE, time.monotonic(), element.bounding_box()
+    while time.monotonic() - since < 0.7:
+        assert time.monotonic() < deadline, "the page does not come to rest"
+        page.wait_for_timeout(100)
+        now = element.bounding_box()
+        if now != before:
+            since, before = time.monotonic(), now
+    return before
+
+
 def _outside(url):
     return not url.startswith(("http://localhost:", "ws://localhost:", "data:", "blob:", "about:"))
 

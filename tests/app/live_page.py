@@ -2,6 +2,7 @@
 
 from labkit import compress, data, live, models
 from labkit.audit import headlines
+from tests.app.conftest import place_of
 
 
 def steps(method="condense"):
@@ -36,7 +37,7 @@ def card(page, key):
 def grab(page):
     """Press the mouse on the thumb, and return where one step lies: (x, y, pixels a step)."""
     slider = page.locator(".live-slider").first
-    box = slider.locator("input").bounding_box()
+    box = place_of(page, slider.locator("input"))
     thumb = slider.evaluate("node => parseFloat(getComputedStyle(node).getPropertyValue('--thumb')) * 16")
     count = int(slider.locator("input").get_attribute("max"))
     place = int(slider.locator("input").input_value())

@@ -7,7 +7,7 @@ import urllib.request
 import pytest
 
 from labkit import models, runs
-from tests.app.conftest import dashboard
+from tests.app.conftest import dashboard, place_of
 
 pytestmark = pytest.mark.browser
 
@@ -63,8 +63,7 @@ def test_a_limit_moves_the_recommendation_before_the_mouse_is_released(app_url, 
     before = runs.recommend(table)
     assert answer.inner_text().strip().endswith(before.reason[1:])
     slider = desktop.locator(".live-slider", has_text="harmed classes").locator("input")
-    slider.scroll_into_view_if_needed()
-    box = slider.bounding_box()
+    box = place_of(desktop, slider)
     desktop.mouse.move(box["x"] + 9, box["y"] + box["height"] / 2)
     desktop.mouse.down()
     desktop.mouse.move(box["x"] + box["width"] - 2, box["y"] + box["height"] / 2, steps=6)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from labkit import runs
+from tests.app.conftest import place_of
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +96,7 @@ def test_a_click_on_a_point_shows_its_run_below_and_rings_it_in_every_figure(app
     desktop.goto(f"{app_url}/compare?model=mlp_adult")
     plot = desktop.locator(".js-plotly-plot").first
     plot.locator(".scatterlayer .trace .point").first.wait_for()
-    place = plot.locator(".scatterlayer .trace .point").nth(1).bounding_box()
-    plot.scroll_into_view_if_needed()
-    place = plot.locator(".scatterlayer .trace .point").nth(1).bounding_box()
+    place = place_of(desktop, plot.locator(".scatterlayer .trace .point").nth(1))
     desktop.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
     desktop.locator(".hoverlayer .hovertext").first.wait_for()
     desktop.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)

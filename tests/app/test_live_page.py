@@ -7,7 +7,7 @@ import pytest
 
 from labkit import audit, compress, data, models
 from labkit.audit import headlines
-from tests.app.conftest import dashboard, watched
+from tests.app.conftest import dashboard, place_of, watched
 from tests.app.live_page import card, grab, open_live, steps, truth, value, wait_for
 
 pytestmark = pytest.mark.browser
@@ -58,7 +58,7 @@ def test_the_keyboard_moves_it_a_step_and_to_both_ends(app_url, desktop):
 def test_a_finger_moves_it(app_url, browser):
     with watched(browser, viewport={"width": 420, "height": 900}, has_touch=True, is_mobile=True) as page:
         open_live(page, app_url, sparsity=0.9, layers="inner")
-        box = page.locator(".live-slider input").first.bounding_box()
+        box = place_of(page, page.locator(".live-slider input").first)
         assert box["height"] >= 40  # a finger's size
         page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         page.locator('.live-slider:not([data-value="0.9"])').wait_for()

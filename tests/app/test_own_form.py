@@ -14,7 +14,7 @@ from labkit import data, live, models
 from labkit.compress import METHODS
 from labkit.models import own
 from labkit.registry import Choice
-from tests.app.conftest import MAIN, PATIENCE, dashboard
+from tests.app.conftest import MAIN, PATIENCE, dashboard, rests
 from tests.app.test_own_files import digits
 
 
@@ -234,11 +234,6 @@ def offered(page, field, text):
 def open_button(page):
     """The form's; the boxes have buttons of that name too, which open their lists."""
     return page.get_by_test_id("stBaseButton-primary").filter(has_text="Open")
-
-
-def rests(page):
-    """Wait until the page has been drawn: what a field offers comes and goes above the buttons, and moves them."""
-    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def write(page, label, text):

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import stats
 
 from labkit import runs, sparsify
-from tests.app.conftest import dashboard
+from tests.app.conftest import dashboard, place_of
 
 # accuracies of seeds 0, 1, …; SRigL is 0.02 better than RigL with a little noise, and has nothing clear beside "no ablation"
 ACCURACIES = {
@@ -338,8 +338,7 @@ def test_the_film_plays_and_its_slider_moves(trained_url, page, trained):
     end = shown()
     assert end[0] != first[0]
     rail = film.locator(".slider-rail-touch-rect")
-    rail.scroll_into_view_if_needed()
-    box = rail.bounding_box()
+    box = place_of(page, rail)
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     assert 0 < wait("(place, last) => place < last", last) < last
     assert shown()[0] not in (first[0], end[0])
