@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from labkit.runs.store import Store
 
 Read = TypeVar("Read")
+_NUMBERS = itertools.count()
 WORDS = ("label", "in_words", "series")
 
 
@@ -40,6 +42,11 @@ class Library:
     Parameters
     ----------
     *stores : Store
+
+    Attributes
+    ----------
+    number : int
+        No other library of the process has it; an ``id()`` is given again once its object is gone.
     """
 
     def __init__(self, *stores: Store) -> None:
@@ -48,6 +55,7 @@ class Library:
         self._classes: dict[str, tuple[Stamp, pd.DataFrame]] = {}  # a page reads the table of every run several times
         self._tables: dict[str | None, tuple[tuple[Stamp, ...], pd.DataFrame]] = {}
         self._reading = threading.RLock()
+        self.number = next(_NUMBERS)
         self.damaged: list[Run] = []
         for run in (_named(run) for store in stores for run in store.runs()):
             if run.damaged:

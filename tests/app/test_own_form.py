@@ -79,7 +79,7 @@ def table(path, rows=240, separator=",", encoding="utf-8"):
 
 
 def test_relative_paths_begin_where_the_dashboard_was_started_and_the_form_closes(started, tmp_path, monkeypatch):
-    here = tmp_path / "work"
+    here = tmp_path / "mine"
     digits(here / "pictures")
     monkeypatch.setenv("HOME", str(tmp_path))
     app = started("--from", here)
@@ -89,7 +89,7 @@ def test_relative_paths_begin_where_the_dashboard_was_started_and_the_form_close
     assert "`pictures`" in next(text.value for text in app.markdown if "mlp_mnist" in text.value)
     press(app, "Change")
     assert next(box.value for box in app.text_input if box.label == "data") == "pictures"
-    app = fill(app, data="~/work/pictures")
+    app = fill(app, data="~/mine/pictures")
     assert not app.error
     assert "data" not in labels(app)
 

@@ -50,7 +50,7 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
                 live_slider(title, steps[name], value=starts[name], key=keys[name], unit=limit.unit)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Library: id})
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Library: lambda shelf: shelf.number})
 def _recommended(
     shelf: Library, listed: tuple[str, ...], stated: tuple[tuple[str, float | None], ...], _table: pd.DataFrame
 ) -> runs.Recommendation:

@@ -31,7 +31,7 @@ def networks() -> None:
             _your_own()
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={runs.Library: id})
+@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={runs.Library: lambda shelf: shelf.number})
 def _overview(shelf: runs.Library) -> list[NetworkOverview]:
     """Computed once for every state of the store: `common.shell.library` makes a new object when anything in it changes."""
     return runs.overview(shelf)

@@ -84,7 +84,7 @@ def meant(fields: Given | None = None) -> dict[str, Any]:
 
 def in_words(found: Given) -> str:
     """Return the network and its data in one line."""
-    parts = [f"{code(found['name'])}"]
+    parts = [code(found["name"])]
     parts += [f"weights {code(found['weights'])}"] if found["weights"] else []
     parts += [f"data {code(found['data'])}"] if found["data"] else []
     parts += [f"target {code(found['target'])}"] if found["target"] else []
