@@ -142,6 +142,12 @@ def test_names_are_shown_as_they_are(app, monkeypatch, store, page):
     assert {text: left(text) for text in texts if left(text)} == {}
 
 
+def test_ordinary_headings_read_as_before(app):
+    app.run().switch_page("views/live/page.py").run()
+    headings = [heading.value for heading in app.header]
+    assert any(heading.startswith("Which classes lose accuracy at ") for heading in headings)
+
+
 @pytest.mark.browser
 def test_nothing_outside_is_loaded_or_linked(store, desktop):
     asked = []

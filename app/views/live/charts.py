@@ -54,7 +54,7 @@ def charts(
 
 
 def _classes(audit: Audit, where: str, value: float) -> None:
-    st.header(f"Which classes lose accuracy{plain(where)}?")
+    st.header(plain(f"Which classes lose accuracy{where}?"))
     live_figure(
         chart(figures.class_change, audit.per_class, theme=theme()),
         "left of the line a class lost accuracy, right of it it gained; whiskers are 95 % intervals.",

@@ -26,7 +26,7 @@ def group_changes(audit: Audit, where: str, value: float) -> None:
     if table is None or table.empty:
         return
     columns = list(dict.fromkeys(table.index.get_level_values(0)))
-    st.header(f"Which groups lose accuracy{plain(where)}?")
+    st.header(plain(f"Which groups lose accuracy{where}?"))
     column = columns[0]
     if len(columns) > 1:
         column = (
