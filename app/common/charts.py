@@ -1,21 +1,32 @@
 """Figures that are drawn once for all visitors: building one takes far longer than sending it."""
 
-import hashlib
-import pickle
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import plotly.graph_objects as go
 
-KEPT = 128  # figures
-
-_known: OrderedDict[Hashable, go.Figure] = OrderedDict()
-_lock = threading.Lock()
+from common.once import once
 
 
-def chart(draw: Callable[..., go.Figure], *args: Any, finish: Callable[[go.Figure], Any] | None = None, **kwargs: Any) -> go.Figure:
+class Drawn(go.Figure):
+    """A figure that nothing changes any more: what a browser is sent is made once."""
+
+    def to_dict(self) -> dict:
+        """Return `plotly.graph_objects.Figure.to_dict` of the figure as it was first sent."""
+        sent = self.__dict__.get("_sent")
+        if sent is None:
+            sent = self.__dict__["_sent"] = super().to_dict()
+        return sent
+
+
+def drawn(figure: go.Figure) -> Drawn:
+    """Return the same figure as one that nothing changes any more."""
+    figure.__class__ = Drawn  # a copy would be validated once more, which takes as long as drawing it
+    return figure
+
+
+def chart(draw: Callable[..., go.Figure], *args: Any, finish: Callable[[go.Figure], Any] | None = None, **kwargs: Any) -> Drawn:
     """Return ``draw(*args, **kwargs)``, known by the contents of its arguments; it is shared, so change it in `finish` only.
 
     Parameters
@@ -27,27 +38,17 @@ def chart(draw: Callable[..., go.Figure], *args: Any, finish: Callable[[go.Figur
     finish : callable (figure), optional
         Changes a new figure for its page.
     """
-    contents = _fingerprint((args, sorted(kwargs.items())))
-    question = (draw, finish, contents)  # the functions themselves: a plugin that is loaded again has others of the same name
-    if contents is not None:
-        with _lock:
-            if question in _known:
-                _known.move_to_end(question)
-                return _known[question]
-    made = draw(*args, **kwargs)
-    if finish is not None:
-        finish(made)
-    if contents is not None:
-        with _lock:
-            _known[question] = made
-            while len(_known) > KEPT:
-                _known.popitem(last=False)
-    return made
+    return once(_ready(draw, finish), *args, **kwargs)
 
 
-def _fingerprint(arguments: tuple[Any, ...]) -> bytes | None:
-    """Return what stands for equal arguments, or None where that cannot be told: the figure is drawn anew then."""
-    try:
-        return hashlib.sha256(pickle.dumps(arguments, protocol=5)).digest()
-    except Exception:  # arguments of a plugin may be anything, and refuse in any way
-        return None
+@functools.lru_cache(maxsize=256)
+def _ready(draw: Callable[..., go.Figure], finish: Callable[[go.Figure], Any] | None) -> Callable[..., Drawn]:
+    """Return `draw` followed by `finish`; the same object for the same two functions."""
+
+    def make(*args: Any, **kwargs: Any) -> Drawn:
+        made = draw(*args, **kwargs)
+        if finish is not None:
+            finish(made)
+        return drawn(made) if type(made) is go.Figure else made
+
+    return make

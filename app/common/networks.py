@@ -5,6 +5,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from common.address import choose
+from common.shared import shared
 from common.shell import library, mistakes
 from common.words import code, plain
 from labkit.runs import Library, Store, left_out
@@ -33,6 +34,12 @@ def from_largest(table: pd.DataFrame) -> pd.DataFrame:
     """Return the runs by series, the largest first; runs that were audited without costs stay in their order."""
     keys = {name: up for name, up in (("series", True), ("bytes", False)) if name in table}
     return table.sort_values(list(keys), ascending=list(keys.values()), kind="stable")
+
+
+@shared
+def with_reference(shelf: Library, network: str, runs: tuple[str, ...], _table: pd.DataFrame) -> pd.DataFrame:
+    """Return the runs below the uncompressed network, with the column reference that says which row is the latter."""
+    return pd.concat([shelf.reference(network), _table]).assign(reference=lambda frame: frame.index == network)
 
 
 def _of_whom(store: Store, number: int) -> str:

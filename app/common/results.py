@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from common.words import code
+from labkit.stamps import Stamp, stamp
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 
@@ -49,8 +50,12 @@ def results(name: str, columns: list[str]) -> Results | None:
         st.info(f"This has not been measured here yet. Run {code(command)}, then reload this page.", icon=":material/timer:")
         return None
     try:
-        found = json.loads(path.read_text())
-        rows = pd.DataFrame(found["rows"]).dropna(subset=columns)
-        return Results(rows, found["machine"])
+        return _read(str(path), tuple(columns), stamp(path))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path.name} holds no results ({error!r}); delete it and run {command}") from error
+
+
+@st.cache_resource(max_entries=32, show_spinner=False)
+def _read(path: str, columns: tuple[str, ...], changed: Stamp) -> Results:
+    found = json.loads(Path(path).read_text())
+    return Results(pd.DataFrame(found["rows"]).dropna(subset=list(columns)), found["machine"])

@@ -12,9 +12,9 @@ from tests.figures.conftest import audit_table
 @pytest.fixture
 def chart(monkeypatch):
     monkeypatch.syspath_prepend(str(MAIN.parent))
-    from common import charts
+    from common import charts, once
 
-    charts._known.clear()
+    once._known.clear()
     return charts.chart
 
 
@@ -48,6 +48,14 @@ def test_it_is_finished_before_another_visitor_gets_it(chart):
     assert chart(figures.class_change, table).layout.dragmode is None
 
 
+def test_what_is_sent_is_made_once_and_is_the_figure(chart):
+    table = audit_table([-0.1, 0.02], [True, False])
+    shared, plain = chart(figures.class_change, table), figures.class_change(table)
+    assert shared.to_dict() is shared.to_dict()
+    assert shared.to_plotly_json().keys() == plain.to_plotly_json().keys()
+    assert shared.to_json() == plain.to_json()
+
+
 def test_arguments_that_cannot_be_compared_are_drawn_anew(chart):
     draws = []
 
@@ -63,8 +71,8 @@ def test_arguments_that_cannot_be_compared_are_drawn_anew(chart):
 
 
 def test_old_figures_are_forgotten(chart):
-    from common import charts
+    from common import once
 
-    for number in range(charts.KEPT + 5):
+    for number in range(once.KEPT + 5):
         chart(figures.class_change, audit_table([-0.1 - number / 1000], [True]))
-    assert len(charts._known) == charts.KEPT
+    assert len(once._known) == once.KEPT

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from common.charts import chart
+from common.shared import shared
 from common.shell import theme
 from labkit import figures
 from labkit.runs import Library
@@ -13,8 +14,7 @@ CLASSES = "classes"
 
 def class_changes(shelf: Library, table: pd.DataFrame, found: Picked | None) -> None:
     """Draw a cell for every class and run; a click shows the run and the examples of the class that it lost."""
-    changes, affected = shelf.class_changes(table.index)
-    verdicts = _verdicts(shelf, changes)
+    changes, affected, verdicts = _cells(shelf, tuple(table.index))
     drawn = chart(
         figures.class_change_heatmap,
         changes,
@@ -31,6 +31,13 @@ def class_changes(shelf: Library, table: pd.DataFrame, found: Picked | None) -> 
         "change (exact McNemar test, Benjamini-Hochberg, q < 0.05)."
     )
     clickable(drawn, reading, alt="Change of accuracy by class and run", place=CLASSES, key="class-changes")
+
+
+@shared
+def _cells(shelf: Library, runs: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame | None]:
+    """The changes, whether they are significant, and the verdicts."""
+    changes, affected = shelf.class_changes(runs)
+    return changes, affected, _verdicts(shelf, changes)
 
 
 def _verdicts(shelf: Library, changes: pd.DataFrame) -> pd.DataFrame | None:

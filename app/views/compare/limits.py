@@ -1,12 +1,15 @@
 """Limits as live sliders, and the smallest run that keeps them."""
 
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from common.address import kept, remember
 from common.columns import in_columns
+from common.shared import shared
 from common.words import plain
 from labkit import runs
 from labkit.audit import Limit, limits
@@ -24,8 +27,7 @@ OFF = "off"  # a limit that is lifted, in the address as on the command line
 @st.fragment
 def recommendation(table: pd.DataFrame, shelf: Library) -> None:
     """Draw a slider for every limit that measures offer and these runs were measured for, and the run that follows from them."""
-    offered = {name: limit for name, limit in limits().items() if any(values.notna().any() for values in columns_of(table, limit))}
-    steps = {name: _steps(table, limit) for name, limit in offered.items()}
+    offered, steps = _offered(shelf, tuple(table.index), table)
     loosest = {name: steps[name][0] if limit.lower else steps[name][-1] for name, limit in offered.items()}
     # a slider of other runs ends elsewhere: it is another slider, which begins at what was set, or stays off
     keys = {name: f"limit-{name}-{steps[name][0]:g}-{steps[name][-1]:g}" for name in offered}
@@ -38,11 +40,11 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
     controls, answer = st.container(), st.container()
     with answer:
         try:
-            found = _recommended(shelf, tuple(table.index), tuple(stated.items()), table)
+            answered = _answer(shelf, tuple(table.index), tuple(stated.items()), table)
         except ValueError as error:
             st.info(plain(error))
         else:
-            _say(found, table)
+            _say(answered, table)
     with controls:
         for place, (name, limit) in zip(_cells(len(offered)), offered.items(), strict=True):
             with place:
@@ -50,15 +52,30 @@ def recommendation(table: pd.DataFrame, shelf: Library) -> None:
                 live_slider(title, steps[name], value=starts[name], key=keys[name], unit=limit.unit)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs={Library: lambda shelf: shelf.number})
-def _recommended(
-    shelf: Library, listed: tuple[str, ...], stated: tuple[tuple[str, float | None], ...], _table: pd.DataFrame
-) -> runs.Recommendation:
-    """Computed once for these runs and limits: most visitors look at the same ones."""
-    return runs.recommend(_table, per_class=shelf.per_class, **dict(stated))
+@shared
+def _offered(shelf: Library, listed: tuple[str, ...], _table: pd.DataFrame) -> tuple[dict[str, Limit], dict[str, list[float]]]:
+    """The limits that the runs were measured for, and the steps of their sliders."""
+    offered = {name: limit for name, limit in limits().items() if any(values.notna().any() for values in columns_of(_table, limit))}
+    return offered, {name: _steps(_table, limit) for name, limit in offered.items()}
 
 
-def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:
+@dataclass(frozen=True)
+class _Answer:
+    """The run that keeps the limits, and all runs as a table with its column settings."""
+
+    found: runs.Recommendation
+    shown: pd.DataFrame
+    settings: dict[str, Any]
+
+
+@shared
+def _answer(shelf: Library, listed: tuple[str, ...], stated: tuple[tuple[str, float | None], ...], _table: pd.DataFrame) -> _Answer:
+    found = runs.recommend(_table, per_class=shelf.per_class, **dict(stated))
+    return _Answer(found, *in_columns(found.considered.assign(run=_table["in_words"]), short=True))
+
+
+def _say(answer: _Answer, table: pd.DataFrame) -> None:
+    found = answer.found
     sentence = found.reason[0].upper() + found.reason[1:]
     (st.success if found.id else st.warning)(plain(sentence), icon=":material/check_circle:" if found.id else ":material/warning:")
     if found.id:
@@ -68,13 +85,12 @@ def _say(found: runs.Recommendation, table: pd.DataFrame) -> None:
             pick(found.id, LIMITS)
             st.rerun()
     with st.expander("Why not the others"):
-        shown, settings = in_columns(found.considered.assign(run=table["in_words"]), short=True)
         st.dataframe(
-            shown,
+            answer.shown,
             hide_index=True,
             width="stretch",
-            column_order=["run", *settings, "broken"],
-            column_config={**settings, "broken": "violated limits"},
+            column_order=["run", *answer.settings, "broken"],
+            column_config={**answer.settings, "broken": "violated limits"},
         )
 
 

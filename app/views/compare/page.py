@@ -1,9 +1,8 @@
 """Compare: one network beside its compressed versions."""
 
-import pandas as pd
 import streamlit as st
 
-from common.networks import from_largest, network_with_runs
+from common.networks import from_largest, network_with_runs, with_reference
 from common.shell import mistakes, steady
 from common.take_away import TAKE_AWAY
 from common.words import plain
@@ -39,17 +38,17 @@ if table.empty:
     st.stop()
 
 stored, table = table, from_largest(table)
-beside = pd.concat([shelf.reference(network), table]).assign(reference=lambda frame: frame.index == network)
+beside = with_reference(shelf, network, tuple(table.index), table)
 found = picked(table)
 with steady():
     heartbeat(MEASURES_ASKED, TAKE_AWAY)
-run_table(beside, file=f"labkit-{network}.csv", found=found)
+run_table(shelf, beside, file=f"labkit-{network}.csv", found=found)
 detail(shelf, table, found, TABLE)
 with mistakes():
     asked_measures(shelf, table)
 
 st.header("What is the best for its cost?")
-tradeoffs(beside, found)
+tradeoffs(shelf, beside, found)
 detail(shelf, table, found, TRADEOFFS)
 
 st.header("The smallest model within your limits")

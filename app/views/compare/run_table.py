@@ -6,14 +6,17 @@ import pandas as pd
 import streamlit as st
 
 from common.columns import in_columns, in_parameters
+from common.shared import shared
+from labkit.runs import Library
 from views.compare.selection import ROUND, TABLE, Picked, pick
 
 COMMON = 0.25  # share of the runs that have a parameter, from which it stands before the measures
 
 
-def run_table(table: pd.DataFrame, *, file: str, found: Picked | None = None) -> None:
-    """Draw one row per run, the uncompressed network first; the download holds the stored figures, e.g. fractions."""
-    shown, settings = in_columns(table)
+@shared
+def _prepared(shelf: Library, runs: tuple[str, ...], _table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, Any], bytes]:
+    """The table in the units of its columns, the settings of these in order, and the file to download."""
+    shown, settings = in_columns(_table)
     shown, parameters = in_parameters(shown)
     common = {name: setting for name, setting in parameters.items() if shown[name].notna().mean() >= COMMON}
     settings = {
@@ -23,6 +26,12 @@ def run_table(table: pd.DataFrame, *, file: str, found: Picked | None = None) ->
         **settings,
         **{name: setting for name, setting in parameters.items() if name not in common},
     }
+    return shown, settings, _table.to_csv().encode()
+
+
+def run_table(shelf: Library, table: pd.DataFrame, *, file: str, found: Picked | None = None) -> None:
+    """Draw one row per run, the uncompressed network first; the download holds the stored figures, e.g. fractions."""
+    shown, settings, text = _prepared(shelf, tuple(table.index), table)
     key = f"runs-{file}-{st.session_state.get(ROUND, 0)}"
     rows = [] if found is None else [shown.index.get_loc(found.run)]
     st.dataframe(
@@ -44,7 +53,7 @@ def run_table(table: pd.DataFrame, *, file: str, found: Picked | None = None) ->
         "How to read this: one row per run; changes and ratios are relative to the uncompressed network in the first row. "
         "Click a column's title to sort, and the box left of a row to see the run."
     )
-    download.download_button("Download CSV", table.to_csv().encode(), file_name=file, mime="text/csv", width="stretch")
+    download.download_button("Download CSV", text, file_name=file, mime="text/csv", width="stretch")
 
 
 def _clicked(key: str, runs: list[Any]) -> None:

@@ -6,10 +6,11 @@ import streamlit as st
 from common.address import choose
 from common.charts import chart
 from common.columns import unit_of
-from common.shell import library, theme
+from common.shared import shared
+from common.shell import theme
 from labkit import figures
 from labkit.audit import MEASURES, Column, columns
-from labkit.runs import timing_notes
+from labkit.runs import Library, timing_notes
 from views.compare.selection import Picked, clickable, for_clicks
 
 TRADEOFFS = "tradeoffs"
@@ -17,7 +18,7 @@ TRADEOFFS = "tradeoffs"
 NEAR = 0.1  # accuracy within which runs are worth comparing closely
 
 
-def tradeoffs(beside: pd.DataFrame, found: Picked | None) -> None:
+def tradeoffs(shelf: Library, beside: pd.DataFrame, found: Picked | None) -> None:
     """Draw two figures beside each other, each over a cost of the reader's choice."""
     if "accuracy" not in beside:  # of a task without accuracy
         return
@@ -26,22 +27,23 @@ def tradeoffs(beside: pd.DataFrame, found: Picked | None) -> None:
     if 1 < len(near) < len(beside):
         hide = st.toggle(f"Only runs within {100 * NEAR:.0f} pp of the best", value=True, help="Other runs would stretch the axis")
         beside = near if hide else beside
-    costs = _costs(beside)
+    costs = _costs(shelf, tuple(beside.index), beside)
     for number, place in enumerate(st.columns(2) if len(costs) > 1 else [st.container()], 1):
         if costs:
             with place:
-                _tradeoff(beside, costs, number, found)
+                _tradeoff(shelf, beside, costs, number, found)
 
 
-def _costs(table: pd.DataFrame) -> dict[str, Column]:
+@shared
+def _costs(shelf: Library, runs: tuple[str, ...], _table: pd.DataFrame) -> dict[str, Column]:
     """Cost measures that the runs hold, by title; those with a limit first. Times are ratios to the uncompressed network."""
     ordered = sorted(MEASURES.values(), key=lambda measure: measure.limit is None)
     own = [measure.key for measure in ordered if "cost" in measure.needs]
-    there = {column.figure: column for column in columns(table)}
-    return {there[key].title: there[key] for key in own if key in there and table[key].notna().any()}
+    there = {column.figure: column for column in columns(_table)}
+    return {there[key].title: there[key] for key in own if key in there and _table[key].notna().any()}
 
 
-def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int, found: Picked | None) -> None:
+def _tradeoff(shelf: Library, beside: pd.DataFrame, costs: dict[str, Column], number: int, found: Picked | None) -> None:
     titles = list(costs)
     title = choose(
         st.container(), "cost", titles, name=f"cost{number}", start=titles[min(number, len(titles)) - 1], key=f"cost-{number}"
@@ -49,7 +51,7 @@ def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int, found
     column, better = costs[title], MEASURES[costs[title].figure].better
     drawn = chart(
         figures.pareto,
-        _with_ends(beside, column) if column.interval else beside,
+        _with_ends(shelf, beside, column) if column.interval else beside,
         x=column.figure,
         x_label=f"{title} relative to uncompressed" if column.interval else title,
         x_unit=unit_of(column),
@@ -70,11 +72,16 @@ def _tradeoff(beside: pd.DataFrame, costs: dict[str, Column], number: int, found
     )
 
 
-def _with_ends(beside: pd.DataFrame, column: Column) -> pd.DataFrame:
+def _with_ends(shelf: Library, beside: pd.DataFrame, column: Column) -> pd.DataFrame:
     """Add the ends of the interval where no run has them, and what was measured, where and when, for the hover text."""
     ends = {end: beside.get(end, float("nan")) for end in (f"{column.figure}_low", f"{column.figure}_high")}
-    notes = timing_notes(library(), [run for run in beside.index if not beside.loc[run].get("reference", False)])
+    notes = _notes(shelf, tuple(beside.index[~beside["reference"]]))
     return beside.assign(**ends, detail=[notes.get(run, "") for run in beside.index])
+
+
+@shared
+def _notes(shelf: Library, runs: tuple[str, ...]) -> dict[str, str]:
+    return timing_notes(shelf, runs)
 
 
 def _reading(beside: pd.DataFrame, column: Column, better: str) -> str:

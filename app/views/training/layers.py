@@ -1,13 +1,15 @@
 """What happens inside one sparse training: its layers, and the connections of one of them over the steps."""
 
+from pathlib import Path
+
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from common.charts import chart
+from common.charts import Drawn, chart, drawn
 from common.shell import figure, theme
 from common.words import plain
 from labkit import figures, models, sparsify
+from labkit.stamps import Stamp, stamp
 from views.training.stored import table_of
 
 QUANTITIES = {"fan-in": "fan_in", "active neurons": "active", "explored": "explored"}
@@ -56,9 +58,13 @@ def mask_film(training: pd.Series) -> None:
     )
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _film(folder: str, run: str, theme: str) -> tuple[go.Figure | None, str]:
+def _film(folder: str, run: str, theme: str) -> tuple[Drawn | None, str]:
+    return _film_of(folder, run, theme, stamp(Path(folder) / run))
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _film_of(folder: str, run: str, theme: str, changed: Stamp) -> tuple[Drawn | None, str]:
     table = table_of(folder, run, "masks")
     if table is None or table.empty:
         return None, ""
-    return figures.mask_film(sparsify.frames(table), theme=theme), table["layer"].iloc[0].removesuffix(".weight")
+    return drawn(figures.mask_film(sparsify.frames(table), theme=theme)), table["layer"].iloc[0].removesuffix(".weight")

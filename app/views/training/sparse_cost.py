@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from common.charts import chart
+from common.once import once
 from common.results import Results
 from common.shell import figure, theme
 from common.words import plain
@@ -23,20 +24,20 @@ READING = (
 
 def sparse_cost(found: Results, network: str) -> None:
     """Draw one network's figure, its table, the differences between rules, and the effect of their parameters."""
-    rows = results.with_shares(found.rows[found.rows["network"] == network])
+    rows = once(results.with_shares, found.rows[found.rows["network"] == network])
     if rows.empty:
         st.info(f"{plain(network)} is not among the trainings of the benchmark.")
         return
-    usual = usual_settings(rows)
-    cells = results.cell_means(usual, ["rule", "sparsity"])
-    st.markdown(results.summary_of_trainings(usual))
+    usual = once(usual_settings, rows)
+    cells = once(results.cell_means, usual, ["rule", "sparsity"])
+    st.markdown(once(results.summary_of_trainings, usual))
     over = st.segmented_control("accuracy over", list(OVER), default="sparsity", required=True, key="over", bind="query-params")
     _chart(cells, OVER[over], over)
     with st.expander("All values"):
         _table(cells)
         st.caption(f"Trained on: {plain(found.place)}.")
     _differences(usual)
-    for sweep in results.parameter_sweeps(rows):
+    for sweep in once(results.parameter_sweeps, rows):
         _sweep(sweep)
 
 
@@ -87,13 +88,8 @@ def _table(cells: pd.DataFrame) -> None:
     )
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def _rule_differences(rows: pd.DataFrame) -> tuple[str, pd.DataFrame]:
-    return results.rule_differences(rows)
-
-
 def _differences(rows: pd.DataFrame) -> None:
-    rule, found = _rule_differences(rows)
+    rule, found = once(results.rule_differences, rows)
     if found.empty:
         return
     titles = rule_titles()

@@ -20,11 +20,11 @@ def trainings() -> pd.DataFrame:
 
 
 def table_of(folder: str, run: str, name: str) -> pd.DataFrame | None:
-    """Return `Store.table_of`; read again when the run is stored again."""
+    """Return `Store.table_of`, the same object to all visitors; read again when the run is stored again."""
     return _table_of(folder, run, name, stamp(Path(folder) / run))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def _table_of(folder: str, run: str, name: str, changed: Stamp) -> pd.DataFrame | None:
     return Store(folder).table_of(run, name)
 
@@ -36,6 +36,6 @@ def label(training: pd.Series) -> str:
     return f"{title}, sparsity {100 * training['sparsity']:g} %, seed {training['seed']}{whose}"
 
 
-@st.cache_data(max_entries=2, show_spinner=False)
+@st.cache_resource(max_entries=2, show_spinner=False)
 def _trainings(folders: tuple[tuple[str, Stamp], ...]) -> pd.DataFrame:
     return stored_trainings([Store(folder) for folder, _ in folders])
