@@ -5,6 +5,7 @@ Imported in a page, torch keeps all visitors of the first seconds waiting for on
 
 import contextlib
 import importlib
+import io
 import sys
 import threading
 from pathlib import Path
@@ -19,8 +20,22 @@ def main() -> None:
         importlib.import_module(name)
     from streamlit.web import cli
 
+    sys.stdout = _Output(sys.stdout.buffer, sys.stdout.encoding, sys.stdout.errors, line_buffering=True)
     threading.Thread(target=_read_runs, daemon=True).start()
     cli.main(prog_name="streamlit")
+
+
+class _Output(io.TextIOWrapper):
+    """The output of a terminal that may be gone: Streamlit says "Stopping..." before it stops, and must not fail there."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError):
+            return super().write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            super().flush()
 
 
 def _read_runs() -> None:

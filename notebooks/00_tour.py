@@ -10,6 +10,7 @@
 # Choose **Run ▸ Run All Cells**, wait half a minute, and scroll down. No internet is needed.
 
 # %%
+from html import escape
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -82,7 +83,7 @@ advice = widgets.HTML()
 
 def advise(points):
     found = runs.recommend(versions, accuracy_drop=points / 100, harmed_classes=None)
-    advice.value = f"<b>{names.get(found.id, 'the uncompressed network')}.</b> {found.reason}."
+    advice.value = f"<b>{escape(names.get(found.id, 'the uncompressed network'))}.</b> {escape(found.reason)}."
 
 
 limit = live_slider("accuracy may drop by (pp)", [step / 2 for step in range(41)], 1.0, advise)

@@ -22,12 +22,17 @@ def network_with_runs(place: DeltaGenerator) -> tuple[Library, str, pd.DataFrame
     if not names:
         st.info("There are no runs yet. Make some with `labkit sweep --gallery`, then reload this page.")
         st.stop()
-    if shelf.damaged:
-        st.warning(f"{plain(left_out(shelf.damaged))}.")
+    name_damaged(shelf)
     own = everything["model"][everything.index.isin(shelf.stores[0].ids())]
     network = choose(place, "network", names, name="model", start=FIRST if own.empty else own.iloc[-1])
     st.caption(_of_whom(shelf.stores[0], len(own)))
     return shelf, network, shelf.table(network)
+
+
+def name_damaged(shelf: Library) -> None:
+    """Say which runs are left out, and why."""
+    if shelf.damaged:
+        st.warning(f"{plain(left_out(shelf.damaged))}.")
 
 
 def from_largest(table: pd.DataFrame) -> pd.DataFrame:

@@ -148,7 +148,8 @@ def _of_run(
         say(f"run {facts.id}: {made.note}", err=True)
         return network, dataset, made.model
     small, _ = place.load(run, base=network)
-    assert small is not None
+    if small is None:
+        raise ValueError(f"run {facts.id} is stored without its network; make it again with the same settings")
     return network, dataset, small
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -68,9 +68,8 @@ def script_of(folder: Path) -> Any:
         With ``load`` and ``predict``.
     """
     place = folder / "load.py"
-    spec = importlib.util.spec_from_file_location("labkit_exported", place)
-    assert spec is not None
-    module = importlib.util.module_from_spec(spec)
+    module = ModuleType("labkit_exported")
+    module.__file__ = str(place)
     exec(compile(place.read_text(), str(place), "exec"), module.__dict__)  # no bytecode file is left in the folder
     return module
 

@@ -121,7 +121,8 @@ def _of_run(run: Run, data: Dataset | Split | None, base: nn.Module | None) -> M
     else:
         made = rebuild(run, base=network, dataset=data if isinstance(data, Dataset) else opened)
         small, audit, notes = made.model, store.audit_of(run.id), (f"the network was {made.note}",)
-    assert small is not None
+    if small is None:
+        raise ValueError(f"run {run.id} is stored without its network; make it again with the same settings")
     split = _test_part(given)
     if audit.data_id not in (None, data_id(split)):
         raise ValueError(f"run {run.id} was audited on other examples than the given ones; leave data= out, or give its own")

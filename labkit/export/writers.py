@@ -125,7 +125,8 @@ def _write_graph(whole: Whole, folder: Path) -> tuple[str, ...]:
             optimize=False,
             verbose=False,
         )
-        assert program is not None
+        if program is None:
+            raise ValueError("torch exported no ONNX program of this network; choose another format")
         _tidy(program.model)
         program.save(folder / "model.onnx", external_data=False)
     return ()

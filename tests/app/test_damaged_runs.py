@@ -62,6 +62,9 @@ def test_a_flipped_byte_takes_no_page_down(app, own, name):
     assert not app.exception
     assert said in [warning.value for warning in app.warning]
     assert len(app.dataframe[0].value) == 10
+    app.switch_page("views/training/page.py").run()
+    assert not app.exception
+    assert said in [warning.value for warning in app.warning]
     app.switch_page("views/home/page.py").run()
     assert not app.exception
 

@@ -18,7 +18,7 @@ from labkit.audit.tables import full_confusion, plain_confusion, softmax
 from labkit.data import Split
 from labkit.runs import Store
 
-SECONDS = 2.0  # of one thread
+MANY_SECONDS = 20.0  # ten times what it takes; with loops over classes or groups it took twice this
 
 
 @settings(max_examples=60, deadline=None)
@@ -111,7 +111,7 @@ def _of(classes: int, groups: int, examples: int = 4500) -> tuple[Split, np.ndar
 
 
 @pytest.mark.parametrize(("classes", "groups"), [(4000, 0), (2, 4000)])
-def test_4000_classes_or_groups_are_audited_saved_and_loaded_in_seconds(classes, groups, tmp_path):
+def test_4000_classes_or_groups_are_audited_saved_and_loaded_without_a_loop_over_them(classes, groups, tmp_path):
     split, own, other = _of(classes, groups)
     store = Store(tmp_path / "runs")
     facts = {"method": "none", "version": 1, "parameters": {}, "model": "m", "data": "d", "seed": 0}
@@ -122,19 +122,19 @@ def test_4000_classes_or_groups_are_audited_saved_and_loaded_in_seconds(classes,
     times.append(time.process_time())
     back = store.load(run.id)[1]
     times.append(time.process_time())
-    assert max(np.diff(times)) <= SECONDS, np.diff(times)
+    assert max(np.diff(times)) <= MANY_SECONDS, np.diff(times)
     assert back.confusion.equals(audit.confusion)
     assert len(audit.per_class) == classes
     pd.testing.assert_frame_equal(back.per_class, audit.per_class)
 
 
-def test_4000_classes_are_compared_in_a_second():
+def test_4000_classes_are_compared_without_a_loop_over_them():
     labels = np.arange(20_000) % 4000
     correct = np.random.default_rng(0).random((6, 20_000)) < 0.8
     began = time.process_time()
     one, several = class_bias(correct[0], correct[1], labels), class_bias(correct[:3], correct[3:], labels)
     assert len(one) == len(several) == 4000
-    assert time.process_time() - began <= SECONDS
+    assert time.process_time() - began <= MANY_SECONDS
 
 
 def test_many_classes_without_examples_make_one_note():

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from common.address import choose
+from common.networks import name_damaged
 from common.results import results
-from common.shell import mistakes, steady
+from common.shell import library, mistakes, steady
 from labkit import figures
 from labkit.runs.trainings import rule_titles, training_summary
 from views.training.course import training_course
@@ -25,6 +26,7 @@ st.header("What sparsity costs")
 with mistakes():
     found = results("dynamic_sparse_training", COLUMNS)
     stored = trainings()
+    name_damaged(library())
 networks = sorted({*stored["network"], *([] if found is None else found.rows["network"])})
 network = choose(top, "network", networks or [FIRST], name="model", start=FIRST)
 if found is not None:
