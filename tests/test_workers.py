@@ -16,8 +16,8 @@ from concurrent.futures import as_completed
 from labkit.workers import Workers
 
 def job(folder, number):
-    open(f"{folder}/begun-{number}-{os.getpid()}", "w").close()
     try:
+        open(f"{folder}/begun-{number}-{os.getpid()}", "w").close()
         time.sleep(0.01 if number == 0 else 60)
     finally:
         open(f"{folder}/left-{number}", "w").close()
@@ -54,10 +54,8 @@ def test_workers_end_with_their_parent(tmp_path, number, group):
     parent = subprocess.Popen([sys.executable, script, folder], stderr=subprocess.PIPE, text=True, start_new_session=True)
     until(lambda: len(list(folder.glob("begun-*"))) >= 3)
     pids = {int(path.name.split("-")[2]) for path in folder.glob("begun-*")}
-    began = time.monotonic()
     (os.killpg if group else os.kill)(parent.pid, number)  # a terminal sends Ctrl-C to all
-    until(lambda: not any(map(alive, pids)), 10)
-    assert time.monotonic() - began < 4  # about one, on a machine that does nothing else
+    until(lambda: not any(map(alive, pids)), 20)  # about one second where nothing else runs; their jobs take 60
     said = parent.communicate(timeout=30)[1]
     assert parent.returncode == -number
     assert len(list(folder.glob("begun-*"))) == 3  # what waited was not begun

@@ -19,7 +19,7 @@ BY_HAND = ["-m", "streamlit", "run", str(MAIN), "--server.port"]
 
 def _listens(port: int) -> bool:
     """Wait until the server answers: it stops in an orderly way only from then on."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 240
     while time.monotonic() < end:
         with suppress(OSError):
             return urllib.request.urlopen(f"http://localhost:{port}/_stcore/health", timeout=5).status == 200
@@ -40,7 +40,7 @@ def test_the_terminal_prints_the_address(tmp_path, command, gone):
         words, cwd=MAIN.parents[1], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     threading.Thread(target=process.stderr.read, daemon=True).start()
-    alarm = threading.Timer(120, process.kill)
+    alarm = threading.Timer(300, process.kill)
     alarm.start()
     try:
         found = next((line for line in process.stdout if re.search(r"http://localhost:8397\b", line)), None)
@@ -55,4 +55,4 @@ def test_the_terminal_prints_the_address(tmp_path, command, gone):
         alarm.cancel()
         process.kill()
     assert started
-    assert process.returncode != -signal.SIGKILL, "the server did not stop within two minutes"
+    assert process.returncode != -signal.SIGKILL, "the server did not stop within minutes"

@@ -44,7 +44,7 @@ def test_what_the_sliders_show_is_the_network_they_ask_for(notebook):
     assert latest.wait(500)
     answer = latest.answer
     assert answer["setting"] == (0.05, 0.5, 8)
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 300
     rank = f"rank {answer['rank']}"
     while notebook["who_shares"].data[1].text != (rank,) or len(shown_settings(notebook)) < 2:
         assert time.monotonic() < deadline, "the figures do not follow the sliders"
