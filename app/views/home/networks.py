@@ -4,6 +4,7 @@ import math
 
 import streamlit as st
 
+from common.shared import shared
 from common.shell import library, options
 from common.words import plain
 from labkit import runs
@@ -31,9 +32,8 @@ def networks() -> None:
             _your_own()
 
 
-@st.cache_resource(max_entries=2, show_spinner=False, hash_funcs={runs.Library: lambda shelf: shelf.number})
+@shared
 def _overview(shelf: runs.Library) -> list[NetworkOverview]:
-    """Computed once for every state of the store: `common.shell.library` makes a new object when anything in it changes."""
     return runs.overview(shelf)
 
 

@@ -28,7 +28,7 @@ def sparse_cost(found: Results, network: str) -> None:
     if rows.empty:
         st.info(f"{plain(network)} is not among the trainings of the benchmark.")
         return
-    usual = once(usual_settings, rows)
+    usual = usual_settings(rows)  # it asks the registry of rules, so it is not known by its arguments
     cells = once(results.cell_means, usual, ["rule", "sparsity"])
     st.markdown(once(results.summary_of_trainings, usual))
     over = st.segmented_control("accuracy over", list(OVER), default="sparsity", required=True, key="over", bind="query-params")
@@ -37,7 +37,7 @@ def sparse_cost(found: Results, network: str) -> None:
         _table(cells)
         st.caption(f"Trained on: {plain(found.place)}.")
     _differences(usual)
-    for sweep in once(results.parameter_sweeps, rows):
+    for sweep in results.parameter_sweeps(rows):
         _sweep(sweep)
 
 
